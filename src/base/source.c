@@ -1,0 +1,106 @@
+#include "base/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+static sl_status read_buffer(sl_source *source, uint64_t at, void *to,
+                             size_t len, sl_err *err)
+{
+    if (at > source->size || len > source->size - at)
+        return sl_fail(err, SL_EIO, at, "unexpected end of the buffer");
+    if (len != 0)
+        memcpy(to, source->memory + at, len);
+    return SL_OK;
+}
+
+static void close_buffer(sl_source *source)
+{
+    sl_free(source);
+}
+
+sl_source *sl_source_buffer(const void *bytes, size_t len, bool copy,
+                            sl_err *err)
+{
+    sl_source *source = sl_malloc(sizeof *source + (copy ? len : 0));
+    if (source == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    if (copy && len != 0)
+        memcpy(source + 1, bytes, len);
+    *source = (sl_source){.size = len,
+                          .read_at = read_buffer,
+                          .memory = copy ? (const uint8_t *)(source + 1) : bytes,
+                          .fd = -1,
+                          .refs = 1,
+                          .close = close_buffer};
+    return source;
+}
+
+static sl_status read_file(sl_source *source, uint64_t at, void *to,
+                           size_t len, sl_err *err)
+{
+    uint8_t *out = to;
+    while (len != 0) {
+        ssize_t n = pread(source->fd, out, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sl_fail(err, SL_EIO, at, "read failed: %s", strerror(errno));
+        if (n == 0)
+            return sl_fail(err, SL_EIO, at, "unexpected end of the file");
+        out += n;
+        at += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return SL_OK;
+}
+
+static void close_file(sl_source *source)
+{
+    close(source->fd);
+    sl_free(source);
+}
+
+sl_source *sl_source_file(const char *path, sl_err *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: not a regular file", path);
+    } else {
+        sl_source *source = sl_malloc(sizeof *source);
+        if (source != NULL) {
+            *source = (sl_source){.size = (uint64_t)st.st_size,
+                                  .read_at = read_file,
+                                  .fd = fd,
+                                  .refs = 1,
+                                  .close = close_file};
+            return source;
+        }
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    }
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+sl_source *sl_source_ref(sl_source *source)
+{
+    __atomic_add_fetch(&source->refs, 1, __ATOMIC_RELAXED);
+    return source;
+}
+
+void sl_source_unref(sl_source *source)
+{
+    if (source != NULL &&
+        __atomic_sub_fetch(&source->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        source->close(source);
+}

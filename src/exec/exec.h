@@ -1,0 +1,191 @@
+/* Running core code: stores, instances and calls. Everything here belongs to
+ * one store and is used from one thread at a time.
+ * Core specification, "Execution / Runtime Structure". */
+#ifndef SL_EXEC_EXEC_H
+#define SL_EXEC_EXEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/name.h"
+#include "core/module.h"
+
+typedef struct sl_core_store sl_core_store;
+typedef struct sl_core_instance sl_core_instance;
+typedef struct sl_core_func sl_core_func;
+typedef struct sl_core_thread sl_core_thread;
+
+/* One frame slot: a value of any core type. An i32 in a slot is zero-extended
+ * or not at the interpreter's whim: read it through .i32. */
+typedef union sl_slot {
+    uint32_t i32;
+    uint64_t i64;
+    float f32;
+    double f64;
+    void *ref; /* funcref: sl_core_func *, NULL is null; externref: any
+                  pointer the host gave, null is SL_NULL_EXTERN */
+} sl_slot;
+#define SL_NULL_EXTERN ((void *)0)
+
+typedef struct sl_memory {
+    uint8_t *base;       /* never moves: the maximum is reserved up front */
+    uint64_t size;       /* bytes that are accessible now */
+    uint64_t max_pages;
+    uint64_t reserved;   /* bytes of address space behind `base` */
+    sl_memtype type;
+} sl_memory;
+
+typedef struct sl_table {
+    void **elems; /* as sl_slot.ref */
+    uint64_t n, max;
+    sl_tabletype type;
+} sl_table;
+
+typedef struct sl_global {
+    sl_slot value;
+    sl_globaltype type;
+} sl_global;
+
+/* What an instance imports or exports. */
+typedef struct sl_core_extern {
+    sl_core_kind kind;
+    union {
+        sl_core_func *func;
+        sl_table *table;
+        sl_memory *memory;
+        sl_global *global;
+        void *tag;
+    } of;
+} sl_core_extern;
+
+/* A function the host provides. `vals` holds the parameters and, on SL_OK, the
+ * results in the same place (room for the larger of both). Any other status
+ * unwinds the calling core code: SL_ETRAP after sl_trap(), or SL_EEXIT.
+ * It may call sl_core_call on the same thread, or switch fibers underneath. */
+typedef sl_status (*sl_core_host_fn)(sl_core_thread *thread, void *ctx,
+                                     sl_slot *vals);
+
+/* --- Traps ------------------------------------------------------------- */
+
+#define SL_TRAP_FRAMES_MAX 64
+
+typedef struct sl_trap_frame {
+    const sl_core_instance *instance;
+    uint32_t func;   /* index in the module */
+    uint64_t offset; /* of the instruction in the file */
+} sl_trap_frame;
+
+typedef struct sl_trap_info {
+    sl_err err; /* the message: "integer divide by zero", ... */
+    uint32_t n_frames, n_dropped; /* innermost first */
+    sl_trap_frame frames[SL_TRAP_FRAMES_MAX];
+} sl_trap_info;
+
+/* Records a trap in the thread (first one wins); returns SL_ETRAP. */
+sl_status sl_trap(sl_core_thread *thread, const char *fmt, ...) SL_PRINTF(2, 3);
+
+/* --- Threads of core execution ----------------------------------------- */
+
+/* One stack of wasm frames. A component-model thread that can be suspended in
+ * the middle of core code has one of its own; it runs on that thread's fiber. */
+struct sl_core_thread {
+    sl_core_store *store;
+    sl_slot *stack, *stack_end; /* reserved; touched lazily */
+    sl_slot *sp;                /* first free slot */
+    struct sl_frame *frame;     /* innermost running frame, for backtraces */
+    const void *c_stack_limit;  /* lowest C stack address a call may reach */
+    uint32_t depth;             /* host -> wasm nesting on this C stack */
+    sl_trap_info *trap;         /* where a trap is recorded; never NULL */
+    void *host;                 /* the component layer's thread */
+};
+
+/* `stack_slots` of 8 bytes are reserved with a guard behind them. */
+sl_status sl_core_thread_init(sl_core_thread *thread, sl_core_store *store,
+                              size_t stack_slots, sl_trap_info *trap,
+                              sl_err *err);
+void sl_core_thread_deinit(sl_core_thread *thread);
+/* Gives back the pages of a deep stack (for pooling). */
+void sl_core_thread_trim(sl_core_thread *thread);
+
+/* --- Store -------------------------------------------------------------- */
+
+typedef struct sl_core_limits {
+    uint64_t memory_pages;   /* of one memory; 65536 = no limit of our own */
+    uint64_t memory_bytes;   /* live linear memory of the whole store */
+    uint64_t table_elems;    /* of one table */
+    uint32_t call_depth;     /* frames on one thread; 0: by stack size alone */
+} sl_core_limits;
+
+sl_core_store *sl_core_store_new(const sl_core_limits *limits, sl_err *err);
+/* Frees every instance, function, memory, table and global in it. */
+void sl_core_store_free(sl_core_store *store);
+/* Live counters, for tests and `--stats`. */
+typedef struct sl_core_stats {
+    uint64_t instances, memories, memory_bytes, funcs_translated, ir_bytes;
+} sl_core_stats;
+sl_core_stats sl_core_store_stats(const sl_core_store *store);
+
+/* Interrupt: when set from any thread, running code traps ("interrupted") at
+ * its next loop back-edge or call. */
+void sl_core_store_interrupt(sl_core_store *store);
+void sl_core_store_clear_interrupt(sl_core_store *store);
+
+/* Things of the host's own; they live as long as the store. */
+sl_core_func *sl_core_func_new_host(sl_core_store *store,
+                                    const sl_functype *type,
+                                    sl_core_host_fn fn, void *ctx, sl_err *err);
+sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err);
+sl_table *sl_table_new(sl_core_store *store, sl_tabletype type, sl_err *err);
+sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,
+                         sl_slot value, sl_err *err);
+
+const sl_functype *sl_core_func_type(const sl_core_func *func);
+/* Whether a function has exactly that type. */
+bool sl_core_func_has_type(const sl_core_func *func, const sl_functype *type);
+sl_core_externtype sl_core_extern_type(const sl_core_extern *item);
+
+/* Grows by `delta` pages; returns the old size in pages, -1 when it cannot. */
+int64_t sl_memory_grow(sl_core_store *store, sl_memory *memory, uint64_t delta);
+
+/* --- Instances ---------------------------------------------------------- */
+
+/* Core specification, "Modules / Instantiation". `imports` has one entry for
+ * each of the module's imports, in order. Runs active segments and the start
+ * function on `thread`. The module must outlive the store.
+ * SL_EUNLINKABLE ("incompatible import type", "unknown import"), SL_ETRAP
+ * (details in thread->trap), SL_ENOMEM, SL_ELIMIT. */
+sl_status sl_core_instantiate(sl_core_thread *thread, const sl_module *module,
+                              const sl_core_extern *imports,
+                              sl_core_instance **out, sl_err *err);
+const sl_module *sl_core_instance_module(const sl_core_instance *instance);
+/* False when there is no export of that name. */
+bool sl_core_instance_export(const sl_core_instance *instance, sl_name name,
+                             sl_core_extern *out);
+/* The item of an index space of the instance (in range by validation). */
+sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
+                                     sl_core_kind kind, uint32_t index);
+
+/* --- Calls -------------------------------------------------------------- */
+
+/* Calls a function. `vals` holds the parameters, then the results; room for
+ * the larger count. SL_OK, SL_ETRAP (thread->trap has message and backtrace)
+ * or whatever a host function returned. Nested calls from host functions are
+ * fine. Exhausted stacks trap with "call stack exhausted". */
+sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
+                       sl_slot *vals);
+
+/* --- The one door to guest memory (RELIABILITY.md P4) ------------------- */
+
+/* The address of [ptr, ptr + len) or NULL when out of bounds. Do not keep it
+ * across anything that may run guest code. len = 0 at the very end is valid
+ * and gives a non-NULL pointer. */
+static inline uint8_t *sl_memory_at(const sl_memory *memory, uint64_t ptr,
+                                    uint64_t len)
+{
+    if (memory == NULL || ptr > memory->size || len > memory->size - ptr)
+        return NULL;
+    return memory->base + ptr;
+}
+
+#endif
