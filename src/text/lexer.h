@@ -66,6 +66,11 @@ const sl_token *sl_next(sl_cursor *c); /* never moves past EOF */
 bool sl_cursor_fail(sl_cursor *c, const char *fmt, ...) SL_PRINTF(2, 3);
 bool sl_cursor_fail_at(sl_cursor *c, uint32_t at, const char *fmt, ...)
     SL_PRINTF(3, 4);
+/* Fails because the current token does not belong here: "unknown operator"
+ * for a reserved token, "unexpected token" for any other. */
+bool sl_unexpected(sl_cursor *c);
+/* Fails because memory is short (SL_ENOMEM). */
+bool sl_cursor_nomem(sl_cursor *c);
 /* Is the next token `(` followed by this keyword? */
 bool sl_at_form(const sl_cursor *c, const char *keyword);
 /* Is the next token this keyword? */
@@ -90,6 +95,10 @@ void sl_skip(sl_cursor *c);
 bool sl_expect_u32(sl_cursor *c, uint32_t *out);
 bool sl_expect_u64(sl_cursor *c, uint64_t *out);
 
+/* Whether a text is an integer (with a sign or not), whatever its size. */
+bool sl_is_integer(sl_name text);
+/* Whether a text is a number of any form: what SL_TOK_NUMBER takes. */
+bool sl_is_number(sl_name text);
 /* Number texts (as in tokens) to bits; false when out of range or not of the
  * form. sN texts accept both signed and unsigned ranges, as i32.const does. */
 bool sl_parse_i32(sl_name text, uint32_t *out);
