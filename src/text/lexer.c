@@ -367,7 +367,9 @@ static bool skip_annotation_token(lexer *x)
 
 static bool skip_annotation(lexer *x)
 {
-    size_t start = x->pos, depth = 0;
+    size_t start = x->pos, depth = 1;
+    if (!lex_annotation_start(x))
+        return false;
     while (x->pos < x->len) {
         int c = peek(x, 0), d = peek(x, 1);
         bool ok = true;
@@ -375,9 +377,6 @@ static bool skip_annotation(lexer *x)
             ok = skip_block_comment(x);
         } else if (c == ';' && d == ';') {
             ok = skip_line_comment(x);
-        } else if (c == '(' && d == '@') {
-            depth++;
-            ok = lex_annotation_start(x);
         } else if (c == '(') {
             depth++;
             x->pos++;
