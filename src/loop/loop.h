@@ -1,0 +1,61 @@
+/* The event loop: the only folder that sees libuv. A loop belongs to one
+ * thread; completions are delivered on it, never from inside the call that
+ * asked. Work runs on libuv's thread pool. */
+#ifndef SL_LOOP_LOOP_H
+#define SL_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+typedef struct sl_loop sl_loop;
+
+/* `uv_loop`: the embedder's uv_loop_t (borrowed), or NULL for one of our own. */
+sl_loop *sl_loop_new(void *uv_loop, sl_err *err);
+/* Closes every handle of ours; runs an embedder's loop only as far as that
+ * takes. Nothing of ours may be in flight except what cancels at once. */
+void sl_loop_free(sl_loop *loop);
+void *sl_loop_uv(sl_loop *loop); /* the uv_loop_t */
+/* Runs the loop until *done; false when nothing is left that could set it. */
+bool sl_loop_run(sl_loop *loop, const bool *done);
+/* Handles and requests of ours that are open now: 0 at rest (tests). */
+uint32_t sl_loop_active(const sl_loop *loop);
+uint64_t sl_loop_now_ns(void); /* monotonic */
+
+/* A callback on the loop's next turn. Embed it; `pending` says it is queued. */
+typedef struct sl_post {
+    void (*fn)(struct sl_post *post);
+    struct sl_post *next, *prev;
+    bool pending;
+} sl_post;
+void sl_loop_post(sl_loop *loop, sl_post *post); /* once while pending */
+void sl_loop_unpost(sl_loop *loop, sl_post *post);
+
+typedef struct sl_timer sl_timer;
+typedef void (*sl_timer_fn)(void *arg);
+/* Fires once, `after_ns` nanoseconds from now (rounded up to milliseconds). */
+sl_timer *sl_timer_start(sl_loop *loop, uint64_t after_ns, sl_timer_fn fn,
+                         void *arg, sl_err *err);
+void sl_timer_cancel(sl_timer *timer); /* never fires afterwards; freed */
+
+/* Work on the pool: `work` runs on another thread, `done` on the loop. The
+ * request is the caller's and must live until `done`, also when cancelled. */
+typedef struct sl_work {
+    void (*work)(struct sl_work *work);
+    void (*done)(struct sl_work *work, bool cancelled);
+    void *handle; /* the loop's */
+} sl_work;
+sl_status sl_work_start(sl_loop *loop, sl_work *work, sl_err *err);
+void sl_work_cancel(sl_work *work); /* best effort; `done` still comes */
+
+/* Readiness of a descriptor (pipes, sockets, terminals). Level-triggered while
+ * it is started; one watcher per descriptor. */
+typedef struct sl_poll sl_poll;
+enum { SL_POLL_READ = 1, SL_POLL_WRITE = 2 };
+typedef void (*sl_poll_fn)(void *arg, int events, int error /* errno or 0 */);
+sl_poll *sl_poll_start(sl_loop *loop, int fd, int events, sl_poll_fn fn,
+                       void *arg, sl_err *err);
+void sl_poll_stop(sl_poll *poll); /* freed; NULL is fine */
+
+#endif

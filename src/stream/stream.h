@@ -1,0 +1,138 @@
+/* Streams and futures: what is shared between the two ends, the ends, and the
+ * buffers they copy between. CanonicalABI.md "Buffer State", "Stream State",
+ * "Future State". */
+#ifndef SL_STREAM_STREAM_H
+#define SL_STREAM_STREAM_H
+
+#include "task/task.h"
+
+typedef struct sl_shared sl_shared;
+typedef struct sl_buffer sl_buffer;
+typedef struct sl_copy sl_copy;
+typedef struct sl_end sl_end;
+
+/* --- Buffers ----------------------------------------------------------------- */
+
+#define SL_BUFFER_MAX_LENGTH ((UINT32_C(1) << 28) - 1)
+
+/* `length` elements of which `progress` are done. Guest buffers (canon/) hold
+ * memory and offset, never a raw pointer; host buffers hold the host's. */
+typedef struct sl_buffer_ops {
+    /* Elements that can be copied as bytes (numbers, bool excluded): the
+     * address of element `progress`, re-checked now; NULL: use read, write. */
+    uint8_t *(*bytes)(sl_buffer *b, uint32_t n);
+    /* Lifts n elements from, or lowers n into, the buffer. */
+    sl_status (*read)(sl_buffer *b, uint32_t n, sl_arena *arena, sl_val *out);
+    sl_status (*write)(sl_buffer *b, uint32_t n, const sl_val *vals);
+} sl_buffer_ops;
+
+struct sl_buffer {
+    const sl_buffer_ops *ops;
+    const sl_type *elem; /* NULL: no payload */
+    uint32_t length, progress;
+};
+static inline uint32_t sl_buffer_remain(const sl_buffer *b)
+{
+    return b->length - b->progress;
+}
+/* Moves n elements (n <= both remain()), advancing both. */
+sl_status sl_buffer_move(sl_buffer *to, sl_buffer *from, uint32_t n);
+
+/* --- Copies: one read or write that is under way ----------------------------- */
+
+typedef enum sl_copy_result {
+    SL_COPY_COMPLETED = 0,
+    SL_COPY_DROPPED = 1,
+    SL_COPY_CANCELLED = 2,
+} sl_copy_result;
+
+struct sl_copy {
+    sl_instance *inst; /* who copies; NULL: the host */
+    sl_buffer *buffer;
+    /* Some elements were moved; the other side may go on filling the buffer
+     * until the event is delivered, then the shared part must let go of it
+     * (sl_shared_reclaim). */
+    void (*on_copy)(sl_copy *copy);
+    void (*on_copy_done)(sl_copy *copy, sl_copy_result result);
+};
+
+/* --- The shared part ----------------------------------------------------------- */
+
+typedef enum sl_side { SL_READABLE, SL_WRITABLE } sl_side;
+
+/* definitions.py ReadableStream/WritableStream (and futures). Guest-to-guest
+ * streams, segments and host streams are implementations. A status other than
+ * SL_OK is a trap of the caller. */
+typedef struct sl_shared_ops {
+    sl_status (*read)(sl_shared *s, sl_copy *copy);
+    sl_status (*write)(sl_shared *s, sl_copy *copy); /* NULL: the host writes */
+    /* on_copy_done(CANCELLED) comes now or later. */
+    void (*cancel)(sl_shared *s, sl_side side);
+    void (*reclaim)(sl_shared *s, sl_side side); /* forget the pending buffer */
+    void (*drop)(sl_shared *s, sl_side side);    /* that end is gone */
+    void (*free)(sl_shared *s);
+    /* Zero copy: what the host can take without linear memory. Moves up to
+     * `len` bytes of a segment out as (memory) or (fd, offset); NULL: no. */
+    struct sl_segment *(*segment)(sl_shared *s, uint64_t *pos, uint64_t *end);
+    void (*advance)(sl_shared *s, uint64_t n); /* the host took n bytes */
+} sl_shared_ops;
+
+struct sl_shared {
+    const sl_shared_ops *ops;
+    sl_store *store;
+    const sl_type *elem; /* NULL: no payload */
+    bool is_future;
+    int refs; /* one per end that exists */
+};
+sl_shared *sl_shared_ref(sl_shared *s);
+void sl_shared_unref(sl_shared *s);
+
+/* A guest-to-guest stream or future (definitions.py SharedStreamImpl,
+ * SharedFutureImpl); refs 2: one per end. */
+sl_shared *sl_stream_new(sl_store *store, const sl_type *elem, sl_err *err);
+sl_shared *sl_future_new(sl_store *store, const sl_type *elem, sl_err *err);
+/* The bytes [start, end) of a segment as a readable stream<u8>; refs 1. Refs
+ * the segment. docs/data-segments.md, section 6, SegmentStream. */
+sl_shared *sl_stream_from_segment(sl_store *store, sl_segment *segment,
+                                  uint64_t start, uint64_t end, sl_err *err);
+
+/* --- Ends ------------------------------------------------------------------------ */
+
+typedef enum sl_copy_state {
+    SL_END_IDLE,
+    SL_END_COPYING,
+    SL_END_CANCELLING_COPY,
+    SL_END_DONE,
+} sl_copy_state;
+
+struct sl_end { /* CopyEnd */
+    sl_waitable waitable; /* first */
+    sl_shared *shared;    /* owned reference */
+    sl_side side;
+    sl_copy_state state;
+    sl_copy copy;
+    sl_copy_result result; /* of the event that is pending */
+    bool reclaim;          /* ... came from on_copy */
+    uint32_t index;        /* its handle */
+    struct sl_buffer *buffer; /* the buffer of the copy under way, in place */
+    _Alignas(16) unsigned char buffer_space[96];
+};
+
+/* Adds an end for the shared part (taking the reference, also on failure). */
+sl_status sl_end_add(sl_instance *inst, sl_shared *shared, sl_side side,
+                     uint32_t *index);
+/* definitions.py CopyEnd.drop: traps while copying, then frees. */
+sl_status sl_end_drop(sl_end *end);
+/* Frees without checks: the store is closing. */
+void sl_end_free(sl_end *end);
+/* lift_async_value: takes the readable end out of the table and returns its
+ * shared part (reference moves to the caller). */
+sl_status sl_end_lift(sl_instance *inst, uint32_t index, const sl_type *type,
+                      sl_shared **out);
+
+/* --- Host ends (host.c) ---------------------------------------------------------- */
+
+/* The host as writer: bytes or values the host supplies. The host as reader:
+ * takes bytes as they come; for a segment, as (fd, offset) without copying. */
+
+#endif
