@@ -15,7 +15,7 @@ typedef struct sl_canon_fn {
     sl_memory *memory;      /* option or immediate; NULL: none */
     sl_core_func *realloc, *post_return, *callback;
     sl_core_func *core;     /* lift: the callee */
-    sl_func *func;          /* lower: the callee */
+    sl_funcinst *func;          /* lower: the callee */
     sl_table *table;        /* thread.new-indirect */
     sl_segment *segment;    /* data.* */
 } sl_canon_fn;
@@ -25,7 +25,7 @@ typedef struct sl_canon_fn {
 sl_status sl_canon_resolve(sl_instance *inst, const sl_canon *canon,
                            sl_canon_fn **out, sl_err *err);
 /* lift: makes the component function. */
-sl_status sl_canon_make_func(sl_canon_fn *fn, sl_func **out, sl_err *err);
+sl_status sl_canon_make_func(sl_canon_fn *fn, sl_funcinst **out, sl_err *err);
 /* all others: makes the core function. */
 sl_status sl_canon_make_core_func(sl_canon_fn *fn, sl_core_func **out,
                                   sl_err *err);

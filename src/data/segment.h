@@ -7,6 +7,7 @@
 #include "base/source.h"
 #include "loop/loop.h"
 
+typedef struct sl_fetch sl_fetch;
 typedef struct sl_backing sl_backing;
 typedef struct sl_segment sl_segment;
 typedef struct sl_data_ctx sl_data_ctx;
@@ -39,8 +40,8 @@ typedef struct sl_backing_ops {
      * `done` later on the loop (never inside) with the result. The request is
      * the caller's until then. After it, try_read at `at` has bytes for as
      * long as the waiter has not released the request. */
-    void (*fetch)(sl_backing *b, struct sl_fetch *fetch);
-    void (*cancel)(sl_backing *b, struct sl_fetch *fetch);
+    void (*fetch)(sl_backing *b, sl_fetch *fetch);
+    void (*cancel)(sl_backing *b, sl_fetch *fetch);
     void (*prefetch)(sl_backing *b, uint64_t at, uint64_t len); /* or NULL */
     /* For zero-copy sinks: the open file and the offset in it where byte `at`
      * lies; false when the bytes are in no file. Or NULL. */
@@ -58,12 +59,12 @@ struct sl_backing {
     const char *kind; /* "inline", "buffer", "callback", ... for messages */
 };
 
-typedef struct sl_fetch {
+struct sl_fetch {
     uint64_t at;
     size_t len;
-    void (*done)(struct sl_fetch *fetch, const sl_err *err /* NULL: here */);
+    void (*done)(sl_fetch *fetch, const sl_err *err /* NULL: here */);
     void *owner; /* the backing's while it runs */
-} sl_fetch;
+};
 
 /* A range of a component's source (a file: pread; page-cache hits are taken
  * directly, misses go through the pool; or a buffer). Refs the source. */

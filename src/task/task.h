@@ -19,7 +19,7 @@ typedef struct sl_task sl_task;
 typedef struct sl_subtask sl_subtask;
 typedef struct sl_waitable sl_waitable;
 typedef struct sl_waitable_set sl_waitable_set;
-typedef struct sl_func sl_func;
+typedef struct sl_funcinst sl_funcinst;
 typedef struct sl_call sl_call;
 typedef struct sl_fiber sl_fiber;
 
@@ -76,7 +76,7 @@ typedef struct sl_item {
         const sl_module *core_module;
         struct sl_core_exports *core_instance;
         sl_segment *segment;
-        sl_func *func;
+        sl_funcinst *func;
         const sl_type *type;
         struct sl_closure *component;
         struct sl_exports *instance;
@@ -163,11 +163,11 @@ struct sl_call {
 };
 void sl_call_unref(sl_call *call);
 
-struct sl_func {
+struct sl_funcinst {
     const sl_type *type; /* FUNC */
     /* Runs the callee as far as it goes without waiting. A trap inside is
      * SL_ETRAP, recorded in the store. */
-    sl_status (*invoke)(sl_func *func, sl_call *call, sl_instance *caller);
+    sl_status (*invoke)(sl_funcinst *func, sl_call *call, sl_instance *caller);
     sl_instance *inst; /* the lifting instance; NULL for a host function */
     void *ctx;
 };
@@ -327,7 +327,7 @@ sl_store_limits sl_store_limits_default(void);
 uint32_t sl_store_choose(sl_store *store, uint32_t n);
 
 /* definitions.py Store.invoke: a call from the host. */
-sl_status sl_store_invoke(sl_store *store, sl_func *func, sl_call *call);
+sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call);
 /* definitions.py Store.tick: resumes one ready thread; false when there was
  * none. *status is SL_ETRAP when it trapped (store->trap says how). */
 bool sl_store_tick(sl_store *store, sl_status *status);
