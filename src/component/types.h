@@ -59,10 +59,15 @@ typedef struct sl_label {
     const sl_type *type;
 } sl_label;
 
+#define SL_MAX_FLAT_PARAMS       16
+#define SL_MAX_FLAT_ASYNC_PARAMS 4
+#define SL_MAX_FLAT_RESULTS      1
+
 /* For one pointer size. Sizes of validated types are below 2^28. */
 typedef struct sl_layout {
     uint32_t size, align;
     uint32_t n_flat; /* UINT32_MAX when there are more than 2^16 */
+    uint8_t flat[SL_MAX_FLAT_PARAMS]; /* the first core types (SL_I32 ...) */
 } sl_layout;
 
 /* What an import or export is. */
@@ -103,6 +108,8 @@ struct sl_type {
     bool has_async;    /* a stream or future, transitively */
     bool has_resource; /* own or borrow, transitively */
     bool has_pointer;  /* a string, list or map: lowering needs realloc */
+    uint8_t depth;     /* nesting of types, 1 for a primitive */
+    uint32_t weight;   /* types in it counted as a tree; limited */
     sl_layout layout[2]; /* [0]: 32-bit pointers, [1]: 64-bit; value types */
     union {
         struct {
@@ -135,6 +142,12 @@ struct sl_type {
         struct { /* COMPONENT; INSTANCE has exports only */
             uint32_t n_imports, n_exports;
             const sl_extern *imports, *exports;
+            /* The resources this type binds: those its imports and exports
+             * introduce by (sub resource). Instantiation replaces the former
+             * by what is supplied, the latter by fresh ones. An instance that
+             * exists (not a mere type) binds none. */
+            uint32_t n_imported, n_defined;
+            const sl_type *const *imported, *const *defined;
         } component;
         struct { /* CORE_MODULE */
             uint32_t n_imports, n_exports;
@@ -180,9 +193,5 @@ sl_layout sl_tuple_layout(const sl_label *types, uint32_t n, bool is64);
  * count goes on, nothing is written beyond). */
 void sl_flatten(const sl_type *type, bool is64, sl_valtype *flat, uint32_t cap,
                 uint32_t *n);
-
-#define SL_MAX_FLAT_PARAMS       16
-#define SL_MAX_FLAT_ASYNC_PARAMS 4
-#define SL_MAX_FLAT_RESULTS      1
 
 #endif
