@@ -1,0 +1,147 @@
+/** @file component.h
+ * Engines and components: what is made once and then only read. Both may be
+ * shared between threads and stores.
+ */
+#ifndef SLUICE_COMPONENT_H
+#define SLUICE_COMPONENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice/error.h"
+#include "sluice/export.h"
+#include "sluice/type.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Bounds on what a guest may use. Start from a preset and change fields. */
+typedef struct sluice_limits {
+    uint64_t memory_bytes;       /**< one linear memory */
+    uint64_t store_memory_bytes; /**< all linear memory of a store */
+    uint64_t table_elements;     /**< one table */
+    uint32_t handles;            /**< per component instance */
+    uint32_t tasks;              /**< live in a store */
+    uint64_t call_bytes;         /**< lifted from guest to host in one call */
+    size_t wasm_stack_bytes;     /**< per thread of execution */
+    uint32_t component_depth;    /**< nesting of components and types */
+} sluice_limits;
+
+/** For untrusted guests, many in one process. */
+SLUICE_API sluice_limits sluice_limits_strict(void);
+/** For a program somebody chose to run: the default. */
+SLUICE_API sluice_limits sluice_limits_default(void);
+/** The specification's own limits only. */
+SLUICE_API sluice_limits sluice_limits_none(void);
+
+/** What stores share: configuration and, later, compiled code and caches. */
+typedef struct sluice_engine sluice_engine;
+
+/**
+ * Make an engine.
+ * @param limits  copied; NULL: sluice_limits_default()
+ * @return NULL on SLUICE_ENOMEM. Yours: sluice_engine_free(), after every
+ *         component and store made from it. Any thread.
+ */
+SLUICE_API sluice_engine *sluice_engine_new(const sluice_limits *limits,
+                                            sluice_error *error);
+SLUICE_API void sluice_engine_free(sluice_engine *engine);
+
+/** A decoded and validated component. */
+typedef struct sluice_component sluice_component;
+
+/**
+ * Decode and validate a component from a file. The payloads of its `core:data`
+ * sections are not read, now or at instantiation; the file stays open, and
+ * must not change, for as long as the component lives.
+ * @return NULL on failure: SLUICE_EIO, SLUICE_EMALFORMED, SLUICE_EINVALID,
+ *         SLUICE_EUNSUPPORTED (also for a core module), SLUICE_ENOMEM; `offset`
+ *         is the place in the file. Yours: sluice_component_free(). Any thread.
+ */
+SLUICE_API sluice_component *sluice_component_open(sluice_engine *engine,
+                                                   const char *path,
+                                                   sluice_error *error);
+
+/** The same from bytes in memory, which must outlive the component unchanged
+ * (`copy` false) or are copied. */
+SLUICE_API sluice_component *
+sluice_component_from_buffer(sluice_engine *engine, const void *bytes,
+                             size_t len, bool copy, sluice_error *error);
+
+/** A place to read a component from. `read_at` fills exactly `len` bytes from
+ * offset `at` and may block; it returns false when it cannot. `close` (may be
+ * NULL) is called when the component and its last segment are gone. Both may
+ * be called on any thread that uses the component. */
+typedef struct sluice_source {
+    uint64_t size; /**< bytes */
+    bool (*read_at)(void *arg, uint64_t at, void *to, size_t len);
+    void (*close)(void *arg);
+    void *arg;
+} sluice_source;
+
+/** The same from an embedder's source, of which a copy is kept; `close` is
+ * called also on failure. */
+SLUICE_API sluice_component *
+sluice_component_from_source(sluice_engine *engine, const sluice_source *source,
+                             sluice_error *error);
+
+/** Frees the component; stores that instantiated it must be gone. NULL is
+ * fine. */
+SLUICE_API void sluice_component_free(sluice_component *component);
+
+/** What an import or export is. */
+typedef enum sluice_extern_kind {
+    SLUICE_EXTERN_FUNC,
+    SLUICE_EXTERN_INSTANCE,
+    SLUICE_EXTERN_COMPONENT,
+    SLUICE_EXTERN_MODULE, /**< core module */
+    SLUICE_EXTERN_DATA,   /**< core data: a segment */
+    SLUICE_EXTERN_TYPE,
+    SLUICE_EXTERN_VALUE,
+} sluice_extern_kind;
+
+typedef struct sluice_extern {
+    sluice_name name;
+    sluice_extern_kind kind;
+    const sluice_type *type; /**< of a function or a type; else NULL */
+    const void *instance; /**< of an instance: for sluice_extern_member() */
+} sluice_extern;
+
+SLUICE_API size_t sluice_component_n_imports(const sluice_component *c);
+SLUICE_API size_t sluice_component_n_exports(const sluice_component *c);
+/** @return false when `index` is out of range */
+SLUICE_API bool sluice_component_import(const sluice_component *c, size_t index,
+                                        sluice_extern *out);
+SLUICE_API bool sluice_component_export(const sluice_component *c, size_t index,
+                                        sluice_extern *out);
+/** The members of an imported or exported instance.
+ * @return false when `index` is out of range or `of` is no instance */
+SLUICE_API bool sluice_extern_member(const sluice_extern *of, size_t index,
+                                     sluice_extern *out);
+
+/** One definition of a component, for tools that show what is inside. */
+typedef struct sluice_item {
+    unsigned depth;    /**< nesting: 0 is the component itself */
+    const char *sort;  /**< "core module", "instance", "core data", ... */
+    const char *how;   /**< "definition", "import", "export", "alias", ... */
+    uint32_t index;    /**< in the index space of its sort */
+    sluice_name name;  /**< of the import, export or definition; may be empty */
+    uint64_t offset;   /**< of the definition, or of a segment's first payload
+                            byte, in the file */
+    uint64_t size;     /**< bytes of a module, component or segment; else 0 */
+    const char *detail; /**< more words ("func(x: u32) -> u32"); may be "" */
+} sluice_item;
+
+/** Calls `visit` for every definition, nested components in place, until it
+ * returns false. The item is borrowed for the call. */
+SLUICE_API void sluice_component_walk(const sluice_component *component,
+                                      bool (*visit)(void *arg,
+                                                    const sluice_item *item),
+                                      void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,197 @@
+/** @file instance.h
+ * Running components: stores, linkers, instances, calls.
+ *
+ * A store and everything made in it belong to one thread: the one that runs
+ * its uv loop. Completions are delivered on that loop, never from inside the
+ * function that started the work.
+ */
+#ifndef SLUICE_INSTANCE_H
+#define SLUICE_INSTANCE_H
+
+#include "sluice/component.h"
+#include "sluice/stream.h"
+#include "sluice/value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s; /* uv_loop_t of libuv */
+
+/* --- Stores -------------------------------------------------------------- */
+
+/** What runs: instances, tasks, streams. */
+typedef struct sluice_store sluice_store;
+
+/**
+ * Make a store on a loop.
+ * @param loop  the embedder's, borrowed: it must outlive the store and is run
+ *              by the embedder; NULL: the store makes one, which
+ *              sluice_store_run() runs
+ * @return NULL on SLUICE_ENOMEM or SLUICE_EIO. Yours: sluice_store_free().
+ */
+SLUICE_API sluice_store *sluice_store_new(sluice_engine *engine,
+                                          struct uv_loop_s *loop,
+                                          sluice_error *error);
+/** Ends everything in the store: calls in flight complete no more (their
+ * callbacks are not called), streams and instances are gone, descriptors and
+ * loop handles closed. An embedder's loop is run as far as closing takes. Not
+ * from inside a callback of the same store. NULL is fine. */
+SLUICE_API void sluice_store_free(sluice_store *store);
+/** The loop the store lives on. */
+SLUICE_API struct uv_loop_s *sluice_store_loop(sluice_store *store);
+/** Runs the loop until *done is true.
+ * @return SLUICE_OK, or SLUICE_EDEADLOCK when nothing is left that could make
+ *         it so */
+SLUICE_API sluice_status sluice_store_run(sluice_store *store,
+                                          const bool *done);
+/** From any thread or a signal handler: what runs now traps ("interrupted") at
+ * its next loop back-edge or call. */
+SLUICE_API void sluice_store_interrupt(sluice_store *store);
+/** Test schedules: every choice the specification leaves to the host (order,
+ * sizes, delays) is taken from this seed; 0 is the ordinary order. */
+SLUICE_API void sluice_store_set_seed(sluice_store *store, uint64_t seed);
+/** A trap in a task that no call waits for any more (it went on after its
+ * result). NULL: such traps are dropped. */
+SLUICE_API void sluice_store_on_trap(sluice_store *store,
+                                     void (*fn)(void *arg,
+                                                const sluice_error *error),
+                                     void *arg);
+
+/** Counters of a store. */
+typedef struct sluice_stats {
+    uint64_t bytes_read;      /**< brought in from segments' backings */
+    uint64_t bytes_to_guest;  /**< of segments, copied into linear memory */
+    uint64_t bytes_forwarded; /**< of segments, handed on without doing so */
+    uint64_t data_faults;
+    uint64_t memory_bytes;    /**< live linear memory */
+    uint32_t instances, tasks, stream_ends;
+} sluice_stats;
+SLUICE_API sluice_stats sluice_store_stats(const sluice_store *store);
+
+/* --- Linkers: what a component's imports are given ------------------------ */
+
+/** Names and what they stand for. A linker holds host functions and segments;
+ * it may serve many instantiations in stores of one thread, and must outlive
+ * those stores. */
+typedef struct sluice_linker sluice_linker;
+
+SLUICE_API sluice_linker *sluice_linker_new(sluice_engine *engine,
+                                            sluice_error *error);
+SLUICE_API void sluice_linker_free(sluice_linker *linker);
+
+/** A call from a guest that the host has not answered yet. Answer it once, with
+ * sluice_call_return() or sluice_call_trap(): inside the host function or any
+ * time later on the store's thread. */
+typedef struct sluice_call sluice_call;
+
+/**
+ * A host function. `args` are borrowed for the call, except that streams and
+ * futures in them may be taken (then zero the value). When it returns without
+ * having answered, the caller waits (other tasks run on).
+ */
+typedef void (*sluice_host_fn)(void *ctx, sluice_call *call,
+                               const sluice_val *args, size_t n_args);
+
+/** @param result  taken (moved out of *result, which is zeroed); NULL for a
+ *                 function without result. Must be of the function's result
+ *                 type: the call traps otherwise. */
+SLUICE_API void sluice_call_return(sluice_call *call, sluice_val *result);
+/** The guest's instance traps with this message. */
+SLUICE_API void sluice_call_trap(sluice_call *call, const char *message);
+/** Ends the guest's run with SLUICE_EEXIT and this code. */
+SLUICE_API void sluice_call_exit(sluice_call *call, int code);
+SLUICE_API sluice_store *sluice_call_store(sluice_call *call);
+/** The type of the function that was called. */
+SLUICE_API const sluice_type *sluice_call_type(sluice_call *call);
+/** The guest asked to cancel this call: it may still return as usual, or with
+ * sluice_call_cancelled(). `fn` is called at most once. */
+SLUICE_API void sluice_call_on_cancel(sluice_call *call, void (*fn)(void *arg),
+                                      void *arg);
+SLUICE_API void sluice_call_cancelled(sluice_call *call);
+
+/**
+ * Define a function. Its type is that of the import it is linked to.
+ * @param interface  "wasi:cli/stdout@0.3.0": the imported instance it is part
+ *                   of; versions match when semver-compatible. NULL: an import
+ *                   of the component itself
+ * @param ctx        handed to `fn`; `free_ctx` (may be NULL) is called on it
+ *                   when the linker goes, also on failure
+ * @return SLUICE_OK, SLUICE_ENOMEM, SLUICE_EUSAGE (defined already)
+ */
+SLUICE_API sluice_status sluice_linker_func(sluice_linker *linker,
+                                            const char *interface,
+                                            const char *name, sluice_host_fn fn,
+                                            void *ctx, void (*free_ctx)(void *),
+                                            sluice_error *error);
+/** Supply a `core data` import of the component by name. The linker keeps a
+ * reference of its own. */
+SLUICE_API sluice_status sluice_linker_segment(sluice_linker *linker,
+                                               const char *name,
+                                               sluice_segment *segment,
+                                               sluice_error *error);
+
+/* --- Instances and calls --------------------------------------------------- */
+
+typedef struct sluice_instance sluice_instance;
+typedef struct sluice_func sluice_func;
+
+/**
+ * Instantiate a component: link its imports, run its core start functions. No
+ * byte of a segment is read.
+ * @param linker  may be NULL when nothing is imported
+ * @return NULL on failure: SLUICE_EUNLINKABLE (names the import), SLUICE_ETRAP,
+ *         SLUICE_ELIMIT, SLUICE_ENOMEM. Belongs to the store.
+ */
+SLUICE_API sluice_instance *sluice_instantiate(sluice_store *store,
+                                               sluice_linker *linker,
+                                               sluice_component *component,
+                                               sluice_error *error);
+
+/** An exported function: "name", or "interface#name" for a function of an
+ * exported instance (an interface without version matches any). Belongs to the
+ * store. @return NULL when there is none */
+SLUICE_API sluice_func *sluice_instance_func(sluice_instance *instance,
+                                             const char *name);
+SLUICE_API const sluice_type *sluice_func_type(const sluice_func *func);
+/** An exported segment, NULL when there is none. Yours: release it with
+ * sluice_segment_free(). */
+SLUICE_API sluice_segment *sluice_instance_segment(sluice_instance *instance,
+                                                   const char *name);
+
+/** Called once, on the loop. On SLUICE_OK `result` is the function's result
+ * (NULL: it has none), borrowed for the call: move out of it what you keep and
+ * zero it. Otherwise `error` says why. */
+typedef void (*sluice_done_fn)(void *arg, const sluice_error *error,
+                               sluice_val *result);
+
+/** A call under way. */
+typedef struct sluice_pending sluice_pending;
+
+/**
+ * Call an exported function.
+ * @param args  taken (moved out, zeroed) also on failure; as many as, and of
+ *              the types that, the function's type says: SLUICE_EUSAGE
+ *              otherwise
+ * @param pending  may be NULL; else set to the call, valid until `done` has
+ *              been called
+ */
+SLUICE_API sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
+                                          size_t n_args, sluice_done_fn done,
+                                          void *arg, sluice_pending **pending,
+                                          sluice_error *error);
+/** Asks the callee to stop (subtask.cancel of the specification); `done` comes
+ * with SLUICE_ECANCELLED, or with the result if that was faster. */
+SLUICE_API void sluice_pending_cancel(sluice_pending *pending);
+
+/** Calls a function and runs the loop until it has returned. Fills *result
+ * (yours: sluice_val_deinit()) when the function has one. */
+SLUICE_API sluice_status sluice_func_call_wait(sluice_func *func,
+                                               sluice_val *args, size_t n_args,
+                                               sluice_val *result,
+                                               sluice_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
