@@ -24,11 +24,15 @@ typedef struct sl_canon_fn {
  * place). */
 sl_status sl_canon_resolve(sl_instance *inst, const sl_canon *canon,
                            sl_canon_fn **out, sl_err *err);
-/* lift: makes the component function. */
+/* lift: makes the component function; its ctx is `fn`, its invoke
+ * sl_canon_lift. */
 sl_status sl_canon_make_func(sl_canon_fn *fn, sl_funcinst **out, sl_err *err);
 /* all others: makes the core function. */
 sl_status sl_canon_make_core_func(sl_canon_fn *fn, sl_core_func **out,
                                   sl_err *err);
+/* lift.c: sl_funcinst.invoke of every lifted function (definitions.py
+ * Store.lift around canon_lift). */
+sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller);
 
 /* --- Values -------------------------------------------------------------------- */
 
@@ -43,8 +47,22 @@ typedef struct sl_cx {
     uint64_t budget;     /* bytes that may still be lifted (limits) */
 } sl_cx;
 
+/* Values on their way. A string keeps the encoding it was lifted from, as
+ * definitions.py's String does (`encoding` of sl_val; `len` is always bytes),
+ * so that lowering takes the specification's path. A stream or future holds
+ * the shared part (an sl_shared *, in of.stream or of.future) and owns its
+ * reference; whoever takes it out sets the member to NULL. */
+typedef enum sl_val_encoding {
+    SL_VAL_UTF8 = 0,
+    SL_VAL_UTF16 = 1,
+    SL_VAL_LATIN1 = 2,        /* from latin1+utf16, without the tag */
+    SL_VAL_LATIN1_UTF16 = 3,  /* from latin1+utf16, tagged: UTF-16 */
+} sl_val_encoding;
+
 /* lift_flat_values / lower_flat_values. `types` are parameters or one result.
- * Lowering writes at most max_flat slots to flat[]; *n_flat says how many.
+ * Lifting leaves nothing in `out` when it fails. Lowering takes the streams
+ * and futures in `vals`, also when it fails. It writes at most max_flat slots
+ * to flat[] (one when it allocates); *n_flat says how many.
  * out_param: where the result pointer was passed, NULL to allocate. */
 sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat,
                               const sl_slot *flat, const sl_label *types,
@@ -53,17 +71,41 @@ sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat,
                                const sl_val *vals, const sl_label *types,
                                uint32_t n, const sl_slot *out_param,
                                sl_slot *flat, uint32_t *n_flat);
-/* load / store of one value at an aligned, in-range address. */
+/* load / store of one value at an aligned, in-range address. Storing takes
+ * the streams and futures it has stored. */
 sl_status sl_load(sl_cx *cx, uint64_t ptr, const sl_type *type, sl_val *out);
 sl_status sl_store_value(sl_cx *cx, const sl_val *val, const sl_type *type,
                          uint64_t ptr);
+/* Drops the references that streams, futures and error contexts in values
+ * still hold. `types` may be NULL (then every value is looked at). */
+void sl_vals_drop(sl_val *vals, const sl_label *types, uint32_t n);
 /* definitions.py LiftLowerContext.reallocate: calls the guest's realloc on a
  * fresh context with may_leave cleared; checks alignment and range. */
 sl_status sl_cx_realloc(sl_cx *cx, uint64_t old, uint64_t old_bytes,
                         uint32_t align, uint64_t new_bytes, uint64_t *ptr);
 
-/* Host side: a string value made UTF-8 (values given to a host always are). */
+/* Host side: every string in the value made UTF-8 with a NUL behind it, as
+ * values given to a host always are. SL_ENOMEM. */
 sl_status sl_val_to_utf8(sl_val *val, sl_arena *arena);
+/* Whether a value that a host made is one of the type: SL_EUSAGE with where
+ * and why. Values of this check are safe to lower. */
+sl_status sl_val_check(const sl_val *val, const sl_type *type, sl_err *err);
+
+/* resource.c: an entry of the handle table. Freed with sl_free. */
+typedef struct sl_resource_handle { /* definitions.py ResourceHandle */
+    const sl_type *type;            /* RESOURCE */
+    uint32_t rep;
+    bool own;
+    sl_task *borrow_scope; /* of a borrow */
+    uint32_t num_lends;
+} sl_resource_handle;
+/* error_context.c: shared by handles and values, counted. */
+typedef struct sl_error_context {
+    int refs;
+    size_t len;
+    char message[]; /* UTF-8 */
+} sl_error_context;
+void sl_error_context_unref(sl_error_context *e);
 
 /* --- The built-ins: one function each, named after definitions.py's ----------- */
 
