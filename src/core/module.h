@@ -184,14 +184,17 @@ typedef struct sl_module {
                                   NULL when there is no name section */
 } sl_module;
 
-/* Features of core WebAssembly beyond 1.0 that can be gated. */
+/* Features of core WebAssembly beyond 2.0 that can be gated. Only multi_memory
+ * and extended_const are built; what the others stand for is refused with
+ * SL_EUNSUPPORTED in any case. gc implies extended_const. */
 typedef struct sl_core_features {
     bool simd, multi_memory, memory64, tail_call, exceptions, gc, extended_const;
 } sl_core_features;
 
 /* Decodes and validates a whole module. `bytes` must outlive the module and
  * are never written to. `origin` is added to the offsets in messages.
- * NULL on failure: SL_EMALFORMED, SL_EINVALID, SL_EUNSUPPORTED, SL_ENOMEM. */
+ * NULL on failure: SL_EMALFORMED, SL_EINVALID, SL_EUNSUPPORTED (a proposal we
+ * do not have), SL_ELIMIT (core_int.h's implementation limits), SL_ENOMEM. */
 sl_module *sl_module_decode(const uint8_t *bytes, size_t len, uint64_t origin,
                             const sl_core_features *features, sl_err *err);
 void sl_module_free(sl_module *module); /* NULL is fine */
