@@ -1,0 +1,66 @@
+/* Whole sources, and reports about them. */
+#include "text/text.h"
+
+bool sl_is_binary(const void *bytes, size_t len)
+{
+    return len >= 4 && memcmp(bytes, "\0asm", 4) == 0;
+}
+
+static bool parse_source(sl_cursor *c, sl_buf *out)
+{
+    bool ok;
+    if (sl_at_form(c, "component"))
+        ok = sl_parse_component(c, out);
+    else if (sl_at_form(c, "module"))
+        ok = sl_parse_module(c, out);
+    else
+        ok = sl_parse_module_fields(c, (sl_name){0}, out);
+    return ok && (sl_peek(c)->kind == SL_TOK_EOF || sl_unexpected(c));
+}
+
+bool sl_text_parse(sl_name source, sl_buf *out, sl_err *err)
+{
+    sl_arena arena;
+    sl_tokens tokens;
+    sl_err own = {0};
+    sl_arena_init(&arena);
+    bool ok = sl_lex(source, &arena, &tokens, &own);
+    if (ok) {
+        sl_cursor c = {&tokens, 0, &arena, &own};
+        ok = parse_source(&c, out);
+    }
+    sl_arena_deinit(&arena);
+    if (!ok)
+        sl_fail(err, own.code, own.at, "%s", own.msg);
+    return ok;
+}
+
+/* The line with its tabs kept, so that the caret stands right under it. */
+static void put_caret(sl_buf *out, const sl_place *place)
+{
+    uint32_t column = 1;
+    sl_buf_printf(out, "      | ");
+    for (size_t i = 0; i < place->text.len && column < place->column; i++) {
+        if ((place->text.data[i] & 0xc0) == 0x80)
+            continue;
+        sl_buf_u8(out, place->text.data[i] == '\t' ? '\t' : ' ');
+        column++;
+    }
+    sl_buf_printf(out, "^\n");
+}
+
+void sl_text_report(sl_buf *out, const char *file, sl_name source,
+                    const sl_err *err)
+{
+    if (err->at == SL_ERR_NO_PLACE) {
+        sl_buf_printf(out, "%s: %s\n", file, err->msg);
+        return;
+    }
+    sl_place place = sl_place_of(source, err->at);
+    sl_buf_printf(out, "%s:%u:%u: %s\n", file, place.line, place.column,
+                  err->msg);
+    sl_buf_printf(out, "%5u | ", place.line);
+    sl_buf_bytes(out, place.text.data, place.text.len);
+    sl_buf_u8(out, '\n');
+    put_caret(out, &place);
+}
