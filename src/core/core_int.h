@@ -73,7 +73,9 @@ bool sl_validate_body(sl_validator *v, const sl_func *func, sl_err *err);
  * globals; the functions it names become declared. */
 bool sl_validate_constexpr(sl_validator *v, sl_constexpr expr, sl_valtype type,
                            uint32_t n_globals, sl_err *err);
-/* The grammar of a body alone: whether it is malformed. */
+/* The grammar of a body alone: whether it is malformed. As in the reference
+ * decoder the body ends where its last `end` is, maybe behind its stated
+ * length, which is compared afterwards. */
 bool sl_scan_body(const sl_validator *v, const sl_func *func, sl_err *err);
 
 /* --- names.c: appendix "Name Section" ---------------------------------- */

@@ -93,7 +93,9 @@ static void read_functype(sl_decoder *d, sl_functype *out)
     }
     if (sl_read_u8(&d->r) != 0x60) {
         d->r.pos -= sl_reader_ok(&d->r);
-        sl_reader_fail(&d->r, SL_EMALFORMED, "malformed function type");
+        sl_reader_fail(&d->r, SL_EMALFORMED, "%s",
+                       form & 0x80 ? "integer representation too long"
+                                   : "malformed function type");
         return;
     }
     out->n_params = read_result_type(d, types, "parameters");
@@ -640,32 +642,25 @@ static void read_datas(sl_decoder *d)
 
 /* --- Code -------------------------------------------------------------- */
 
-static bool inconsistent_code(sl_decoder *d)
-{
-    return sl_reader_fail(&d->r, SL_EMALFORMED, "function and code section "
-                          "have inconsistent lengths");
-}
-
 static void read_codes(sl_decoder *d)
 {
     sl_module *m = d->m;
     d->n_codes = read_length(&d->r);
     if (!sl_reader_ok(&d->r))
         return;
-    if (d->n_codes != m->n_funcs - m->n_imported_funcs) {
-        inconsistent_code(d);
-        return;
-    }
-    for (uint32_t i = m->n_imported_funcs; i < m->n_funcs; i++) {
+    for (uint32_t i = 0; i < d->n_codes; i++) {
         uint32_t len = read_length(&d->r);
         if (len > SL_MAX_BODY)
             sl_reader_fail(&d->r, SL_ELIMIT, "function body too large: %u "
                            "bytes", (unsigned)len);
-        m->funcs[i].at = sl_reader_at(&d->r);
-        m->funcs[i].body_len = len;
-        m->funcs[i].body = sl_read_bytes(&d->r, len);
+        sl_func body = {.at = sl_reader_at(&d->r), .body_len = len};
+        body.body = sl_read_bytes(&d->r, len);
         if (!sl_reader_ok(&d->r))
             return;
+        if (i >= m->n_funcs - m->n_imported_funcs)
+            continue; /* the counts differ: reported at the end */
+        body.type = m->funcs[m->n_imported_funcs + i].type;
+        m->funcs[m->n_imported_funcs + i] = body;
     }
 }
 
@@ -761,45 +756,56 @@ static bool finish(sl_decoder *d)
     if (!complete_spaces(d))
         return false;
     if (d->n_codes != m->n_funcs - m->n_imported_funcs)
-        return inconsistent_code(d);
+        return sl_reader_fail(&d->r, SL_EMALFORMED, "function and code "
+                              "section have inconsistent lengths");
     if (d->v.has_data_count && d->data_count != m->n_datas)
         return sl_reader_fail(&d->r, SL_EMALFORMED, "data count and data "
                               "section have inconsistent lengths");
     if (m->n_memories > 1 && !d->v.features.multi_memory)
-        invalid_at(d, SL_ERR_NO_PLACE, "multiple memories: multi-memory is "
+        invalid_at(d, m->origin, "multiple memories: multi-memory is "
                    "not enabled");
     if (d->names != NULL && !sl_decode_names(m, d->names, d->names_len))
         return no_memory(d);
     return true;
 }
 
-/* Every body, unless something is invalid already; then whether some body is
- * malformed, which comes first. */
+/* The first body from `i` on that is malformed, if any, gives the error. */
+static void prefer_malformed(sl_decoder *d, uint32_t i, sl_err *err)
+{
+    const sl_module *m = d->m;
+    sl_err found = {0};
+    if (err->code != SL_EMALFORMED && err->code != SL_EINVALID)
+        return;
+    for (; i < m->n_funcs; i++)
+        if (m->funcs[i].body != NULL &&
+            !sl_scan_body(&d->v, &m->funcs[i], &found)) {
+            *err = found;
+            return;
+        }
+}
+
 static bool validate_bodies(sl_decoder *d)
 {
     sl_module *m = d->m;
     uint32_t i = m->n_imported_funcs;
-    if (d->invalid.code == SL_OK)
-        while (i < m->n_funcs &&
-               sl_validate_body(&d->v, &m->funcs[i], &d->invalid))
-            i++;
-    if (d->invalid.code == SL_EINVALID)
-        for (; i < m->n_funcs; i++)
-            if (!sl_scan_body(&d->v, &m->funcs[i], d->err))
-                return false;
-    if (d->invalid.code != SL_OK)
-        *d->err = d->invalid;
+    while (d->invalid.code == SL_OK && i < m->n_funcs &&
+           sl_validate_body(&d->v, &m->funcs[i], &d->invalid))
+        i++;
+    prefer_malformed(d, i, &d->invalid);
+    *d->err = d->invalid;
     return d->invalid.code == SL_OK;
 }
 
 static bool decode(sl_decoder *d)
 {
-    if (!read_header(d))
-        return false;
-    while (sl_reader_left(&d->r) > 0)
-        if (!read_section(d))
-            return false;
-    return finish(d) && validate_bodies(d);
+    bool ok = read_header(d);
+    while (ok && sl_reader_left(&d->r) > 0)
+        ok = read_section(d);
+    if (ok && finish(d))
+        return validate_bodies(d);
+    /* The bodies stand before what broke the grammar behind them. */
+    prefer_malformed(d, 0, d->err);
+    return false;
 }
 
 /* The suite's longer words for the reader's "unexpected end". */

@@ -613,19 +613,6 @@ static inline bool step(sl_validator *v, const sl_instr *in)
 
 /* --- Bodies ------------------------------------------------------------ */
 
-/* A body without its last `end`. The words are those of a decoder that reads
- * on behind the body and finds there an `end` by chance, the end of the
- * module, or something else. */
-static bool missing_end(const sl_module *m, sl_reader *r)
-{
-    if (r->end == m->bytes + m->len)
-        return sl_reader_fail(r, SL_EMALFORMED,
-                              "unexpected end of section or function");
-    if (*r->end == 0x0b)
-        return sl_reader_fail(r, SL_EMALFORMED, "section size mismatch");
-    return sl_reader_fail(r, SL_EMALFORMED, "END opcode expected");
-}
-
 static bool add_run(sl_validator *v, uint32_t n, sl_valtype type)
 {
     if (n == 0)
@@ -668,11 +655,6 @@ static bool read_locals(sl_reader *r, sl_validator *v, uint32_t n_params)
     return sl_reader_ok(r);
 }
 
-static sl_reader body_reader(const sl_func *func, sl_err *err)
-{
-    return sl_reader_over(func->body, func->body_len, func->at, err);
-}
-
 static bool start_body(sl_validator *v, const sl_functype *type)
 {
     v->operands.n = v->controls.n = v->runs.n = 0;
@@ -689,15 +671,12 @@ static bool start_body(sl_validator *v, const sl_functype *type)
 bool sl_validate_body(sl_validator *v, const sl_func *func, sl_err *err)
 {
     sl_instr in;
-    v->r = body_reader(func, err);
+    v->r = sl_reader_over(func->body, func->body_len, func->at, err);
     if (!start_body(v, &v->module->types[func->type]))
         return false;
-    while (v->controls.n > 0) {
-        if (v->r.pos == v->r.end)
-            return missing_end(v->module, &v->r);
+    while (v->controls.n > 0)
         if (!sl_read_instr(&v->r, &in) || !step(v, &in))
             return false;
-    }
     if (v->r.pos != v->r.end)
         return sl_reader_fail(&v->r, SL_EMALFORMED,
                               "section size mismatch: bytes behind the "
@@ -737,8 +716,6 @@ static bool scan_instrs(const sl_validator *v, open_blocks *open, sl_reader *r)
     if (!sl_vec_push(open, (uint8_t)SL_OP_BLOCK))
         return sl_reader_fail(r, SL_ENOMEM, "out of memory");
     while (open->n > 0) {
-        if (r->pos == r->end)
-            return missing_end(v->module, r);
         if (!sl_read_instr(r, &in) || !scan_step(open, r, &in))
             return false;
         if (sl_ops[in.op].imms[0] == 'd' && !v->has_data_count)
@@ -746,16 +723,19 @@ static bool scan_instrs(const sl_validator *v, open_blocks *open, sl_reader *r)
                            "data count section required"),
                    false;
     }
-    return r->pos == r->end ||
-           sl_reader_fail(r, SL_EMALFORMED, "section size mismatch");
+    return true;
 }
 
 bool sl_scan_body(const sl_validator *v, const sl_func *func, sl_err *err)
 {
     open_blocks open = {0};
-    sl_reader r = body_reader(func, err);
+    const sl_module *m = v->module;
+    size_t left = m->len - (size_t)(func->body - m->bytes);
+    sl_reader r = sl_reader_over(func->body, left, func->at, err);
     bool ok = read_locals(&r, NULL, 0) && scan_instrs(v, &open, &r);
     sl_vec_deinit(&open);
+    if (ok && r.pos != func->body + func->body_len)
+        return sl_reader_fail(&r, SL_EMALFORMED, "section size mismatch");
     return ok;
 }
 
