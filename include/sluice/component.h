@@ -48,6 +48,13 @@ typedef struct sluice_engine sluice_engine;
 SLUICE_API sluice_engine *sluice_engine_new(const sluice_limits *limits,
                                             sluice_error *error);
 SLUICE_API void sluice_engine_free(sluice_engine *engine);
+/** Switch a gated feature of the Component Model on or off, by the name that
+ * messages use ("resources", "threads", "error-context", ...; "all"). For
+ * components made afterwards. What is on but not built yet validates, and is
+ * refused at instantiation.
+ * @return false: no such feature */
+SLUICE_API bool sluice_engine_set_feature(sluice_engine *engine,
+                                          const char *name, bool on);
 
 /** A decoded and validated component. */
 typedef struct sluice_component sluice_component;

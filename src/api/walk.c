@@ -1,0 +1,159 @@
+/* include/sluice/component.h: sluice_component_walk, what `sluice inspect`
+ * shows. Nesting is bounded by the validator's depth limit. */
+#include "api/api_int.h"
+
+#include <stdio.h>
+
+typedef struct walk {
+    bool (*visit)(void *arg, const sluice_item *item);
+    void *arg;
+    char detail[512];
+} walk;
+
+static const char *how_of(const sl_def *def)
+{
+    switch (def->kind) {
+    case SL_DEF_ALIAS_EXPORT:
+    case SL_DEF_ALIAS_CORE_EXPORT:
+    case SL_DEF_ALIAS_OUTER:
+        return "alias";
+    case SL_DEF_IMPORT:
+        return "import";
+    case SL_DEF_EXPORT:
+        return "export";
+    case SL_DEF_CANON:
+        return "canon";
+    default:
+        return "definition";
+    }
+}
+
+static void describe_module(walk *w, const sl_module *m)
+{
+    snprintf(w->detail, sizeof w->detail,
+             "%u imports, %u functions, %u memories, %u data segments, %u "
+             "exports",
+             (unsigned)m->n_imports,
+             (unsigned)(m->n_funcs - m->n_imported_funcs),
+             (unsigned)(m->n_memories - m->n_imported_memories),
+             (unsigned)m->n_datas, (unsigned)m->n_exports);
+}
+
+static void describe_instance(walk *w, const sl_def *def)
+{
+    if (def->of.instance.instantiates)
+        snprintf(w->detail, sizeof w->detail, "instantiates %s %u",
+                 def->kind == SL_DEF_INSTANCE ? "component" : "core module",
+                 (unsigned)def->of.instance.index);
+    else
+        snprintf(w->detail, sizeof w->detail, "%u inline exports",
+                 (unsigned)def->of.instance.n);
+}
+
+static void describe_type(walk *w, const sl_externtype *type)
+{
+    if (type->type != NULL)
+        sl_type_text(type->type, w->detail, sizeof w->detail);
+}
+
+static void describe(walk *w, const sl_component *c, const sl_def *def,
+                     sluice_item *item)
+{
+    switch (def->kind) {
+    case SL_DEF_CORE_MODULE:
+        item->size = def->of.module->len;
+        item->name = (sluice_name){def->of.module->name.data,
+                                   def->of.module->name.len};
+        describe_module(w, def->of.module);
+        break;
+    case SL_DEF_COMPONENT:
+        item->size = def->of.component->size;
+        item->name = (sluice_name){def->of.component->name.data,
+                                   def->of.component->name.len};
+        break;
+    case SL_DEF_CORE_INSTANCE:
+    case SL_DEF_INSTANCE:
+        describe_instance(w, def);
+        break;
+    case SL_DEF_ALIAS_EXPORT:
+    case SL_DEF_ALIAS_CORE_EXPORT:
+        item->name = (sluice_name){def->of.alias.name.data,
+                                   def->of.alias.name.len};
+        snprintf(w->detail, sizeof w->detail, "of %sinstance %u",
+                 def->kind == SL_DEF_ALIAS_EXPORT ? "" : "core ",
+                 (unsigned)def->of.alias.instance);
+        break;
+    case SL_DEF_ALIAS_OUTER:
+        snprintf(w->detail, sizeof w->detail, "outer %u, index %u",
+                 (unsigned)def->of.outer.count, (unsigned)def->of.outer.index);
+        break;
+    case SL_DEF_TYPE:
+        if (def->of.type.type != NULL)
+            sl_type_text(def->of.type.type, w->detail, sizeof w->detail);
+        break;
+    case SL_DEF_CANON:
+        snprintf(w->detail, sizeof w->detail, "%s",
+                 sl_canons[def->of.canon.kind].text);
+        break;
+    case SL_DEF_IMPORT: {
+        const sl_extern *import = &c->imports[def->of.import.import];
+        item->name = (sluice_name){import->name.data, import->name.len};
+        describe_type(w, &import->type);
+        break;
+    }
+    case SL_DEF_EXPORT: {
+        const sl_extern *export_ = &c->exports[def->of.export_.export_];
+        item->name = (sluice_name){export_->name.data, export_->name.len};
+        describe_type(w, &export_->type);
+        break;
+    }
+    case SL_DEF_DATA: {
+        const sl_segment_def *segment = &c->segments[def->of.segment];
+        item->offset = segment->offset;
+        item->size = segment->size;
+        break;
+    }
+    case SL_DEF_CORE_TYPE:
+        break;
+    }
+}
+
+static bool walk_component(walk *w, const sl_component *c, unsigned depth)
+{
+    for (uint32_t i = 0; i < c->n_defs; i++) {
+        const sl_def *def = &c->defs[i];
+        sluice_item item = {
+            .depth = depth,
+            .sort = sl_sort_text(def->makes.sort),
+            .how = how_of(def),
+            .index = def->makes.index,
+            .offset = def->at,
+            .detail = w->detail,
+        };
+        w->detail[0] = '\0';
+        describe(w, c, def, &item);
+        if (!w->visit(w->arg, &item))
+            return false;
+        if (def->kind == SL_DEF_COMPONENT &&
+            !walk_component(w, def->of.component, depth + 1))
+            return false;
+    }
+    return true;
+}
+
+void sluice_component_walk(const sluice_component *component,
+                           bool (*visit)(void *arg, const sluice_item *item),
+                           void *arg)
+{
+    walk w = {.visit = visit, .arg = arg};
+    const sl_component *c = component->component;
+    sluice_item root = {
+        .sort = "component",
+        .how = "definition",
+        .name = {c->name.data, c->name.len},
+        .size = c->size,
+        .detail = "",
+    };
+    if (visit(arg, &root))
+        walk_component(&w, c, 1);
+}

@@ -1,0 +1,60 @@
+/* The command line: the first embedder. Includes the public headers and the
+ * text, bundle and wast tools only. */
+#ifndef SL_CLI_CLI_H
+#define SL_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "sluice/sluice.h"
+
+/* Exit codes, as docs/cli.md and --help say. A guest that exits by itself
+ * gives its own code. */
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1,       /* the guest's run returned an error; wast: failures */
+    CLI_USAGE = 64,       /* wrong arguments */
+    CLI_INVALID = 65,     /* the input is malformed, invalid or unlinkable */
+    CLI_NO_INPUT = 66,    /* the input cannot be opened or read */
+    CLI_UNSUPPORTED = 69, /* the input needs a feature that is not there */
+    CLI_INTERNAL = 70,    /* out of memory, a limit, our own fault */
+    CLI_IO = 74,          /* output or a host resource failed */
+    CLI_TRAP = 134,       /* the guest trapped */
+    CLI_INTERRUPTED = 130, /* ^C */
+};
+
+typedef struct cli_command {
+    const char *name;
+    const char *summary; /* for `sluice --help` */
+    const char *help;    /* for `sluice NAME --help` */
+    int (*run)(int argc, char **argv);
+} cli_command;
+extern const cli_command cli_run, cli_parse, cli_print, cli_validate, cli_wast,
+    cli_inspect, cli_bundle;
+
+/* A usage error: one line and where to look; returns CLI_USAGE. */
+int cli_usage(const cli_command *command, const char *fmt, ...)
+    SL_PRINTF(2, 3);
+/* One readable block on stderr; returns the exit code for the status. */
+int cli_report(const char *file, const sluice_error *error);
+/* The same for the text tools; `source` is the text, if it is one. */
+int cli_report_text(const char *file, const sl_buf *source, const sl_err *err);
+int cli_code(sluice_status status);
+
+/* The whole of a file ("-": standard input). 0 or an exit code, reported. */
+int cli_read_file(const char *path, sl_buf *out);
+/* Writes a whole file ("-": standard output), removing what is half-written
+ * when it fails. 0 or an exit code, reported. */
+int cli_write_file(const char *path, const void *data, size_t len);
+
+/* Opens a component, binary or text, from a file or "-". A binary file is not
+ * read whole. NULL: *code is the exit code, reported. */
+sluice_component *cli_open(sluice_engine *engine, const char *path, int *code);
+
+/* Closes standard output; its failure is the command's. */
+int cli_finish(int code);
+
+#endif

@@ -1,0 +1,71 @@
+/* The entry: finds the command and gives it its arguments. */
+#include <signal.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const cli_command *const commands[] = {
+    &cli_run,   &cli_validate, &cli_inspect, &cli_parse,
+    &cli_print, &cli_bundle,   &cli_wast,
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_help(FILE *to)
+{
+    fputs("usage: sluice COMMAND [OPTIONS] [ARGUMENTS]\n\n"
+          "Runs WebAssembly components whose data segments are loaded lazily "
+          "and streamed.\n\ncommands:\n",
+          to);
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n`sluice COMMAND --help` tells more. `sluice --version` prints the "
+          "version.\n\n"
+          "exit codes: 0 success; 1 the guest returned an error, or tests "
+          "failed;\n  64 usage; 65 invalid input; 66 input cannot be read; 69 "
+          "unsupported feature;\n  70 out of memory or a limit; 74 output or "
+          "host i/o failed; 130 interrupted;\n  134 trap; a guest that exits "
+          "gives its own code\n",
+          to);
+}
+
+static bool is_help(const char *arg)
+{
+    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+/* --help anywhere before the first operand belongs to the command. */
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && argv[i][0] == '-'; i++)
+        if (is_help(argv[i]))
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a closed reader is an error to report */
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return cli_finish(CLI_OK);
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("sluice %s\n", sluice_version());
+        return cli_finish(CLI_OK);
+    }
+    for (int i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i]->name) != 0)
+            continue;
+        if (asks_for_help(argc - 1, argv + 1)) {
+            fputs(commands[i]->help, stdout);
+            return cli_finish(CLI_OK);
+        }
+        return cli_finish(commands[i]->run(argc - 1, argv + 1));
+    }
+    fprintf(stderr, "sluice: no command `%s`; see `sluice --help`\n", argv[1]);
+    return CLI_USAGE;
+}
