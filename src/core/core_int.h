@@ -49,6 +49,23 @@ typedef struct sl_local_run {
 
 #define SL_NEAR_LOCALS 64
 
+/* What a one-byte opcode does to the operands, where that is simple. */
+typedef struct sl_quick {
+    enum {
+        SL_QUICK_NONE,
+        SL_QUICK_LOCAL_GET,
+        SL_QUICK_LOCAL_SET,
+        SL_QUICK_LOCAL_TEE,
+        SL_QUICK_I32_CONST,
+        SL_QUICK_UNARY,
+        SL_QUICK_BINARY,
+        SL_QUICK_LOAD,
+        SL_QUICK_STORE,
+    } kind : 8;
+    uint8_t under, top, push; /* sl_valtype */
+    uint8_t align;            /* log2, at most */
+} sl_quick;
+
 /* The stacks of the algorithm, kept from one body to the next. */
 typedef struct sl_validator {
     const sl_module *module;
@@ -60,8 +77,9 @@ typedef struct sl_validator {
     SL_VEC(sl_valtype) operands;
     SL_VEC(sl_control) controls;
     SL_VEC(sl_local_run) runs;
-    uint32_t n_locals;
+    uint32_t n_locals, n_near;
     sl_valtype near[SL_NEAR_LOCALS]; /* types of the first locals */
+    sl_quick quick[256];
 } sl_validator;
 
 void sl_validator_init(sl_validator *v, const sl_module *module,

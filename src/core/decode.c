@@ -229,7 +229,7 @@ static sl_constexpr read_constexpr(sl_decoder *d, sl_valtype type)
 {
     sl_constexpr expr = scan_constexpr(d);
     sl_err err = {0};
-    bool all = d->v.features.extended_const || d->v.features.gc;
+    bool all = d->v.features.extended_const;
     uint32_t n_globals = all ? d->m->n_globals : d->m->n_imported_globals;
     if (!sl_reader_ok(&d->r) || d->invalid.code != SL_OK)
         return expr;
@@ -819,7 +819,7 @@ static void lengthen(sl_err *err)
 sl_module *sl_module_decode(const uint8_t *bytes, size_t len, uint64_t origin,
                             const sl_core_features *features, sl_err *err)
 {
-    static const sl_core_features none = {0};
+    static const sl_core_features usual = {.extended_const = true};
     sl_err local = {0};
     sl_module *m = sl_calloc(1, sizeof *m);
     if (m == NULL) {
@@ -833,7 +833,7 @@ sl_module *sl_module_decode(const uint8_t *bytes, size_t len, uint64_t origin,
     m->origin = origin;
     sl_decoder d = {.m = m, .err = &local};
     d.r = sl_reader_over(bytes, len, origin, &local);
-    sl_validator_init(&d.v, m, features ? features : &none);
+    sl_validator_init(&d.v, m, features ? features : &usual);
     bool ok = decode(&d);
     sl_free(d.v.declared);
     sl_validator_deinit(&d.v);

@@ -186,7 +186,8 @@ typedef struct sl_module {
 
 /* Features of core WebAssembly beyond 2.0 that can be gated. Only multi_memory
  * and extended_const are built; what the others stand for is refused with
- * SL_EUNSUPPORTED in any case. gc implies extended_const. */
+ * SL_EUNSUPPORTED in any case. NULL where one is asked for: extended_const
+ * alone, which the modules of current toolchains use. */
 typedef struct sl_core_features {
     bool simd, multi_memory, memory64, tail_call, exceptions, gc, extended_const;
 } sl_core_features;

@@ -20,6 +20,13 @@ static const uint8_t by_code[256 + N_PREFIXED] = {
 #undef OP
 };
 
+/* How many letters the immediates have: most have none. */
+static const uint8_t n_imms[SL_N_OPS] = {
+#define OP(id, prefix, code, text, imms, sig) [SL_OP_##id] = sizeof(imms) - 1,
+#include "core/op.def"
+#undef OP
+};
+
 sl_op sl_op_of(uint8_t prefix, uint32_t code)
 {
     if (prefix == 0 && code < 256)
@@ -191,19 +198,30 @@ static void read_imms(sl_reader *r, sl_instr *out, const char *imms)
         }
 }
 
+/* An instruction whose first byte is not one by itself. */
+static bool read_prefixed(sl_reader *r, const uint8_t *at, sl_instr *out)
+{
+    if (*at < 0xfb || *at > 0xfe)
+        return illegal(r, at, 0, *at);
+    uint32_t code = sl_read_u32(r);
+    out->op = sl_op_of(*at, code);
+    if (out->op == SL_OP_NONE)
+        return illegal(r, at, *at, code);
+    return sl_reader_ok(r);
+}
+
 bool sl_read_instr(sl_reader *r, sl_instr *out)
 {
     const uint8_t *at = r->pos;
     out->at = sl_reader_at(r);
-    uint8_t byte = sl_read_u8(r), prefix = 0;
-    uint32_t code = byte;
-    if (byte == 0xfc || byte == 0xfd || byte == 0xfe || byte == 0xfb) {
-        prefix = byte;
-        code = sl_read_u32(r);
-    }
-    out->op = sl_op_of(prefix, code);
-    if (out->op == SL_OP_NONE)
-        return illegal(r, at, prefix, code);
+    if (at == r->end)
+        return sl_read_u8(r); /* fails */
+    r->pos++;
+    out->op = (sl_op)by_code[*at];
+    if (out->op == SL_OP_NONE && !read_prefixed(r, at, out))
+        return false;
+    if (n_imms[out->op] == 0)
+        return true;
     read_imms(r, out, sl_ops[out->op].imms);
     return sl_reader_ok(r);
 }

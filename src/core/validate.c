@@ -9,12 +9,6 @@
 static const uint8_t letter_type[128] = {
     ['i'] = SL_I32, ['l'] = SL_I64, ['f'] = SL_F32, ['d'] = SL_F64};
 
-void sl_validator_init(sl_validator *v, const sl_module *module,
-                       const sl_core_features *features)
-{
-    *v = (sl_validator){.module = module, .features = *features};
-}
-
 void sl_validator_deinit(sl_validator *v)
 {
     sl_vec_deinit(&v->operands);
@@ -476,12 +470,17 @@ static bool memory_in_range(sl_validator *v, const sl_instr *in, uint32_t index)
            invalid(v, in, "unknown memory %u", (unsigned)index);
 }
 
+/* log2 of the size that a row of op.def gives as a digit. */
+static uint8_t natural_align(char size)
+{
+    return size == '1' ? 0 : size == '2' ? 1 : size == '4' ? 2 : 3;
+}
+
 static bool memarg(sl_validator *v, const sl_instr *in, char size)
 {
-    unsigned natural = size == '1' ? 0 : size == '2' ? 1 : size == '4' ? 2 : 3;
     if (!memory_in_range(v, in, in->index[0]))
         return false;
-    if (in->align > natural)
+    if (in->align > natural_align(size))
         return invalid(v, in, "alignment must not be larger than natural");
     return in->offset <= UINT32_MAX || invalid(v, in, "offset out of range");
 }
@@ -611,6 +610,120 @@ static inline bool step(sl_validator *v, const sl_instr *in)
     return apply(v, in, info->sig);
 }
 
+/* A pure instruction's types for quick_step, from its row. */
+static void set_pure(sl_quick *q, const char *sig)
+{
+    size_t n = strcspn(sig, ":");
+    if (n == 0 || n > 2 || strlen(sig) > n + 2)
+        return;
+    q->kind = n == 1 ? SL_QUICK_UNARY : SL_QUICK_BINARY;
+    q->under = letter_type[(unsigned char)sig[0]];
+    q->top = letter_type[(unsigned char)sig[n - 1]];
+    q->push = letter_type[(unsigned char)sig[n + 1]];
+}
+
+static void set_quick(sl_validator *v)
+{
+    for (unsigned op = 1; op < SL_N_OPS; op++) {
+        const sl_op_info *info = &sl_ops[op];
+        sl_quick *q = &v->quick[info->code];
+        if (info->prefix != 0 || info->sig == NULL)
+            continue;
+        if (info->imms[0] == 'm') {
+            set_pure(q, info->sig);
+            q->kind = q->kind == SL_QUICK_UNARY ? SL_QUICK_LOAD
+                                                : SL_QUICK_STORE;
+            q->align = natural_align(info->imms[1]);
+        } else if (info->imms[0] == '\0' && info->sig[strlen(info->sig) - 1] !=
+                                                ':') {
+            set_pure(q, info->sig);
+        }
+    }
+    v->quick[sl_ops[SL_OP_LOCAL_GET].code].kind = SL_QUICK_LOCAL_GET;
+    v->quick[sl_ops[SL_OP_LOCAL_SET].code].kind = SL_QUICK_LOCAL_SET;
+    v->quick[sl_ops[SL_OP_LOCAL_TEE].code].kind = SL_QUICK_LOCAL_TEE;
+    v->quick[sl_ops[SL_OP_I32_CONST].code].kind = SL_QUICK_I32_CONST;
+}
+
+void sl_validator_init(sl_validator *v, const sl_module *module,
+                       const sl_core_features *features)
+{
+    *v = (sl_validator){.module = module, .features = *features};
+    set_quick(v);
+}
+
+/* Bytes of a memarg of memory 0 that is plainly right, 0 for others. */
+static inline size_t quick_memarg(const sl_validator *v, const uint8_t *p,
+                                  uint8_t align)
+{
+    if (p[0] > align || v->module->n_memories == 0)
+        return 0;
+    return p[1] < 0x80 ? 2 : p[2] < 0x80 ? 3 : 0;
+}
+
+/* The commonest instructions where they are plainly right: most of what
+ * compilers emit, with one jump for each. False: nothing was done; take the
+ * long way, which also finds the words. */
+static inline bool quick_step(sl_validator *v)
+{
+    const uint8_t *p = v->r.pos;
+    sl_valtype *operands = v->operands.v;
+    size_t n = v->operands.n, have = n - top(v)->height, len = 1;
+    if (v->r.end - p < 4)
+        return false;
+    const sl_quick *q = &v->quick[p[0]];
+    switch (q->kind) {
+    case SL_QUICK_LOCAL_GET:
+        if (p[1] >= v->n_near || n == v->operands.cap)
+            return false;
+        operands[n++] = v->near[p[1]];
+        len = 2;
+        break;
+    case SL_QUICK_LOCAL_SET:
+    case SL_QUICK_LOCAL_TEE:
+        if (p[1] >= v->n_near || have == 0 ||
+            operands[n - 1] != v->near[p[1]])
+            return false;
+        n -= q->kind == SL_QUICK_LOCAL_SET;
+        len = 2;
+        break;
+    case SL_QUICK_I32_CONST:
+        if (p[1] >= 0x80 || n == v->operands.cap)
+            return false;
+        operands[n++] = SL_I32;
+        len = 2;
+        break;
+    case SL_QUICK_LOAD:
+        len = quick_memarg(v, p + 1, q->align) + 1;
+        if (len == 1)
+            return false;
+        /* fall through */
+    case SL_QUICK_UNARY:
+        if (have < 1 || operands[n - 1] != q->top)
+            return false;
+        operands[n - 1] = q->push;
+        break;
+    case SL_QUICK_BINARY:
+        if (have < 2 || operands[n - 1] != q->top ||
+            operands[n - 2] != q->under)
+            return false;
+        operands[--n - 1] = q->push;
+        break;
+    case SL_QUICK_STORE:
+        len = quick_memarg(v, p + 1, q->align) + 1;
+        if (len == 1 || have < 2 || operands[n - 1] != q->top ||
+            operands[n - 2] != q->under)
+            return false;
+        n -= 2;
+        break;
+    default:
+        return false;
+    }
+    v->operands.n = n;
+    v->r.pos = p + len;
+    return true;
+}
+
 /* --- Bodies ------------------------------------------------------------ */
 
 static bool add_run(sl_validator *v, uint32_t n, sl_valtype type)
@@ -621,6 +734,7 @@ static bool add_run(sl_validator *v, uint32_t n, sl_valtype type)
          i++)
         v->near[i] = type;
     v->n_locals += n;
+    v->n_near = v->n_locals < SL_NEAR_LOCALS ? v->n_locals : SL_NEAR_LOCALS;
     if (v->runs.n > 0 && sl_vec_last(&v->runs).type == type) {
         sl_vec_last(&v->runs).end = v->n_locals;
         return true;
@@ -658,7 +772,7 @@ static bool read_locals(sl_reader *r, sl_validator *v, uint32_t n_params)
 static bool start_body(sl_validator *v, const sl_functype *type)
 {
     v->operands.n = v->controls.n = v->runs.n = 0;
-    v->n_locals = 0;
+    v->n_locals = v->n_near = 0;
     for (uint32_t i = 0; i < type->n_params; i++)
         if (!add_run(v, 1, type->types[i]))
             return false;
@@ -675,7 +789,7 @@ bool sl_validate_body(sl_validator *v, const sl_func *func, sl_err *err)
     if (!start_body(v, &v->module->types[func->type]))
         return false;
     while (v->controls.n > 0)
-        if (!sl_read_instr(&v->r, &in) || !step(v, &in))
+        if (!quick_step(v) && (!sl_read_instr(&v->r, &in) || !step(v, &in)))
             return false;
     if (v->r.pos != v->r.end)
         return sl_reader_fail(&v->r, SL_EMALFORMED,
