@@ -21,9 +21,11 @@ typedef struct sl_buffer_ops {
     /* Elements that can be copied as bytes (numbers, bool excluded): the
      * address of element `progress`, re-checked now; NULL: use read, write. */
     uint8_t *(*bytes)(sl_buffer *b, uint32_t n);
-    /* Lifts n elements from, or lowers n into, the buffer. */
+    /* Lifts n elements from, or lowers n into, the buffer, from element
+     * `progress` on, leaving `progress` as it is. Writing takes the streams
+     * and futures in the values, also when it fails. */
     sl_status (*read)(sl_buffer *b, uint32_t n, sl_arena *arena, sl_val *out);
-    sl_status (*write)(sl_buffer *b, uint32_t n, const sl_val *vals);
+    sl_status (*write)(sl_buffer *b, uint32_t n, sl_val *vals);
 } sl_buffer_ops;
 
 struct sl_buffer {
@@ -36,7 +38,12 @@ static inline uint32_t sl_buffer_remain(const sl_buffer *b)
     return b->length - b->progress;
 }
 /* Moves n elements (n <= both remain()), advancing both. */
-sl_status sl_buffer_move(sl_buffer *to, sl_buffer *from, uint32_t n);
+sl_status sl_buffer_move(sl_store *store, sl_buffer *to, sl_buffer *from,
+                         uint32_t n);
+/* definitions.py none_or_number_type: such elements move as bytes. */
+bool sl_elem_is_plain(const sl_type *elem);
+/* Bytes of one plain element: 0 for none. */
+uint32_t sl_elem_size(const sl_type *elem);
 
 /* --- Copies: one read or write that is under way ----------------------------- */
 
@@ -50,9 +57,12 @@ struct sl_copy {
     sl_instance *inst; /* who copies; NULL: the host */
     sl_buffer *buffer;
     /* Some elements were moved; the other side may go on filling the buffer
-     * until the event is delivered, then the shared part must let go of it
-     * (sl_shared_reclaim). */
+     * until the event is delivered, then the shared part must let go of it:
+     * whoever delivers calls ops->reclaim. Streams only. */
     void (*on_copy)(sl_copy *copy);
+    /* The copy is over; the shared part has forgotten it. Either may come
+     * while the other end's operation is under way: start no new copy inside,
+     * post it to the loop. */
     void (*on_copy_done)(sl_copy *copy, sl_copy_result result);
 };
 
@@ -86,6 +96,9 @@ struct sl_shared {
 };
 sl_shared *sl_shared_ref(sl_shared *s);
 void sl_shared_unref(sl_shared *s);
+/* Drops an end that no handle table holds (a value nobody took, a host's
+ * end): tells the other side and releases the reference. NULL is fine. */
+void sl_shared_drop(sl_shared *s, sl_side side);
 
 /* A guest-to-guest stream or future (definitions.py SharedStreamImpl,
  * SharedFutureImpl); refs 2: one per end. */
@@ -115,7 +128,7 @@ struct sl_end { /* CopyEnd */
     bool reclaim;          /* ... came from on_copy */
     uint32_t index;        /* its handle */
     struct sl_buffer *buffer; /* the buffer of the copy under way, in place */
-    _Alignas(16) unsigned char buffer_space[96];
+    _Alignas(16) unsigned char buffer_space[64];
 };
 
 /* Adds an end for the shared part (taking the reference, also on failure). */
@@ -123,8 +136,17 @@ sl_status sl_end_add(sl_instance *inst, sl_shared *shared, sl_side side,
                      uint32_t *index);
 /* definitions.py CopyEnd.drop: traps while copying, then frees. */
 sl_status sl_end_drop(sl_end *end);
-/* Frees without checks: the store is closing. */
+/* Frees without checks or notices: the store is closing. */
 void sl_end_free(sl_end *end);
+/* "stream" or "future", for messages. */
+const char *sl_end_text(const sl_end *end);
+/* Looks up an end of that side and type (STREAM or FUTURE); SL_ETRAP. */
+sl_status sl_end_expect(sl_instance *inst, uint32_t index, sl_side side,
+                        const sl_type *type, sl_end **out);
+/* stream_copy, future_copy after the checks: the end is IDLE and its buffer
+ * is in buffer_space. */
+sl_status sl_end_copy(sl_end *end);
+sl_event_code sl_end_event_code(const sl_end *end);
 /* lift_async_value: takes the readable end out of the table and returns its
  * shared part (reference moves to the caller). */
 sl_status sl_end_lift(sl_instance *inst, uint32_t index, const sl_type *type,

@@ -21,7 +21,7 @@ typedef struct sl_waitable sl_waitable;
 typedef struct sl_waitable_set sl_waitable_set;
 typedef struct sl_funcinst sl_funcinst;
 typedef struct sl_call sl_call;
-typedef struct sl_fiber sl_fiber;
+typedef struct sl_fiber sl_fiber; /* fiber.h */
 
 /* --- Handle tables (CanonicalABI.md "Table State") -------------------------- */
 
@@ -36,6 +36,7 @@ typedef enum sl_handle_kind {
     SL_HANDLE_WAITABLE_SET,
     SL_HANDLE_ERROR_CONTEXT,
     SL_HANDLE_THREAD, /* in the threads table only */
+    SL_N_HANDLE_KINDS,
 } sl_handle_kind;
 
 typedef struct sl_handle {
@@ -50,9 +51,12 @@ typedef struct sl_handle_table {
 } sl_handle_table;
 #define SL_TABLE_MAX_LENGTH ((UINT32_C(1) << 28) - 1)
 
-/* SL_ETRAP when the table is full, recorded on the current thread. */
+/* SL_ETRAP when the table is full, recorded on the store; SL_ENOMEM. */
 sl_status sl_handles_add(sl_instance *inst, sl_handle_kind kind, void *item,
                          uint32_t *index);
+/* "unknown handle index 3", or used with the wrong type; returns SL_ETRAP. */
+sl_status sl_handles_trap(sl_instance *inst, uint32_t index,
+                          const char *expected);
 /* NULL when there is no such handle. */
 sl_handle *sl_handles_get(sl_handle_table *table, uint32_t index);
 /* The slot must be live. */
@@ -107,6 +111,10 @@ typedef struct sl_closure {
     sl_instance *outer; /* NULL for the outermost component */
 } sl_closure;
 
+typedef struct sl_thread_list {
+    sl_thread *head, *tail;
+} sl_thread_list;
+
 struct sl_instance {
     sl_store *store;
     sl_instance *parent; /* NULL: the root */
@@ -119,6 +127,10 @@ struct sl_instance {
     bool may_enter, may_leave;
     uint32_t backpressure, num_waiting_to_enter;
     sl_thread *exclusive_thread;
+    uint32_t sync_depth; /* synchronous calls that run in it now */
+    /* Threads that wait for the instance: for the exclusive lock, or to enter
+     * (those that will take the lock, and those that will not). */
+    sl_thread_list gate[3];
 
     /* Index spaces, sized by component->count, filled by link/. */
     sl_item *space[SL_N_SORTS];
@@ -127,6 +139,11 @@ struct sl_instance {
 
     sl_instance *next; /* all of the store's */
 };
+
+/* An instance without contents: index spaces sized by the component, enterable.
+ * It belongs to the store. */
+sl_instance *sl_instance_new(sl_store *store, sl_instance *parent,
+                             const sl_component *component, sl_err *err);
 
 /* The item at an index that the validator has checked. */
 static inline sl_item *sl_instance_item(sl_instance *inst, sl_sort sort,
@@ -144,16 +161,20 @@ void sl_leave_to(sl_instance *inst, sl_instance *caller);
 
 /* definitions.py FuncInst = (on_start, on_resolve, caller) -> on_cancel. A
  * call is the caller's record; it lives until it has been resolved *and* the
- * callee has let go of it (`refs`). */
+ * callee has let go of it (`refs`). The callee, guest or host, goes through
+ * sl_call_start, sl_call_resolve and sl_call_unref. */
 struct sl_call {
-    /* Produces the arguments (into the given arena) when the callee starts. */
+    /* Produces the arguments (into the given arena) when the callee starts.
+     * Their streams and futures are then the callee's. */
     sl_status (*on_start)(sl_call *call, sl_arena *arena, sl_val *args);
     /* Takes the result: NULL `result` with `cancelled` false when there is
      * none, `cancelled` true when the callee was cancelled instead. The value
-     * is borrowed for the call. */
+     * is borrowed for the call, except its streams and futures: who wants
+     * them takes them out (setting the member to NULL). */
     sl_status (*on_resolve)(sl_call *call, const sl_val *result,
                             bool cancelled);
     void (*free)(sl_call *call); /* when refs falls to 0 */
+    sl_instance *caller;         /* NULL: the host */
     int refs;
     bool started, resolved;
     /* Set by the callee while cancelling makes sense (definitions.py
@@ -161,12 +182,20 @@ struct sl_call {
     sl_status (*cancel)(sl_call *call, sl_instance *caller);
     void *callee; /* the callee's */
 };
+void sl_call_ref(sl_call *call);
 void sl_call_unref(sl_call *call);
+/* Task.start, or a host function taking its arguments. */
+sl_status sl_call_start(sl_call *call, sl_arena *arena, sl_val *args);
+/* Task.return_, Task.cancel or a host function that has its result, within
+ * invoke or later from the loop; at most once. A trap while the result is
+ * lowered outside of any thread goes to the store's on_trap. */
+sl_status sl_call_resolve(sl_call *call, const sl_val *result, bool cancelled);
 
 struct sl_funcinst {
     const sl_type *type; /* FUNC */
     /* Runs the callee as far as it goes without waiting. A trap inside is
-     * SL_ETRAP, recorded in the store. */
+     * SL_ETRAP, recorded in the store. A callee that goes on takes a reference
+     * to the call. */
     sl_status (*invoke)(sl_funcinst *func, sl_call *call, sl_instance *caller);
     sl_instance *inst; /* the lifting instance; NULL for a host function */
     void *ctx;
@@ -183,22 +212,35 @@ typedef enum sl_wait_kind {
     SL_WAIT_SUBTASK,  /* until a synchronous subtask is resolved */
 } sl_wait_kind;
 
+typedef enum sl_thread_place { /* of a waiting thread, exactly one */
+    SL_PLACE_NONE,             /* who wakes it knows it */
+    SL_PLACE_READY,            /* in the store's ready queue */
+    SL_PLACE_LIST,             /* in a gate or a waitable set's list */
+} sl_thread_place;
+
 struct sl_thread {
-    sl_core_thread core; /* .host points back here */
+    sl_core_thread *core; /* its fiber's; .host is the thread that runs */
     sl_task *task;
-    sl_fiber *fiber;   /* NULL: a parked callback task, it holds no stack */
-    uint32_t index;    /* in inst->threads; 0: not registered */
+    sl_fiber *fiber;  /* NULL: not started, parked, or on its caller's stack */
+    sl_status (*fn)(sl_thread *thread, void *arg);
+    void *arg;
+    uint32_t index;   /* in inst->threads; 0: not registered */
+    bool running;
+    bool nested;      /* of a synchronous call: runs on its caller's stack */
+    bool resumed;     /* nested: somebody switched to it */
     bool cancellable;
-    bool needs_exclusive_free; /* with YIELD and SET: callback threads also
-                                  wait until inst->exclusive_thread is free */
-    sl_wait_kind wait;
-    void *wait_on;     /* the set, waitable or subtask */
-    bool cancelled;    /* what the resumer passed in */
-    bool queued;       /* in the store's ready queue */
+    bool cancelled;   /* what the resumer passed in */
+    bool needs_lock;  /* with YIELD and SET: callback threads also wait until
+                         inst->exclusive_thread is free */
+    uint8_t wait;     /* sl_wait_kind */
+    uint8_t place;    /* sl_thread_place */
+    void *wait_on;    /* the set, waitable or subtask */
+    size_t ready_at;  /* PLACE_READY: where */
+    sl_thread_list *list; /* PLACE_LIST: which */
+    sl_thread *next_in_list, *prev_in_list;
+    sl_thread *next_of_task, *prev_of_task;
+    sl_thread *next, *prev; /* all of the store's */
     uint64_t storage[2];
-    sl_thread *next_waiting, *prev_waiting; /* in the store's waiting list */
-    sl_thread *next_of_task;
-    sl_thread *resumer; /* whom it gives control back to */
 };
 
 typedef enum sl_task_state { /* definitions.py Task.State */
@@ -212,16 +254,18 @@ typedef enum sl_task_state { /* definitions.py Task.State */
 struct sl_canon_fn; /* canon/canon.h: options, resolved to run-time objects */
 
 struct sl_task {
-    const sl_type *type; /* FUNC */
-    const struct sl_canon_fn *lift;
+    const sl_type *type; /* FUNC; NULL: a core function run synchronously */
+    const struct sl_canon_fn *lift; /* NULL with type */
     sl_instance *inst;
-    sl_call *call; /* on_start, on_resolve */
-    sl_task_state state;
+    sl_call *call;       /* a reference, until it is resolved */
+    uint8_t state;       /* sl_task_state */
+    bool needs_exclusive; /* Task.needs_exclusive, of an async type */
+    bool async_lifted;   /* lifted with `async`: may call task.return */
+    uint8_t phase;       /* canon/lift.c's */
     uint32_t num_borrows;
     sl_thread *implicit_thread;
-    sl_thread *threads; /* registered ones */
-    uint32_t n_threads;
-    sl_arena arena; /* what lives as long as the task */
+    sl_thread *threads;  /* registered ones */
+    uint32_t n_threads;  /* that exist, registered or not */
 };
 
 /* --- Waitables ----------------------------------------------------------------- */
@@ -247,14 +291,19 @@ struct sl_waitable {
      * (with its effects: definitions.py set_pending_event). */
     sl_event (*pending_event)(sl_waitable *w);
     sl_waitable_set *set;
-    sl_waitable *next_in_set, *prev_in_set;
-    bool has_sync_waiter;
-    sl_thread *sync_waiter; /* the thread to wake */
+    sl_waitable *next_in_set, *prev_in_set; /* in `idle` or `pending` */
+    sl_thread *sync_waiter; /* definitions.py has_sync_waiter */
 };
 
+typedef struct sl_waitable_list {
+    sl_waitable *head, *tail;
+    uint32_t n;
+} sl_waitable_list;
+
 struct sl_waitable_set {
-    sl_waitable *elems;
-    uint32_t n, n_pending, num_waiting;
+    sl_waitable_list idle, pending; /* without and with an event */
+    sl_thread_list waiters;
+    uint32_t num_waiting;
 };
 
 void sl_waitable_init(sl_waitable *w, sl_instance *inst);
@@ -263,8 +312,19 @@ void sl_waitable_set_event(sl_waitable *w, sl_event (*event)(sl_waitable *w));
 bool sl_waitable_has_event(const sl_waitable *w);
 sl_event sl_waitable_take_event(sl_waitable *w);
 void sl_waitable_join(sl_waitable *w, sl_waitable_set *set); /* NULL: leave */
-/* Blocks the current thread until the waitable has an event. */
+/* Blocks the running thread until the waitable has an event. */
 sl_status sl_waitable_wait(sl_waitable *w);
+/* Forgets event and set: it is about to be freed. */
+void sl_waitable_deinit(sl_waitable *w);
+
+sl_waitable_set *sl_waitable_set_new(sl_err *err);
+void sl_waitable_set_free(sl_waitable_set *set); /* store close, too */
+static inline bool sl_waitable_set_has_event(const sl_waitable_set *set)
+{
+    return set->pending.n > 0;
+}
+/* There must be one. */
+sl_event sl_waitable_set_take_event(sl_store *store, sl_waitable_set *set);
 
 typedef enum sl_subtask_state {
     SL_SUBTASK_STARTING = 0,
@@ -299,20 +359,29 @@ struct sl_store {
     sl_data_ctx *data;
     sl_store_limits limits;
     uint64_t seed, random; /* the chooser: 0 = first come, first served */
-    sl_instance *instances;
+    sl_instance *instances; /* newest first */
     uint32_t n_instances;
-    sl_thread *waiting;   /* all threads that wait (definitions.py) */
-    SL_VEC(sl_thread *) ready; /* candidates for the next tick */
+    sl_thread *threads;   /* all that exist */
+    struct {              /* candidates for the next tick; NULL: left */
+        sl_thread **v;
+        size_t head, n, cap, live; /* v[head .. n) */
+    } ready;
     sl_thread *current;   /* running now; NULL: the host */
+    sl_fiber *fiber;      /* ... on this stack; NULL: the host's */
     int nesting_depth;
     struct sl_fiber_pool *fibers;
-    sl_trap_info trap;    /* of the call that runs now; cleared by the host */
+    sl_trap_info trap;    /* the last trap; cleared when the host calls */
     sl_post tick;         /* posts itself while something is ready */
     bool closing;
     /* Host hook: a trap that no host call is there to receive (a task that
-     * went on after its result, found by the loop). May be NULL. */
+     * went on after its result, found by the loop). The instances on its way
+     * can never be entered again, so calls into them that have not resolved
+     * never will. May be NULL. */
     void (*on_trap)(sl_store *store, void *arg);
     void *on_trap_arg;
+    /* How to free what is still in a handle table when the store closes; the
+     * folder that adds handles of a kind sets its entry. */
+    void (*free_item[SL_N_HANDLE_KINDS])(sl_store *store, void *item);
     uint32_t live_tasks, live_threads, live_ends, live_subtasks; /* counters */
 };
 
@@ -333,9 +402,18 @@ sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call);
 bool sl_store_tick(sl_store *store, sl_status *status);
 /* Has the loop call tick for as long as something is ready. */
 void sl_store_schedule(sl_store *store);
+/* Runs the loop until *done. SL_ETRAP: when something trapped first (the call
+ * behind `done` may be lost); SL_EDEADLOCK ("deadlock detected: event loop
+ * cannot make further progress" in store->trap): nothing is left that could
+ * set it. */
+sl_status sl_store_run(sl_store *store, const bool *done);
 
 /* Records a trap on the running thread (or the store); returns SL_ETRAP. */
 sl_status sl_store_trap(sl_store *store, const char *fmt, ...) SL_PRINTF(2, 3);
+/* A trap found by the loop outside of any thread (a data fault, a result that
+ * cannot be lowered): the instance can never be entered again; tells the host
+ * (on_trap). */
+void sl_instance_trap(sl_instance *inst, const char *fmt, ...) SL_PRINTF(2, 3);
 /* The specification's trap_if: the only macro that returns. */
 #define SL_TRAP_IF(store, condition, ...)                                      \
     do {                                                                       \
@@ -343,34 +421,90 @@ sl_status sl_store_trap(sl_store *store, const char *fmt, ...) SL_PRINTF(2, 3);
             return sl_store_trap((store), __VA_ARGS__);                        \
     } while (0)
 
+/* --- Running guest code ------------------------------------------------------- */
+
+/* Calls a core function of the instance as canon_lift of a synchronous type
+ * would: on a thread and task of its own with fresh context storage, on the
+ * running fiber (on a pooled one when the host runs). realloc, post-return,
+ * destructors. may_enter and may_leave are the caller's business. */
+sl_status sl_instance_call(sl_instance *inst, sl_core_func *func,
+                           sl_slot *vals);
+/* The same for any code that needs a core thread; enters the instance from
+ * the host around it (core instantiation with its start functions). */
+sl_status sl_instance_run(sl_instance *inst,
+                          sl_status (*fn)(sl_core_thread *core, void *arg),
+                          void *arg);
+
 /* --- Thread operations (definitions.py class Thread) ------------------------- */
 
-/* A suspended thread that will run fn(thread, arg) on a fiber of its own. */
+/* A suspended thread of the task that will run fn(thread, arg) on a fiber of
+ * its own. When fn returns with the thread parked it is called again, from
+ * its start, at the next resume; else the thread is freed. */
 sl_thread *sl_thread_new(sl_task *task, sl_status (*fn)(sl_thread *, void *),
                          void *arg, sl_err *err);
 /* Switches to it until it blocks, ends or traps. */
 sl_status sl_thread_resume(sl_thread *thread, bool cancelled);
+/* Thread.suspend, and the switching forms (`other` suspended; NULL: none). */
+sl_status sl_thread_suspend(sl_thread *thread, sl_thread *other,
+                            bool cancellable, bool *cancelled);
+sl_status sl_thread_yield(sl_thread *thread, sl_thread *other,
+                          bool cancellable, bool *cancelled);
+/* Thread.resume_later; the thread must be suspended. */
+void sl_thread_resume_later(sl_thread *thread);
+/* definitions.py suspended(): neither running nor waiting. */
+static inline bool sl_thread_suspended(const sl_thread *thread)
+{
+    return !thread->running && thread->wait == SL_WAIT_NONE;
+}
+/* Makes a ready, waiting thread a suspended one (to be switched to). */
+void sl_thread_stop_waiting(sl_thread *thread);
 /* Blocks the running thread until what `wait` says; *cancelled may be NULL
  * when `cancellable` is false. SL_ECANCELLED: the store is closing. */
 sl_status sl_thread_wait_until(sl_thread *thread, sl_wait_kind wait,
                                void *wait_on, bool cancellable,
                                bool *cancelled);
+/* The same, cancellable, for a thread whose C frames hold nothing. *parked:
+ * its fn must return SL_OK now, which gives the fiber back. Else it goes on. */
+sl_status sl_thread_park(sl_thread *thread, sl_wait_kind wait, void *wait_on,
+                         bool *parked, bool *cancelled);
 /* Is what it waits for there? */
 bool sl_thread_ready(const sl_thread *thread);
 /* Something changed that may make it ready: queue it and schedule a tick. */
 void sl_thread_wake(sl_thread *thread);
+/* Would the thread trap if it blocked now? True inside a synchronous call
+ * when no other thread of the instance could run meanwhile; *msg, if not NULL,
+ * is then the trap's message. */
+bool sl_thread_must_not_block(const sl_thread *thread, const char **msg);
+/* The component-level thread that runs on a core thread. */
 static inline sl_thread *sl_thread_of(sl_core_thread *core)
 {
     return core->host;
 }
 
 /* Task operations (definitions.py class Task). */
+
+/* A task and its implicit thread (suspended, runs fn with the task as arg).
+ * Takes a reference to the call (NULL: none). */
 sl_task *sl_task_new(const sl_type *type, const struct sl_canon_fn *lift,
-                     sl_instance *inst, sl_call *call, sl_err *err);
-sl_status sl_task_enter_implicit_thread(sl_task *task, bool *entered);
+                     sl_instance *inst, sl_call *call,
+                     sl_status (*fn)(sl_thread *, void *), sl_err *err);
+/* Runs the implicit thread of a synchronous task to its end, on the running
+ * fiber or a pooled one, letting other threads of the instance run when it
+ * blocks: the loop at the end of canon_lift. Frees the task if it can. */
+sl_status sl_task_run_sync(sl_task *task);
+/* Whether it has to wait to enter; takes the exclusive lock, registers. */
+bool sl_task_has_backpressure(const sl_task *task);
+sl_status sl_task_entered(sl_task *task);
 sl_status sl_task_exit_implicit_thread(sl_task *task);
+sl_status sl_task_register_thread(sl_task *task, sl_thread *thread);
+sl_status sl_task_unregister_thread(sl_task *task, sl_thread *thread);
+/* inst->exclusive_thread = NULL, letting who waits for it have it. */
+void sl_instance_unlock(sl_instance *inst);
+/* Lets threads try that wait to enter or for the lock. */
+void sl_instance_open_gate(sl_instance *inst);
 sl_status sl_task_request_cancellation(sl_task *task, sl_instance *caller);
 bool sl_task_deliver_pending_cancel(sl_task *task, bool cancellable);
+/* Task.return_ and Task.cancel. `result` is NULL when the type has none. */
 sl_status sl_task_return(sl_task *task, const sl_val *result);
 sl_status sl_task_cancel(sl_task *task);
 
