@@ -1,0 +1,162 @@
+/* `sluice wast`: options, files, the list of known failures. */
+#include "wast/wast.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/source.h"
+
+/* --- Known failures ------------------------------------------------------ */
+
+static char *read_all(const char *path, size_t *len, sl_err *err)
+{
+    sl_source *source = sl_source_file(path, err);
+    if (source == NULL)
+        return NULL;
+    size_t size = (size_t)source->size;
+    char *bytes = sl_calloc(size + 1, 1);
+    if (bytes == NULL)
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    else if (size > 0 &&
+             source->read_at(source, 0, bytes, size, err) != SL_OK) {
+        sl_free(bytes);
+        bytes = NULL;
+    }
+    sl_source_unref(source);
+    *len = size;
+    return bytes;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* file[:line] reason */
+static sl_wast_nyi_row read_row(sl_name line)
+{
+    sl_wast_nyi_row row = {0};
+    size_t n = 0;
+    while (n < line.len && !is_space(line.data[n]))
+        n++;
+    row.file = (sl_name){line.data, n};
+    for (size_t i = n; i > 0 && line.data[i - 1] != '/'; i--)
+        if (line.data[i - 1] == ':') {
+            row.line = (uint32_t)strtoul(line.data + i, NULL, 10);
+            row.file.len = i - 1;
+            break;
+        }
+    while (n < line.len && is_space(line.data[n]))
+        n++;
+    row.reason = (sl_name){line.data + n, line.len - n};
+    if (row.reason.len == 0)
+        row.reason = SL_NAME("listed");
+    return row;
+}
+
+bool sl_wast_nyi_load(sl_wast_nyi *nyi, const char *path, sl_err *err)
+{
+    size_t len;
+    *nyi = (sl_wast_nyi){.text = read_all(path, &len, err)};
+    if (nyi->text == NULL)
+        return false;
+    for (char *p = nyi->text; *p != '\0';) {
+        size_t n = strcspn(p, "\n"), skip = 0;
+        while (skip < n && is_space(p[skip]))
+            skip++;
+        sl_name line = {p + skip, n - skip};
+        if (line.len > 0 && line.data[0] != '#' &&
+            !sl_vec_push(&nyi->rows, read_row(line))) {
+            sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+            return false;
+        }
+        p += n + (p[n] == '\n');
+    }
+    return true;
+}
+
+void sl_wast_nyi_deinit(sl_wast_nyi *nyi)
+{
+    sl_vec_deinit(&nyi->rows);
+    sl_free(nyi->text);
+    nyi->text = NULL;
+}
+
+/* --- Files --------------------------------------------------------------- */
+
+void sl_wast_run_file(const char *path, const sl_wast_options *options,
+                      sl_wast_counts *counts)
+{
+    sl_err err = {0};
+    size_t len;
+    char *text = read_all(path, &len, &err);
+    if (text == NULL) {
+        counts->failed++;
+        if (options->log != NULL)
+            fprintf(options->log, "%s: %s\n", path, err.msg);
+        return;
+    }
+    sl_wast_run(path, (sl_name){text, len}, options, counts);
+    sl_free(text);
+}
+
+/* --- The command --------------------------------------------------------- */
+
+static int usage(const char *msg, const char *what)
+{
+    fprintf(stderr,
+            "wast: %s%s\n"
+            "usage: wast [--seed N] [--nyi FILE] [--filter TEXT] [-v] "
+            "FILE...\n",
+            msg, what);
+    return 2;
+}
+
+static bool parse_seed(const char *text, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 0);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+int sl_wast_main(int argc, char **argv)
+{
+    sl_wast_nyi nyi = {0};
+    sl_wast_options options = {.log = stdout, .nyi = &nyi};
+    sl_wast_counts counts = {0};
+    sl_err err = {0};
+    int i = 1, status = 0;
+    for (; i < argc && argv[i][0] == '-' && status == 0; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "-v") == 0) {
+            options.verbose = true;
+            continue;
+        }
+        if (value == NULL)
+            status = usage("missing value or unknown option: ", argv[i]);
+        else if (strcmp(argv[i], "--seed") == 0)
+            status = parse_seed(value, &options.seed)
+                         ? 0
+                         : usage("not a number: ", value);
+        else if (strcmp(argv[i], "--filter") == 0)
+            options.filter = value;
+        else if (strcmp(argv[i], "--nyi") != 0)
+            status = usage("unknown option: ", argv[i]);
+        else if (!sl_wast_nyi_load(&nyi, value, &err))
+            status = usage("cannot read the list: ", err.msg);
+        i++;
+    }
+    if (status == 0 && i == argc)
+        status = usage("no files", "");
+    for (; i < argc && status == 0; i++)
+        sl_wast_run_file(argv[i], &options, &counts);
+    if (status == 0) {
+        printf("%" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped\n",
+               counts.passed, counts.failed, counts.skipped);
+        status = counts.failed != 0;
+    }
+    sl_wast_nyi_deinit(&nyi);
+    return status;
+}

@@ -1,0 +1,52 @@
+/* Script files (.wast): the specification suites' language, read and run.
+ * Core specification, interpreter "Scripts"; Explainer.md's suite uses the
+ * same commands with components. */
+#ifndef SL_WAST_WAST_H
+#define SL_WAST_WAST_H
+
+#include <stdio.h>
+
+#include "base/vec.h"
+#include "core/module.h"
+
+/* Known failures, one per line: a file, or file:line, then the reason. Lines
+ * that begin with # are comments. */
+typedef struct sl_wast_nyi_row {
+    sl_name file;
+    uint32_t line; /* 0: the whole file */
+    sl_name reason;
+} sl_wast_nyi_row;
+
+typedef struct sl_wast_nyi {
+    char *text;
+    SL_VEC(sl_wast_nyi_row) rows;
+} sl_wast_nyi;
+
+bool sl_wast_nyi_load(sl_wast_nyi *nyi, const char *path, sl_err *err);
+void sl_wast_nyi_deinit(sl_wast_nyi *nyi);
+
+typedef struct sl_wast_options {
+    sl_core_features features; /* a file's ;;! head may switch on more */
+    uint64_t seed;             /* for the scheduler's choices */
+    const char *filter;  /* run only assertions whose text contains this */
+    const sl_wast_nyi *nyi;
+    FILE *log;           /* failures and the line per file; NULL: silent */
+    bool verbose;        /* one line per skipped command as well */
+} sl_wast_options;
+
+typedef struct sl_wast_counts {
+    uint64_t passed, failed, skipped;
+} sl_wast_counts;
+
+/* Runs one script and adds to the counts; every command counts once. */
+void sl_wast_run(const char *file, sl_name source,
+                 const sl_wast_options *options, sl_wast_counts *counts);
+/* The same for a file; one that cannot be read counts as one failure. */
+void sl_wast_run_file(const char *path, const sl_wast_options *options,
+                      sl_wast_counts *counts);
+
+/* `sluice wast [--seed N] [--nyi FILE] [--filter TEXT] [-v] FILE...`: a line
+ * per file, the sums last; the exit status. */
+int sl_wast_main(int argc, char **argv);
+
+#endif
