@@ -13,13 +13,15 @@ typedef struct sl_loop sl_loop;
 
 /* `uv_loop`: the embedder's uv_loop_t (borrowed), or NULL for one of our own. */
 sl_loop *sl_loop_new(void *uv_loop, sl_err *err);
-/* Closes every handle of ours; runs an embedder's loop only as far as that
- * takes. Nothing of ours may be in flight except what cancels at once. */
+/* Closes every handle of ours. Timers, polls and posts must have been
+ * cancelled; work that still runs is waited for (own loop) or finishes later.
+ * An embedder's loop is never run from here: as with any uv_close(), the
+ * closing ends when it runs next, and so does the memory. NULL is fine. */
 void sl_loop_free(sl_loop *loop);
 void *sl_loop_uv(sl_loop *loop); /* the uv_loop_t */
 /* Runs the loop until *done; false when nothing is left that could set it. */
 bool sl_loop_run(sl_loop *loop, const bool *done);
-/* Handles and requests of ours that are open now: 0 at rest (tests). */
+/* Posts, timers, polls and work that are under way: 0 at rest (tests). */
 uint32_t sl_loop_active(const sl_loop *loop);
 uint64_t sl_loop_now_ns(void); /* monotonic */
 
@@ -34,7 +36,8 @@ void sl_loop_unpost(sl_loop *loop, sl_post *post);
 
 typedef struct sl_timer sl_timer;
 typedef void (*sl_timer_fn)(void *arg);
-/* Fires once, `after_ns` nanoseconds from now (rounded up to milliseconds). */
+/* Fires once, `after_ns` nanoseconds from now (rounded up to milliseconds),
+ * and is gone when `fn` is called. */
 sl_timer *sl_timer_start(sl_loop *loop, uint64_t after_ns, sl_timer_fn fn,
                          void *arg, sl_err *err);
 void sl_timer_cancel(sl_timer *timer); /* never fires afterwards; freed */
@@ -50,12 +53,18 @@ sl_status sl_work_start(sl_loop *loop, sl_work *work, sl_err *err);
 void sl_work_cancel(sl_work *work); /* best effort; `done` still comes */
 
 /* Readiness of a descriptor (pipes, sockets, terminals). Level-triggered while
- * it is started; one watcher per descriptor. */
+ * it is started. What cannot be polled (regular files, /dev/null) is always
+ * ready. The descriptor's flags are left alone; it must stay open until the
+ * poll is stopped. A broken descriptor counts as ready: reading or writing it
+ * says why (`error` is always 0 then). */
 typedef struct sl_poll sl_poll;
 enum { SL_POLL_READ = 1, SL_POLL_WRITE = 2 };
 typedef void (*sl_poll_fn)(void *arg, int events, int error /* errno or 0 */);
 sl_poll *sl_poll_start(sl_loop *loop, int fd, int events, sl_poll_fn fn,
                        void *arg, sl_err *err);
+/* Waits for other events from now on; 0 pauses it, and a paused poll does not
+ * keep the loop alive. Returns errno or 0. */
+int sl_poll_set(sl_poll *poll, int events);
 void sl_poll_stop(sl_poll *poll); /* freed; NULL is fine */
 
 #endif

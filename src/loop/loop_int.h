@@ -1,0 +1,26 @@
+/* What the files of loop/ share. */
+#ifndef SL_LOOP_LOOP_INT_H
+#define SL_LOOP_LOOP_INT_H
+
+#include <uv.h>
+
+#include "loop/loop.h"
+
+struct sl_loop {
+    uv_loop_t own;
+    uv_loop_t *uv; /* &own or the embedder's */
+    bool owned, closing;
+    uv_idle_t idle; /* runs, and keeps the loop from sleeping, only while
+                       something is posted */
+    sl_post *first, *last;
+    uint32_t n_posts;
+    uint32_t active; /* timers, polls and work under way */
+    uint32_t open;   /* libuv handles and requests not closed yet */
+};
+
+/* A libuv handle or request of ours came or went; the last one to go frees a
+ * closing loop. */
+void sl_loop_opened(sl_loop *loop);
+void sl_loop_closed(sl_loop *loop);
+
+#endif
