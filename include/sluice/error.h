@@ -38,6 +38,7 @@ typedef struct sluice_error {
     sluice_status status;
     uint64_t offset;    /**< byte offset in the input, or SLUICE_NO_OFFSET */
     int exit_code;      /**< with SLUICE_EEXIT: what the guest asked for */
+    int os_error;       /**< with SLUICE_EIO: errno where one is known, or 0 */
     char message[256];  /**< one line, no newline */
     char backtrace[1792]; /**< with SLUICE_ETRAP: a line per wasm frame,
                                innermost first; may be empty */

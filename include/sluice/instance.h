@@ -104,9 +104,12 @@ SLUICE_API void sluice_call_exit(sluice_call *call, int code);
 SLUICE_API sluice_store *sluice_call_store(sluice_call *call);
 /** The type of the function that was called. */
 SLUICE_API const sluice_type *sluice_call_type(sluice_call *call);
-/** The guest asked to cancel this call: it may still return as usual, or with
- * sluice_call_cancelled(). `fn` is called at most once. */
-SLUICE_API void sluice_call_on_cancel(sluice_call *call, void (*fn)(void *arg),
+/** Be told when the guest asks to cancel this call: it may still return as
+ * usual, or with sluice_call_cancelled(). Also when the store goes before the
+ * call was answered: `call` must not be used any more once `fn` has returned
+ * then (`gone` is true). `fn` is called at most once for each. */
+SLUICE_API void sluice_call_on_cancel(sluice_call *call,
+                                      void (*fn)(void *arg, bool gone),
                                       void *arg);
 SLUICE_API void sluice_call_cancelled(sluice_call *call);
 

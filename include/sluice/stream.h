@@ -61,6 +61,15 @@ typedef void (*sluice_copied_fn)(void *arg, uint64_t n,
                                  const sluice_error *error);
 SLUICE_API sluice_status sluice_stream_to_fd(sluice_stream *stream, int fd,
                                              sluice_copied_fn done, void *arg);
+/** Make a stream<u8> of what a descriptor gives (a pipe, a socket, a terminal,
+ * a file from its current place): read when the reader asks, never ahead. The
+ * descriptor is borrowed until `done`, which comes at its end, when reading
+ * fails, or when the reader is gone; `n` is the number of bytes read. On
+ * success *stream is yours. */
+SLUICE_API sluice_status sluice_stream_from_fd(struct sluice_store *store,
+                                               int fd, sluice_stream **stream,
+                                               sluice_copied_fn done, void *arg,
+                                               sluice_error *error);
 /** Releases the end; a read under way is forgotten (no callback). */
 SLUICE_API void sluice_stream_drop(sluice_stream *stream);
 

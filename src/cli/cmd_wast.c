@@ -1,0 +1,27 @@
+/* `sluice wast`: runs script files of the specification suites' language. */
+#include "cli/cli.h"
+
+#include "wast/wast.h"
+
+static int run(int argc, char **argv)
+{
+    return sl_wast_main(argc, argv);
+}
+
+const cli_command cli_wast = {
+    "wast",
+    "run test scripts (.wast)",
+    "usage: sluice wast [--seed N] [--nyi FILE] [--filter TEXT] [-v] FILE...\n\n"
+    "Runs scripts in the language of the specification's test suites, core "
+    "and\ncomponent. Prints a line per file, what failed with file and line, "
+    "and last\n`N passed, N failed, N skipped`.\n\n"
+    "  --seed N       choose every schedule the specification leaves open "
+    "(order,\n                 sizes, delays) from this seed; 0: the ordinary "
+    "one\n"
+    "  --nyi FILE     known failures, `FILE[:LINE] REASON` per line; one that "
+    "passes\n                 is a failure\n"
+    "  --filter TEXT  only assertions that contain TEXT\n"
+    "  -v             also say what is skipped and why\n\n"
+    "exit codes: 0 all passed; 1 something failed; 64 usage\n",
+    run,
+};

@@ -1,0 +1,246 @@
+/* wasi:cli@0.3.0: environment, exit, stdin, stdout, stderr. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "wasi/wasi_int.h"
+
+/* --- environment ------------------------------------------------------------ */
+
+static bool fill_string(sluice_val *out, const char *text)
+{
+    return sluice_val_string(out, text, strlen(text));
+}
+
+static size_t count_strings(char *const *strings)
+{
+    size_t n = 0;
+    while (strings[n] != NULL)
+        n++;
+    return n;
+}
+
+/* "NAME=value" as a tuple of two strings. */
+static bool fill_pair(sluice_val *out, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    size_t name = equals != NULL ? (size_t)(equals - text) : strlen(text);
+    return sluice_val_items(out, SLUICE_TUPLE, 2) &&
+           sluice_val_string(&out->of.list.items[0], text, name) &&
+           fill_string(&out->of.list.items[1], equals ? equals + 1 : "");
+}
+
+static void return_list(sluice_call *call, char *const *strings,
+                        bool (*fill)(sluice_val *out, const char *text))
+{
+    size_t n = count_strings(strings);
+    sluice_val list;
+    bool good = sluice_val_items(&list, SLUICE_LIST, n);
+    for (size_t i = 0; good && i < n; i++)
+        good = fill(&list.of.list.items[i], strings[i]);
+    if (good)
+        sluice_call_return(call, &list);
+    else
+        wasi_no_memory(call);
+    sluice_val_deinit(&list);
+}
+
+static void get_environment(void *ctx, sluice_call *call,
+                            const sluice_val *args, size_t n)
+{
+    (void)args, (void)n;
+    return_list(call, ((wasi *)ctx)->env, fill_pair);
+}
+
+static void get_arguments(void *ctx, sluice_call *call, const sluice_val *args,
+                          size_t n)
+{
+    (void)args, (void)n;
+    return_list(call, ((wasi *)ctx)->args, fill_string);
+}
+
+static void get_initial_cwd(void *ctx, sluice_call *call,
+                            const sluice_val *args, size_t n)
+{
+    (void)args, (void)n;
+    wasi *w = ctx;
+    sluice_val text = {0}, result = {0};
+    bool some = w->initial_cwd != NULL;
+    if ((!some || fill_string(&text, w->initial_cwd)) &&
+        sluice_val_variant(&result, SLUICE_OPTION, some, some ? &text : NULL))
+        sluice_call_return(call, &result);
+    else
+        wasi_no_memory(call);
+    sluice_val_deinit(&text);
+    sluice_val_deinit(&result);
+}
+
+/* --- exit --------------------------------------------------------------------- */
+
+static void exit_(void *ctx, sluice_call *call, const sluice_val *args,
+                  size_t n)
+{
+    (void)ctx, (void)n;
+    sluice_call_exit(call, args[0].of.variant.index == 0 ? 0 : 1);
+}
+
+static void exit_with_code(void *ctx, sluice_call *call, const sluice_val *args,
+                           size_t n)
+{
+    (void)ctx, (void)n;
+    sluice_call_exit(call, args[0].of.u8);
+}
+
+/* --- stdin, stdout, stderr ----------------------------------------------------- */
+
+enum { ERROR_IO, ERROR_ILLEGAL_BYTE_SEQUENCE, ERROR_PIPE };
+
+static uint32_t error_code(const sluice_error *error)
+{
+    switch (error->os_error) {
+    case EILSEQ:
+        return ERROR_ILLEGAL_BYTE_SEQUENCE;
+    case EPIPE:
+    case ECONNRESET:
+        return ERROR_PIPE;
+    default:
+        return ERROR_IO;
+    }
+}
+
+/* Resolves a future<result<_, error-code>>; it stays open (and its reader
+ * waits) only when memory is short. */
+static void settle(void *arg, uint64_t n, const sluice_error *error)
+{
+    (void)n;
+    sluice_val code = {.kind = SLUICE_ENUM}, result = {0};
+    bool failed = error != NULL && error->status != SLUICE_OK;
+    if (failed)
+        code.of.variant.index = error_code(error);
+    if (sluice_val_variant(&result, SLUICE_RESULT, failed,
+                           failed ? &code : NULL))
+        sluice_promise_set(arg, &result);
+}
+
+/* The future that tells how a transfer went; NULL: the call has trapped. */
+static sluice_promise *make_done(sluice_call *call, const sluice_type *type,
+                                 sluice_val *out)
+{
+    sluice_error error;
+    sluice_promise *promise = NULL;
+    *out = (sluice_val){.kind = SLUICE_FUTURE};
+    if (sluice_future_new(sluice_call_store(call), sluice_type_elem(type),
+                          &promise, &out->of.future, &error) == SLUICE_OK)
+        return promise;
+    sluice_call_trap(call, error.message);
+    return NULL;
+}
+
+/* Is a function's result what the interface says? A component may ask for
+ * anything under the name. */
+static const sluice_type *future_in(const sluice_type *type)
+{
+    return type != NULL && sluice_type_kind(type) == SLUICE_FUTURE ? type
+                                                                   : NULL;
+}
+
+static void write_via_stream(wasi *w, int which, sluice_call *call,
+                             const sluice_val *args, size_t n)
+{
+    const sluice_type *type =
+        future_in(sluice_type_result(sluice_call_type(call)));
+    if (n != 1 || args[0].kind != SLUICE_STREAM || type == NULL) {
+        sluice_call_trap(call, "write-via-stream is imported with another type");
+        return;
+    }
+    sluice_val done;
+    sluice_promise *promise = make_done(call, type, &done);
+    if (promise == NULL)
+        return;
+    sluice_stream *stream = args[0].of.stream;
+    ((sluice_val *)args)[0].of.stream = NULL;
+    sluice_error closed = {.status = SLUICE_EIO, .os_error = EPIPE};
+    if (w->fds[which] < 0) {
+        sluice_stream_drop(stream);
+        settle(promise, 0, &closed);
+    } else if (sluice_stream_to_fd(stream, w->fds[which], settle, promise) !=
+               SLUICE_OK) {
+        settle(promise, 0, &closed);
+    }
+    sluice_call_return(call, &done);
+    sluice_val_deinit(&done);
+}
+
+static void stdout_write_via_stream(void *ctx, sluice_call *call,
+                                    const sluice_val *args, size_t n)
+{
+    write_via_stream(ctx, 1, call, args, n);
+}
+
+static void stderr_write_via_stream(void *ctx, sluice_call *call,
+                                    const sluice_val *args, size_t n)
+{
+    write_via_stream(ctx, 2, call, args, n);
+}
+
+/* Standard input as a stream; an empty one when it is closed. */
+static sluice_status open_stdin(wasi *w, sluice_store *store,
+                                sluice_promise *promise, sluice_stream **out,
+                                sluice_error *error)
+{
+    if (w->fds[0] >= 0)
+        return sluice_stream_from_fd(store, w->fds[0], out, settle, promise,
+                                     error);
+    sluice_writer *writer;
+    sluice_status st = sluice_stream_new(store, NULL, &writer, out, error);
+    if (st == SLUICE_OK) {
+        sluice_writer_close(writer);
+        settle(promise, 0, NULL);
+    }
+    return st;
+}
+
+static void read_via_stream(void *ctx, sluice_call *call,
+                            const sluice_val *args, size_t n)
+{
+    (void)args, (void)n;
+    sluice_name label;
+    sluice_error error = {0};
+    const sluice_type *result = sluice_type_result(sluice_call_type(call));
+    const sluice_type *type = NULL;
+    sluice_val tuple = {0};
+    if (result == NULL || !sluice_type_part(result, 1, &label, &type) ||
+        future_in(type) == NULL) {
+        sluice_call_trap(call, "read-via-stream is imported with another type");
+        return;
+    }
+    if (!sluice_val_items(&tuple, SLUICE_TUPLE, 2)) {
+        wasi_no_memory(call);
+        return;
+    }
+    sluice_val *stream = &tuple.of.list.items[0];
+    sluice_promise *promise = make_done(call, type, &tuple.of.list.items[1]);
+    if (promise != NULL) {
+        stream->kind = SLUICE_STREAM;
+        if (open_stdin(ctx, sluice_call_store(call), promise,
+                       &stream->of.stream, &error) == SLUICE_OK) {
+            sluice_call_return(call, &tuple);
+        } else {
+            settle(promise, 0, &error);
+            sluice_call_trap(call, error.message);
+        }
+    }
+    sluice_val_deinit(&tuple);
+}
+
+const wasi_row wasi_p3_cli[] = {
+    {"wasi:cli/environment@0.3.0", "get-environment", get_environment},
+    {"wasi:cli/environment@0.3.0", "get-arguments", get_arguments},
+    {"wasi:cli/environment@0.3.0", "get-initial-cwd", get_initial_cwd},
+    {"wasi:cli/exit@0.3.0", "exit", exit_},
+    {"wasi:cli/exit@0.3.0", "exit-with-code", exit_with_code},
+    {"wasi:cli/stdin@0.3.0", "read-via-stream", read_via_stream},
+    {"wasi:cli/stdout@0.3.0", "write-via-stream", stdout_write_via_stream},
+    {"wasi:cli/stderr@0.3.0", "write-via-stream", stderr_write_via_stream},
+    {NULL, NULL, NULL},
+};
