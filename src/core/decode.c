@@ -11,7 +11,7 @@ typedef struct sl_decoder {
     sl_err invalid;             /* the first violation of a validation rule */
     const uint8_t *section_end; /* of the section being read */
     sl_validator v;
-    uint8_t order; /* of the last section read */
+    uint8_t order;          /* of the last section read */
     uint32_t n_imported[5]; /* by sl_core_kind */
     uint32_t n_codes;
     uint32_t data_count;
@@ -426,7 +426,7 @@ static void read_memories(sl_decoder *d)
 static void read_globals(sl_decoder *d)
 {
     size_t cap;
-    uint32_t n = read_count(d, 4, SL_MAX_ITEMS, "globals", &cap);
+    uint32_t n = read_count(d, 3, SL_MAX_ITEMS, "globals", &cap);
     sl_global_def *globals = new_globals(d, cap);
     if (globals == NULL || !complete_spaces(d))
         return;
@@ -482,8 +482,7 @@ static void read_exports(sl_decoder *d)
 {
     size_t cap;
     uint32_t n = read_count(d, 3, SL_MAX_ITEMS, "exports", &cap);
-    sl_core_export *exports =
-        sl_arena_array(&d->m->arena, sl_core_export, cap);
+    sl_core_export *exports = sl_arena_array(&d->m->arena, sl_core_export, cap);
     if (exports == NULL) {
         no_memory(d);
         return;
@@ -505,7 +504,8 @@ static void read_start(sl_decoder *d)
         return;
     const sl_functype *type = &m->types[m->funcs[m->start].type];
     if (type->n_params != 0 || type->n_results != 0)
-        invalid_at(d, at, "start function must have no parameters and no "
+        invalid_at(d, at,
+                   "start function must have no parameters and no "
                    "results");
 }
 
@@ -561,8 +561,7 @@ static void read_elem(sl_decoder *d, sl_elem *out)
     uint64_t at = sl_reader_at(&d->r);
     uint32_t flags = sl_read_u32(&d->r);
     if (flags > 7) {
-        sl_reader_fail(&d->r, SL_EMALFORMED,
-                       "malformed elements segment kind");
+        sl_reader_fail(&d->r, SL_EMALFORMED, "malformed elements segment kind");
         return;
     }
     out->type = SL_FUNCREF;
@@ -651,8 +650,10 @@ static void read_codes(sl_decoder *d)
     for (uint32_t i = 0; i < d->n_codes; i++) {
         uint32_t len = read_length(&d->r);
         if (len > SL_MAX_BODY)
-            sl_reader_fail(&d->r, SL_ELIMIT, "function body too large: %u "
-                           "bytes", (unsigned)len);
+            sl_reader_fail(&d->r, SL_ELIMIT,
+                           "function body too large: %u "
+                           "bytes",
+                           (unsigned)len);
         sl_func body = {.at = sl_reader_at(&d->r), .body_len = len};
         body.body = sl_read_bytes(&d->r, len);
         if (!sl_reader_ok(&d->r))
@@ -685,12 +686,12 @@ static const struct {
     uint8_t order;
     void (*read)(sl_decoder *d);
 } sections[] = {
-    [0] = {0, read_custom},    [1] = {1, read_types},
-    [2] = {2, read_imports},   [3] = {3, read_funcs},
-    [4] = {4, read_tables},    [5] = {5, read_memories},
-    [6] = {7, read_globals},   [7] = {8, read_exports},
-    [8] = {9, read_start},     [9] = {10, read_elems},
-    [10] = {12, read_codes},   [11] = {13, read_datas},
+    [0] = {0, read_custom},       [1] = {1, read_types},
+    [2] = {2, read_imports},      [3] = {3, read_funcs},
+    [4] = {4, read_tables},       [5] = {5, read_memories},
+    [6] = {7, read_globals},      [7] = {8, read_exports},
+    [8] = {9, read_start},        [9] = {10, read_elems},
+    [10] = {12, read_codes},      [11] = {13, read_datas},
     [12] = {11, read_data_count},
 };
 
@@ -756,13 +757,16 @@ static bool finish(sl_decoder *d)
     if (!complete_spaces(d))
         return false;
     if (d->n_codes != m->n_funcs - m->n_imported_funcs)
-        return sl_reader_fail(&d->r, SL_EMALFORMED, "function and code "
+        return sl_reader_fail(&d->r, SL_EMALFORMED,
+                              "function and code "
                               "section have inconsistent lengths");
     if (d->v.has_data_count && d->data_count != m->n_datas)
-        return sl_reader_fail(&d->r, SL_EMALFORMED, "data count and data "
+        return sl_reader_fail(&d->r, SL_EMALFORMED,
+                              "data count and data "
                               "section have inconsistent lengths");
     if (m->n_memories > 1 && !d->v.features.multi_memory)
-        invalid_at(d, m->origin, "multiple memories: multi-memory is "
+        invalid_at(d, m->origin,
+                   "multiple memories: multi-memory is "
                    "not enabled");
     if (d->names != NULL && !sl_decode_names(m, d->names, d->names_len))
         return no_memory(d);
@@ -812,7 +816,8 @@ static bool decode(sl_decoder *d)
 static void lengthen(sl_err *err)
 {
     if (strcmp(err->msg, "unexpected end") == 0)
-        snprintf(err->msg, sizeof err->msg, "unexpected end of section or "
+        snprintf(err->msg, sizeof err->msg,
+                 "unexpected end of section or "
                  "function");
 }
 

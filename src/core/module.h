@@ -189,7 +189,8 @@ typedef struct sl_module {
  * SL_EUNSUPPORTED in any case. NULL where one is asked for: extended_const
  * alone, which the modules of current toolchains use. */
 typedef struct sl_core_features {
-    bool simd, multi_memory, memory64, tail_call, exceptions, gc, extended_const;
+    bool simd, multi_memory, memory64, tail_call, exceptions, gc;
+    bool extended_const;
 } sl_core_features;
 
 /* Decodes and validates a whole module. `bytes` must outlive the module and

@@ -52,8 +52,8 @@ static sl_valtype bad_type(sl_reader *r, const char *what)
         return sl_read_u8(r); /* fails */
     const char *proposal = type_proposal(*r->pos);
     if (proposal != NULL)
-        sl_reader_fail(r, SL_EUNSUPPORTED, "unsupported type %02x: %s",
-                       *r->pos, proposal);
+        sl_reader_fail(r, SL_EUNSUPPORTED, "unsupported type %02x: %s", *r->pos,
+                       proposal);
     else
         sl_reader_fail(r, SL_EMALFORMED, "malformed %s type", what);
     return 0;

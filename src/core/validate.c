@@ -72,8 +72,10 @@ static bool pop_any(sl_validator *v, const sl_instr *in, sl_valtype *out)
         *out = UNKNOWN;
         if (frame->unreachable)
             return true;
-        return invalid(v, in, "type mismatch: %s needs an operand, the stack "
-                       "is empty", sl_ops[in->op].text);
+        return invalid(v, in,
+                       "type mismatch: %s needs an operand, the stack "
+                       "is empty",
+                       sl_ops[in->op].text);
     }
     *out = v->operands.v[--v->operands.n];
     return true;
@@ -89,15 +91,16 @@ static bool pop(sl_validator *v, const sl_instr *in, sl_valtype type)
         return true;
     }
     if (v->operands.n == frame->height && !frame->unreachable)
-        return invalid(v, in, "type mismatch: %s expects %s, the stack is "
-                       "empty", sl_ops[in->op].text, sl_valtype_text(type));
+        return invalid(v, in,
+                       "type mismatch: %s expects %s, the stack is "
+                       "empty",
+                       sl_ops[in->op].text, sl_valtype_text(type));
     if (!pop_any(v, in, &have))
         return false;
     if (have == type || have == UNKNOWN)
         return true;
     return invalid(v, in, "type mismatch: %s expects %s, found %s",
-                   sl_ops[in->op].text, sl_valtype_text(type),
-                   type_text(have));
+                   sl_ops[in->op].text, sl_valtype_text(type), type_text(have));
 }
 
 static bool pop_all(sl_validator *v, const sl_instr *in,
@@ -146,8 +149,10 @@ static void set_unreachable(sl_validator *v)
 static bool block_type(sl_validator *v, const sl_instr *in, sl_control *out)
 {
     static const sl_valtype single[] = {
-        [SL_I32 - SL_EXTERNREF] = SL_I32, [SL_I64 - SL_EXTERNREF] = SL_I64,
-        [SL_F32 - SL_EXTERNREF] = SL_F32, [SL_F64 - SL_EXTERNREF] = SL_F64,
+        [SL_I32 - SL_EXTERNREF] = SL_I32,
+        [SL_I64 - SL_EXTERNREF] = SL_I64,
+        [SL_F32 - SL_EXTERNREF] = SL_F32,
+        [SL_F64 - SL_EXTERNREF] = SL_F64,
         [SL_FUNCREF - SL_EXTERNREF] = SL_FUNCREF,
         [SL_EXTERNREF - SL_EXTERNREF] = SL_EXTERNREF,
     };
@@ -196,7 +201,8 @@ static bool leave(sl_validator *v, const sl_instr *in, sl_control *out)
                  out->n_results))
         return false;
     if (v->operands.n != out->height)
-        return invalid(v, in, "type mismatch: values remain on the stack at "
+        return invalid(v, in,
+                       "type mismatch: values remain on the stack at "
                        "the end of the block");
     v->controls.n--;
     return true;
@@ -206,8 +212,7 @@ static bool else_(sl_validator *v, const sl_instr *in)
 {
     sl_control frame;
     if (top(v)->op != SL_OP_IF)
-        return sl_fail(v->r.err, SL_EMALFORMED, in->at,
-                       "END opcode expected"),
+        return sl_fail(v->r.err, SL_EMALFORMED, in->at, "END opcode expected"),
                false;
     if (!leave(v, in, &frame))
         return false;
@@ -227,7 +232,8 @@ static bool end(sl_validator *v, const sl_instr *in)
          (frame.n_params != 0 &&
           memcmp(frame.types, frame.types + frame.n_params,
                  frame.n_params * sizeof *frame.types) != 0)))
-        return invalid(v, in, "type mismatch: if without else must have as "
+        return invalid(v, in,
+                       "type mismatch: if without else must have as "
                        "results its parameters");
     return frame.n_results == 0 ||
            push_all(v, frame.types + frame.n_params, frame.n_results);
@@ -270,9 +276,10 @@ static bool check_all(sl_validator *v, const sl_instr *in,
     for (uint32_t i = 1; i <= n && i <= have; i++) {
         sl_valtype found = v->operands.v[v->operands.n - i];
         if (found != types[n - i] && found != UNKNOWN)
-            return invalid(v, in, "type mismatch: the label expects %s, "
-                           "found %s", sl_valtype_text(types[n - i]),
-                           type_text(found));
+            return invalid(v, in,
+                           "type mismatch: the label expects %s, "
+                           "found %s",
+                           sl_valtype_text(types[n - i]), type_text(found));
     }
     return true;
 }
@@ -297,8 +304,10 @@ static bool br_table(sl_validator *v, const sl_instr *in)
         if (!label(v, in, sl_read_u32(&labels), &types, &n))
             return false;
         if (n != arity)
-            return invalid(v, in, "type mismatch: labels of %u and of %u "
-                           "operands", (unsigned)arity, (unsigned)n);
+            return invalid(v, in,
+                           "type mismatch: labels of %u and of %u "
+                           "operands",
+                           (unsigned)arity, (unsigned)n);
         if (types == checked && n == n_checked)
             continue;
         if (!check_all(v, in, types, n))
@@ -340,12 +349,12 @@ static bool call_indirect(sl_validator *v, const sl_instr *in)
     if (t == NULL)
         return false;
     if (t->elem != SL_FUNCREF)
-        return invalid(v, in, "type mismatch: call_indirect needs a table of "
+        return invalid(v, in,
+                       "type mismatch: call_indirect needs a table of "
                        "funcref");
     if (in->index[0] >= v->module->n_types)
         return invalid(v, in, "unknown type %u", (unsigned)in->index[0]);
-    return pop(v, in, SL_I32) &&
-           call(v, in, &v->module->types[in->index[0]]);
+    return pop(v, in, SL_I32) && call(v, in, &v->module->types[in->index[0]]);
 }
 
 static bool return_(sl_validator *v, const sl_instr *in)
@@ -362,7 +371,8 @@ static bool select_untyped(sl_validator *v, const sl_instr *in)
     if (!pop(v, in, SL_I32) || !pop_any(v, in, &a) || !pop_any(v, in, &b))
         return false;
     if (sl_valtype_is_ref(a) || sl_valtype_is_ref(b))
-        return invalid(v, in, "type mismatch: select of references must name "
+        return invalid(v, in,
+                       "type mismatch: select of references must name "
                        "their type");
     if (a != b && a != UNKNOWN && b != UNKNOWN)
         return invalid(v, in, "type mismatch: select of %s and %s",
@@ -631,11 +641,11 @@ static void set_quick(sl_validator *v)
             continue;
         if (info->imms[0] == 'm') {
             set_pure(q, info->sig);
-            q->kind = q->kind == SL_QUICK_UNARY ? SL_QUICK_LOAD
-                                                : SL_QUICK_STORE;
+            q->kind =
+                q->kind == SL_QUICK_UNARY ? SL_QUICK_LOAD : SL_QUICK_STORE;
             q->align = natural_align(info->imms[1]);
-        } else if (info->imms[0] == '\0' && info->sig[strlen(info->sig) - 1] !=
-                                                ':') {
+        } else if (info->imms[0] == '\0' &&
+                   info->sig[strlen(info->sig) - 1] != ':') {
             set_pure(q, info->sig);
         }
     }
@@ -681,8 +691,7 @@ static inline bool quick_step(sl_validator *v)
         break;
     case SL_QUICK_LOCAL_SET:
     case SL_QUICK_LOCAL_TEE:
-        if (p[1] >= v->n_near || have == 0 ||
-            operands[n - 1] != v->near[p[1]])
+        if (p[1] >= v->n_near || have == 0 || operands[n - 1] != v->near[p[1]])
             return false;
         n -= q->kind == SL_QUICK_LOCAL_SET;
         len = 2;
