@@ -114,7 +114,10 @@ SLUICE_API void sluice_call_on_cancel(sluice_call *call,
 SLUICE_API void sluice_call_cancelled(sluice_call *call);
 
 /**
- * Define a function. Its type is that of the import it is linked to.
+ * Define a function.
+ * @param type       the type it must be imported with, as sluice_type_text()
+ *                   prints it ("func(name: string) -> u32"); NULL: whatever
+ *                   the import says, `fn` then looks at the kinds of `args`
  * @param interface  "wasi:cli/stdout@0.3.0": the imported instance it is part
  *                   of; versions match when semver-compatible. NULL: an import
  *                   of the component itself
@@ -124,8 +127,9 @@ SLUICE_API void sluice_call_cancelled(sluice_call *call);
  */
 SLUICE_API sluice_status sluice_linker_func(sluice_linker *linker,
                                             const char *interface,
-                                            const char *name, sluice_host_fn fn,
-                                            void *ctx, void (*free_ctx)(void *),
+                                            const char *name, const char *type,
+                                            sluice_host_fn fn, void *ctx,
+                                            void (*free_ctx)(void *),
                                             sluice_error *error);
 /** Supply a `core data` import of the component by name. The linker keeps a
  * reference of its own. */

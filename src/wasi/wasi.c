@@ -81,7 +81,8 @@ static sluice_status define(sluice_linker *linker, wasi *w,
     for (const wasi_row *row = rows; row->fn != NULL; row++) {
         w->refs++;
         sluice_status st = sluice_linker_func(linker, row->interface, row->name,
-                                              row->fn, w, unref, error);
+                                              row->type, row->fn, w, unref,
+                                              error);
         if (st != SLUICE_OK)
             return st;
     }

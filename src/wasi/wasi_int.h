@@ -15,6 +15,7 @@ typedef struct wasi {
 
 typedef struct wasi_row {
     const char *interface, *name;
+    const char *type; /* an import with another one is not linked */
     sluice_host_fn fn;
 } wasi_row;
 

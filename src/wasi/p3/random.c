@@ -80,10 +80,15 @@ static void get_insecure_seed(void *ctx, sluice_call *call,
 }
 
 const wasi_row wasi_p3_random[] = {
-    {"wasi:random/random@0.3.0", "get-random-bytes", get_bytes},
-    {"wasi:random/random@0.3.0", "get-random-u64", get_u64},
-    {"wasi:random/insecure@0.3.0", "get-insecure-random-bytes", get_bytes},
-    {"wasi:random/insecure@0.3.0", "get-insecure-random-u64", get_u64},
-    {"wasi:random/insecure-seed@0.3.0", "get-insecure-seed", get_insecure_seed},
-    {NULL, NULL, NULL},
+    {"wasi:random/random@0.3.0", "get-random-bytes",
+     "func(max-len: u64) -> list<u8>", get_bytes},
+    {"wasi:random/random@0.3.0", "get-random-u64",
+     "func() -> u64", get_u64},
+    {"wasi:random/insecure@0.3.0", "get-insecure-random-bytes",
+     "func(max-len: u64) -> list<u8>", get_bytes},
+    {"wasi:random/insecure@0.3.0", "get-insecure-random-u64",
+     "func() -> u64", get_u64},
+    {"wasi:random/insecure-seed@0.3.0", "get-insecure-seed",
+     "func() -> tuple<u64, u64>", get_insecure_seed},
+    {NULL, NULL, NULL, NULL},
 };
