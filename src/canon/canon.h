@@ -40,7 +40,6 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller);
 typedef struct sl_cx {
     const sl_canon_fn *opts; /* encoding, memory, realloc */
     sl_instance *inst;
-    sl_thread *thread; /* runs realloc; NULL: no thread runs (host side) */
     sl_arena *arena;
     sl_task *task;       /* borrow scope when lowering arguments */
     sl_subtask *subtask; /* borrow scope when lifting arguments */
@@ -76,9 +75,8 @@ sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat,
 sl_status sl_load(sl_cx *cx, uint64_t ptr, const sl_type *type, sl_val *out);
 sl_status sl_store_value(sl_cx *cx, const sl_val *val, const sl_type *type,
                          uint64_t ptr);
-/* Drops the references that streams, futures and error contexts in values
- * still hold. `types` may be NULL (then every value is looked at). */
-void sl_vals_drop(sl_val *vals, const sl_label *types, uint32_t n);
+/* Drops the references that streams and futures in values still hold. */
+void sl_vals_drop(sl_val *vals, uint32_t n);
 /* definitions.py LiftLowerContext.reallocate: calls the guest's realloc on a
  * fresh context with may_leave cleared; checks alignment and range. */
 sl_status sl_cx_realloc(sl_cx *cx, uint64_t old, uint64_t old_bytes,
@@ -91,21 +89,48 @@ sl_status sl_val_to_utf8(sl_val *val, sl_arena *arena);
  * and why. Values of this check are safe to lower. */
 sl_status sl_val_check(const sl_val *val, const sl_type *type, sl_err *err);
 
-/* resource.c: an entry of the handle table. Freed with sl_free. */
-typedef struct sl_resource_handle { /* definitions.py ResourceHandle */
-    const sl_type *type;            /* RESOURCE */
+/* resource.c: a resource type at run time (definitions.py ResourceType): each
+ * instance that defines one has its own. In values: of.handle. */
+typedef struct sl_resource {
+    sl_instance *impl;  /* NULL: the host's */
+    sl_core_func *dtor; /* NULL: none */
+    void (*host_dtor)(void *ctx, uint32_t rep); /* of the host's; or NULL */
+    void *ctx;
+} sl_resource;
+/* What a RESOURCE type of the component's text stands for in the instance. */
+typedef struct sl_resource_binding {
+    const sl_type *type; /* sl_resource_of() */
+    sl_resource *resource;
+    struct sl_resource_binding *next;
+} sl_resource_binding;
+/* link/ binds each resource type as it comes into scope. */
+sl_status sl_resource_bind(sl_instance *inst, const sl_type *type,
+                           sl_resource *resource, sl_err *err);
+/* NULL when it is not bound (the validator rules that out). */
+sl_resource *sl_resource_find(const sl_instance *inst, const sl_type *type);
+
+/* definitions.py Subtask.add_lender, and the end of the loans: when the
+ * resolution is delivered or the subtask is freed. */
+sl_status sl_subtask_lend(sl_store *store, sl_subtask *subtask,
+                          uint32_t *num_lends);
+void sl_subtask_return_lends(sl_subtask *subtask);
+
+typedef struct sl_resource_handle { /* a block of sl_malloc */
+    sl_resource *resource;
     uint32_t rep;
     bool own;
     sl_task *borrow_scope; /* of a borrow */
     uint32_t num_lends;
 } sl_resource_handle;
-/* error_context.c: shared by handles and values, counted. */
+
+/* error_context.c: an entry of the handle table, a block of sl_malloc. In a
+ * value it is a copy of the message, in of.string. */
 typedef struct sl_error_context {
-    int refs;
     size_t len;
     char message[]; /* UTF-8 */
 } sl_error_context;
-void sl_error_context_unref(sl_error_context *e);
+sl_status sl_error_context_add(sl_instance *inst, const char *message,
+                               size_t len, uint32_t *index);
 
 /* --- The built-ins: one function each, named after definitions.py's ----------- */
 

@@ -82,6 +82,7 @@ typedef struct sl_item {
         sl_segment *segment;
         sl_funcinst *func;
         const sl_type *type;
+        struct sl_resource *resource; /* a type that is a resource */
         struct sl_closure *component;
         struct sl_exports *instance;
     } of;
@@ -136,6 +137,8 @@ struct sl_instance {
     sl_item *space[SL_N_SORTS];
     uint32_t filled[SL_N_SORTS];
     sl_exports exports;
+    sl_instance *outer; /* whose scope outer aliases see; link/ */
+    struct sl_resource_binding *resources; /* canon/resource.c */
 
     sl_instance *next; /* all of the store's */
 };
@@ -339,6 +342,7 @@ struct sl_subtask {
     sl_call call;
     sl_subtask_state state;
     bool cancellation_requested, resolve_delivered;
+    struct sl_lend *lends; /* canon/resource.c: lent handles' counters */
     uint32_t index; /* its handle */
 };
 
