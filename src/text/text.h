@@ -31,8 +31,9 @@ bool sl_print_module(const uint8_t *bytes, size_t len, sl_buf *out,
                      sl_err *err);
 bool sl_print_component(const uint8_t *bytes, size_t len, sl_buf *out,
                         sl_err *err);
-/* Core pieces for the component printer: an instruction-free module body
- * printed at an indentation, wrapped in `(core module ...)`. */
+/* The same inside other text: `keyword` is what stands behind the opening
+ * parenthesis, identifier included ("core module $m"). Every line, the first
+ * too, begins at `indent` levels of two spaces; ends with a newline. */
 bool sl_print_module_as(const uint8_t *bytes, size_t len, const char *keyword,
                         unsigned indent, sl_buf *out, sl_err *err);
 

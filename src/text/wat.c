@@ -424,7 +424,7 @@ static bool parse_elem_funcs(wat *w, sl_buf *out, uint32_t *n)
 
 /* What an element segment is made of, before it is encoded. */
 typedef struct elem_parts {
-    bool active, declared, has_table, exprs;
+    bool active, declared, exprs;
     uint32_t table, n;
     sl_valtype type;
     sl_buf offset, items;
@@ -436,7 +436,7 @@ typedef struct elem_parts {
 static void put_elem(wat *w, const elem_parts *e)
 {
     bool explicit_type =
-        !e->active || e->has_table || (e->exprs && e->type != SL_FUNCREF);
+        !e->active || e->table != 0 || (e->exprs && e->type != SL_FUNCREF);
     uint32_t flags = e->exprs ? 4 : 0;
     if (!e->active)
         flags |= e->declared ? 3 : 1;
@@ -470,7 +470,7 @@ static bool parse_elem_parts(wat *w, elem_parts *e)
 {
     e->declared = sl_take_keyword(w->c, "declare");
     if (!e->declared && sl_take_form(w->c, "table")) {
-        e->has_table = e->active = true;
+        e->active = true;
         if (!wat_index(w, WAT_TABLE, &e->table) || !expect_rpar(w))
             return false;
     }
@@ -512,7 +512,6 @@ static bool parse_table_elem(wat *w, uint32_t table, uint8_t flags,
     if (!sl_take_form(w->c, "elem"))
         return wat_unexpected(w);
     e->active = true;
-    e->has_table = table != 0;
     e->table = table;
     e->exprs = sl_peek(w->c)->kind == SL_TOK_LPAR || e->type != SL_FUNCREF;
     put_zero_offset(&e->offset, flags);
@@ -603,8 +602,8 @@ static bool parse_data(wat *w)
                             !expect_rpar(w)))
         return false;
     bool active = explicit_memory || sl_peek(w->c)->kind == SL_TOK_LPAR;
-    sl_buf_u8(&w->data, !active ? 1 : explicit_memory ? 2 : 0);
-    if (explicit_memory)
+    sl_buf_u8(&w->data, !active ? 1 : memory ? 2 : 0);
+    if (memory)
         sl_buf_u32(&w->data, memory);
     if (active && !parse_offset(w, &w->data))
         return false;

@@ -262,6 +262,8 @@ static bool explicit_typeuse(wat *w, wat_param_names names, uint32_t *out)
         return false;
     if (w->scratch.params.n + w->scratch.results.n == 0)
         return names != WAT_NAMES_BIND || param_locals(w, *out);
+    if (sl_at_form(w->c, "param") || sl_at_form(w->c, "type"))
+        return sl_unexpected(w->c); /* out of order: comes first */
     if (*out >= w->types.n)
         return sl_cursor_fail_at(w->c, at, "unknown type %u", *out);
     return is_type(&w->types.v[*out], &w->scratch) ||

@@ -179,6 +179,10 @@ wast_outcome wast_core_form(wast *w, sl_cursor *c, wast_want want,
     if (head.is_instance)
         return run_instance_form(w, &behind, want, message);
     const sl_module *module = load_module(w, *c, &err);
+    if (module != NULL && w->options->round_trip &&
+        wast_round_trip(w, sl_print_module, &sl_vec_last(&w->loaded).bytes,
+                        !sl_at_keyword(&behind, "binary")) != WAST_PASS)
+        return WAST_FAIL;
     bool keeps = want == WAST_WANT_OK;
     wast_thing thing = {WAST_CORE_MODULE, {.module = module}};
     if (module == NULL)

@@ -107,8 +107,8 @@ static int usage(const char *msg, const char *what)
 {
     fprintf(stderr,
             "wast: %s%s\n"
-            "usage: wast [--seed N] [--nyi FILE] [--filter TEXT] [-v] "
-            "FILE...\n",
+            "usage: wast [--seed N] [--nyi FILE] [--filter TEXT] "
+            "[--round-trip] [-v] FILE...\n",
             msg, what);
     return 2;
 }
@@ -124,7 +124,10 @@ static bool parse_seed(const char *text, uint64_t *out)
 int sl_wast_main(int argc, char **argv)
 {
     sl_wast_nyi nyi = {0};
-    sl_wast_options options = {.log = stdout, .nyi = &nyi};
+    sl_wast_options options = {.log = stdout,
+                               .nyi = &nyi,
+                               .features = {.multi_memory = true,
+                                            .extended_const = true}};
     sl_wast_counts counts = {0};
     sl_err err = {0};
     int i = 1, status = 0;
@@ -132,6 +135,10 @@ int sl_wast_main(int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "-v") == 0) {
             options.verbose = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--round-trip") == 0) {
+            options.round_trip = true;
             continue;
         }
         if (value == NULL)

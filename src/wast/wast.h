@@ -31,6 +31,7 @@ typedef struct sl_wast_options {
     const char *filter;  /* run only assertions whose text contains this */
     const sl_wast_nyi *nyi;
     FILE *log;           /* failures and the line per file; NULL: silent */
+    bool round_trip;     /* print every module and parse it again */
     bool verbose;        /* one line per skipped command as well */
 } sl_wast_options;
 
@@ -45,7 +46,8 @@ void sl_wast_run(const char *file, sl_name source,
 void sl_wast_run_file(const char *path, const sl_wast_options *options,
                       sl_wast_counts *counts);
 
-/* `sluice wast [--seed N] [--nyi FILE] [--filter TEXT] [-v] FILE...`: a line
+/* `sluice wast [--seed N] [--nyi FILE] [--filter TEXT] [--round-trip] [-v]
+ * FILE...`: a line
  * per file, the sums last; the exit status. */
 int sl_wast_main(int argc, char **argv);
 

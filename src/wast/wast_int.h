@@ -114,6 +114,14 @@ wast_outcome wast_core_action(wast *w, wast_action *action, wast_want want,
 sl_status wast_core_import(wast *w, const sl_core_import *import,
                            sl_core_extern *out, sl_err *err);
 
+/* round_trip.c: prints a binary, parses the text and compares, custom sections
+ * apart. `exact`: the bytes came from our own parser and must come back;
+ * others must from the second time on. */
+typedef bool (*wast_print_fn)(const uint8_t *bytes, size_t len, sl_buf *out,
+                              sl_err *err);
+wast_outcome wast_round_trip(wast *w, wast_print_fn print, const sl_buf *bytes,
+                             bool exact);
+
 /* spectest.c: the host module of the suite. */
 sl_status wast_spectest_get(wast *w, sl_name name, sl_core_extern *out,
                             sl_err *err);
