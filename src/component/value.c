@@ -55,7 +55,9 @@ static void drop_end(sluice_val *val)
 static void drop_handle(sluice_val *val)
 {
     void (*drop)(void *, uint32_t) =
-        val->kind == SLUICE_OWN ? sl_val_drop.own : sl_val_drop.borrow;
+        val->kind == SLUICE_OWN      ? sl_val_drop.own
+        : val->kind == SLUICE_BORROW ? sl_val_drop.borrow
+                                     : sl_val_drop.error_context;
     if (drop != NULL && val->of.handle.resource != NULL)
         drop(val->of.handle.resource, val->of.handle.rep);
 }
@@ -66,7 +68,6 @@ void sluice_val_deinit(sluice_val *val)
         return;
     switch ((sluice_kind)val->kind) {
     case SLUICE_STRING:
-    case SLUICE_ERROR_CONTEXT:
         sl_free(val->of.string.data);
         break;
     case SLUICE_LIST:
@@ -93,6 +94,7 @@ void sluice_val_deinit(sluice_val *val)
         break;
     case SLUICE_OWN:
     case SLUICE_BORROW:
+    case SLUICE_ERROR_CONTEXT:
         drop_handle(val);
         break;
     default:
@@ -200,10 +202,8 @@ bool sluice_val_copy(const sluice_val *from, sluice_val *to)
     *to = (sluice_val){0};
     switch ((sluice_kind)from->kind) {
     case SLUICE_STRING:
-    case SLUICE_ERROR_CONTEXT:
         if (!sluice_val_string(to, from->of.string.data, from->of.string.len))
             return false;
-        to->kind = from->kind;
         to->encoding = from->encoding;
         return true;
     case SLUICE_LIST:
@@ -224,6 +224,7 @@ bool sluice_val_copy(const sluice_val *from, sluice_val *to)
     case SLUICE_FUTURE:
     case SLUICE_OWN:
     case SLUICE_BORROW:
+    case SLUICE_ERROR_CONTEXT:
         return false;
     default:
         *to = *from;
@@ -325,7 +326,6 @@ bool sluice_val_eq(const sluice_val *a, const sluice_val *b)
     case SLUICE_CHAR:
         return a->of.chr == b->of.chr;
     case SLUICE_STRING:
-    case SLUICE_ERROR_CONTEXT:
         return string_eq(a, b);
     case SLUICE_LIST:
         return list_eq(a, b);
@@ -342,6 +342,7 @@ bool sluice_val_eq(const sluice_val *a, const sluice_val *b)
         return a->of.flags == b->of.flags;
     case SLUICE_OWN:
     case SLUICE_BORROW:
+    case SLUICE_ERROR_CONTEXT:
         return a->of.handle.resource == b->of.handle.resource &&
                a->of.handle.rep == b->of.handle.rep;
     case SLUICE_STREAM:

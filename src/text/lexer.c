@@ -155,7 +155,7 @@ static size_t scan_string(const lexer *x, size_t pos, bad_string *bad)
         if (c == '\\') {
             if ((pos = skip_escape(x, pos)) != 0)
                 continue;
-            *bad = (bad_string){at, "illegal escape"};
+            *bad = (bad_string){at, "invalid string escape"};
             return 0;
         }
         if (sl_utf8_next(x->s, x->len, &pos) == UINT32_MAX) {
