@@ -5,41 +5,19 @@
 
 /* --- Options ---------------------------------------------------------------- */
 
-static const struct flag_option {
-    const char *word;
-    uint8_t code;
-} flag_options[] = {
-    {"string-encoding=utf8", 0x00},
-    {"string-encoding=utf16", 0x01},
-    {"string-encoding=latin1+utf16", 0x02},
-    {"async", 0x06},
-    {"gc", 0x09},
-};
-
-static const struct index_option {
-    const char *word;
-    uint8_t code;
-    sl_sort sort;
-} index_options[] = {
+const sl_ct_option sl_ct_options[] = {
+    {"string-encoding=utf8", 0x00, SL_N_SORTS},
+    {"string-encoding=utf16", 0x01, SL_N_SORTS},
+    {"string-encoding=latin1+utf16", 0x02, SL_N_SORTS},
     {"memory", 0x03, SL_SORT_CORE_MEMORY},
     {"realloc", 0x04, SL_SORT_CORE_FUNC},
     {"post-return", 0x05, SL_SORT_CORE_FUNC},
+    {"async", 0x06, SL_N_SORTS},
     {"callback", 0x07, SL_SORT_CORE_FUNC},
     {"core-type", 0x08, SL_SORT_CORE_TYPE},
+    {"gc", 0x09, SL_N_SORTS},
+    {NULL, 0, SL_N_SORTS},
 };
-
-#define N_FLAG_OPTIONS  (sizeof flag_options / sizeof *flag_options)
-#define N_INDEX_OPTIONS (sizeof index_options / sizeof *index_options)
-
-static bool flag_option(sl_ct *p)
-{
-    for (size_t i = 0; i < N_FLAG_OPTIONS; i++)
-        if (sl_take_keyword(p->c, flag_options[i].word)) {
-            sl_buf_u8(&p->out, flag_options[i].code);
-            return true;
-        }
-    return false;
-}
 
 /* Behind `(word`: a reference in one of its spellings; `$i "n"` is short for
  * `(core sort $i "n")`. */
@@ -53,11 +31,13 @@ static bool option_index(sl_ct *p, sl_sort sort)
     return sl_expect_rpar(p->c);
 }
 
-static const struct index_option *index_option(const sl_ct *p)
+/* Takes the word of an option, with its parenthesis; NULL: none is there. */
+static const sl_ct_option *take_option(sl_ct *p)
 {
-    for (size_t i = 0; i < N_INDEX_OPTIONS; i++)
-        if (sl_at_form(p->c, index_options[i].word))
-            return &index_options[i];
+    for (const sl_ct_option *o = sl_ct_options; o->word != NULL; o++)
+        if (o->sort == SL_N_SORTS ? sl_take_keyword(p->c, o->word)
+                                  : sl_take_form(p->c, o->word))
+            return o;
     return NULL;
 }
 
@@ -65,17 +45,10 @@ static bool options(sl_ct *p)
 {
     size_t mark = sl_ct_mark(p);
     uint32_t n = 0;
-    for (;; n++) {
-        const struct index_option *option = index_option(p);
-        if (option != NULL) {
-            sl_next(p->c);
-            sl_next(p->c);
-            sl_buf_u8(&p->out, option->code);
-            if (!option_index(p, option->sort))
-                return false;
-        } else if (!flag_option(p)) {
-            break;
-        }
+    for (const sl_ct_option *o; (o = take_option(p)) != NULL; n++) {
+        sl_buf_u8(&p->out, o->code);
+        if (o->sort != SL_N_SORTS && !option_index(p, o->sort))
+            return false;
     }
     sl_ct_count(p, mark, n);
     return true;

@@ -41,6 +41,15 @@ typedef struct sl_ct_heap {
 } sl_ct_heap;
 extern const sl_ct_heap sl_ct_heaps[];
 
+/* Canonical options; `sort` of the index behind the word, or SL_N_SORTS. The
+ * word is NULL at the end. */
+typedef struct sl_ct_option {
+    const char *word;
+    uint8_t code;
+    sl_sort sort;
+} sl_ct_option;
+extern const sl_ct_option sl_ct_options[];
+
 /* Section numbers name the kinds of definition. */
 typedef enum sl_ct_kind {
     SL_CT_CUSTOM = 0,
