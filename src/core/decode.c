@@ -311,8 +311,8 @@ static sl_global_def *new_globals(sl_decoder *d, size_t cap)
     return globals;
 }
 
-/* The spaces of sections up to this order are complete from here on: those
- * whose section was absent hold their imports alone. */
+/* Before expressions are read: spaces whose sections have not come (yet) hold
+ * their imports alone. */
 static bool complete_spaces(sl_decoder *d)
 {
     sl_module *m = d->m;
@@ -397,12 +397,19 @@ static void read_funcs(sl_decoder *d)
         d->m->funcs[d->m->n_funcs++].type = read_typeidx(d);
 }
 
+/* "Table Section": 0x40 0x00 announces an initial value of all elements. */
 static void read_table(sl_decoder *d, sl_table_def *out)
 {
-    if (sl_reader_left(&d->r) > 0 && *d->r.pos == 0x40)
-        sl_reader_fail(&d->r, SL_EUNSUPPORTED,
-                       "unsupported table initialiser: function references");
+    if (sl_reader_left(&d->r) == 0 || *d->r.pos != 0x40) {
+        out->type = read_tabletype(d);
+        return;
+    }
+    sl_read_u8(&d->r);
+    if (sl_read_u8(&d->r) != 0)
+        sl_reader_fail(&d->r, SL_EMALFORMED, "malformed table");
     out->type = read_tabletype(d);
+    if (sl_reader_ok(&d->r) && complete_spaces(d))
+        out->init = read_constexpr(d, out->type.elem);
 }
 
 static void read_tables(sl_decoder *d)
