@@ -97,6 +97,7 @@ typedef struct sl_export_item {
 typedef struct sl_exports {
     uint32_t n;
     sl_export_item *v;
+    uint32_t *sorted; /* positions in order of names, or NULL; link/ */
 } sl_exports;
 
 /* A core instance: a real one, or a synthesised bundle of items. */
@@ -133,7 +134,8 @@ struct sl_instance {
      * (those that will take the lock, and those that will not). */
     sl_thread_list gate[3];
 
-    /* Index spaces, sized by component->count, filled by link/. */
+    /* Index spaces, sized by component->count, filled by link/. Each segment
+     * in them is a reference. */
     sl_item *space[SL_N_SORTS];
     uint32_t filled[SL_N_SORTS];
     sl_exports exports;
@@ -240,6 +242,7 @@ struct sl_thread {
     void *wait_on;    /* the set, waitable or subtask */
     size_t ready_at;  /* PLACE_READY: where */
     sl_thread_list *list; /* PLACE_LIST: which */
+    uint64_t since;   /* when it began to wait, by the store's count */
     sl_thread *next_in_list, *prev_in_list;
     sl_thread *next_of_task, *prev_of_task;
     sl_thread *next, *prev; /* all of the store's */
@@ -265,6 +268,7 @@ struct sl_task {
     bool needs_exclusive; /* Task.needs_exclusive, of an async type */
     bool async_lifted;   /* lifted with `async`: may call task.return */
     uint8_t phase;       /* canon/lift.c's */
+    sl_waitable_set *set; /* a parked callback task waits for it */
     uint32_t num_borrows;
     sl_thread *implicit_thread;
     sl_thread *threads;  /* registered ones */
@@ -370,6 +374,7 @@ struct sl_store {
         sl_thread **v;
         size_t head, n, cap, live; /* v[head .. n) */
     } ready;
+    uint64_t clock;       /* counts waits */
     sl_thread *current;   /* running now; NULL: the host */
     sl_fiber *fiber;      /* ... on this stack; NULL: the host's */
     int nesting_depth;
@@ -386,6 +391,8 @@ struct sl_store {
     /* How to free what is still in a handle table when the store closes; the
      * folder that adds handles of a kind sets its entry. */
     void (*free_item[SL_N_HANDLE_KINDS])(sl_store *store, void *item);
+    sl_status run_status; /* sl_store_run: what a tick ended with */
+    bool *run_done;
     uint32_t live_tasks, live_threads, live_ends, live_subtasks; /* counters */
 };
 
@@ -406,11 +413,11 @@ sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call);
 bool sl_store_tick(sl_store *store, sl_status *status);
 /* Has the loop call tick for as long as something is ready. */
 void sl_store_schedule(sl_store *store);
-/* Runs the loop until *done. SL_ETRAP: when something trapped first (the call
- * behind `done` may be lost); SL_EDEADLOCK ("deadlock detected: event loop
+/* Runs the loop until *done. Another status than SL_OK when something trapped
+ * or exited first (*done is then set, and the call behind it may be lost); SL_EDEADLOCK ("deadlock detected: event loop
  * cannot make further progress" in store->trap): nothing is left that could
  * set it. */
-sl_status sl_store_run(sl_store *store, const bool *done);
+sl_status sl_store_run(sl_store *store, bool *done);
 
 /* Records a trap on the running thread (or the store); returns SL_ETRAP. */
 sl_status sl_store_trap(sl_store *store, const char *fmt, ...) SL_PRINTF(2, 3);

@@ -1,0 +1,396 @@
+#include "link/linker.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/map.h"
+
+typedef enum host_kind {
+    HOST_FUNC,
+    HOST_SEGMENT,
+    HOST_RESOURCE,
+    HOST_MODULE,
+} host_kind;
+
+typedef struct host_item {
+    sl_name name;
+    host_kind kind;
+    void *ctx;
+    void (*free_ctx)(void *ctx);
+    union {
+        struct {
+            sl_status (*invoke)(sl_funcinst *func, sl_call *call,
+                                sl_instance *caller);
+            const char *type;
+        } func;
+        sl_segment *(*open)(void *ctx, sl_store *store, sl_err *err);
+        sl_resource resource; /* one for all stores: it is the host's */
+        struct {
+            const sl_module *module;
+            sl_type type;
+        } module;
+    } of;
+} host_item;
+
+/* An interface by name; the one with the empty name is the root itself. */
+typedef struct host_interface {
+    sl_name name;
+    sl_map map; /* to item addresses */
+    const sl_instance *instance; /* or the exports of this one */
+} host_interface;
+
+static const sl_name no_interface = {"", 0};
+
+struct sl_linker {
+    sl_arena arena;
+    SL_VEC(host_interface) interfaces;
+    SL_VEC(host_item *) items;
+};
+
+/* --- Defining ------------------------------------------------------------------- */
+
+static sl_status no_memory(sl_err *err)
+{
+    return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+}
+
+sl_linker *sl_linker_new(sl_err *err)
+{
+    sl_linker *linker = sl_calloc(1, sizeof *linker);
+    if (linker == NULL) {
+        (void)no_memory(err);
+        return NULL;
+    }
+    sl_arena_init(&linker->arena);
+    return linker;
+}
+
+void sl_linker_free(sl_linker *linker)
+{
+    if (linker == NULL)
+        return;
+    for (size_t i = 0; i < linker->items.n; i++) {
+        host_item *item = linker->items.v[i];
+        if (item->free_ctx != NULL)
+            item->free_ctx(item->ctx);
+    }
+    for (size_t i = 0; i < linker->interfaces.n; i++)
+        sl_map_deinit(&linker->interfaces.v[i].map);
+    sl_vec_deinit(&linker->items);
+    sl_vec_deinit(&linker->interfaces);
+    sl_arena_deinit(&linker->arena);
+    sl_free(linker);
+}
+
+static host_interface *exact_interface(sl_linker *linker, sl_name name)
+{
+    for (size_t i = 0; i < linker->interfaces.n; i++)
+        if (sl_name_eq(linker->interfaces.v[i].name, name))
+            return &linker->interfaces.v[i];
+    return NULL;
+}
+
+static host_interface *make_interface(sl_linker *linker, sl_name name)
+{
+    host_interface *found = exact_interface(linker, name);
+    if (found != NULL)
+        return found;
+    host_interface made = {.name = sl_arena_name(&linker->arena, name)};
+    sl_map_init(&made.map);
+    if (made.name.data == NULL || !sl_vec_push(&linker->interfaces, made))
+        return NULL;
+    return &sl_vec_last(&linker->interfaces);
+}
+
+static sl_status defined_already(sl_name interface, sl_name name, sl_err *err)
+{
+    return sl_fail(err, SL_EUSAGE, SL_ERR_NO_PLACE,
+                   "`%.*s%s%.*s` is defined already", SL_NAME_ARGS(interface),
+                   interface.len != 0 ? "#" : "", SL_NAME_ARGS(name));
+}
+
+/* Puts a copy of the item under the names; its context is freed with the
+ * linker, or at once when that fails. */
+static sl_status add_item(sl_linker *linker, sl_name interface, host_item item,
+                          sl_err *err)
+{
+    sl_name name = item.name;
+    host_interface *in = make_interface(linker, interface);
+    host_item *copy = sl_arena_new(&linker->arena, host_item);
+    item.name = sl_arena_name(&linker->arena, name);
+    sl_status st = SL_OK;
+    if (in == NULL || copy == NULL || item.name.data == NULL)
+        st = no_memory(err);
+    else if (in->instance != NULL || sl_map_get(&in->map, name, NULL))
+        st = defined_already(interface, name, err);
+    if (st == SL_OK && (!sl_vec_reserve(&linker->items, 1) ||
+                        !sl_map_put(&in->map, item.name, (uintptr_t)copy)))
+        st = no_memory(err);
+    if (st != SL_OK) {
+        if (item.free_ctx != NULL)
+            item.free_ctx(item.ctx);
+        return st;
+    }
+    *copy = item;
+    linker->items.v[linker->items.n++] = copy;
+    return SL_OK;
+}
+
+sl_status sl_linker_func(sl_linker *linker, sl_name interface, sl_name name,
+                         const sl_host_func *def, sl_err *err)
+{
+    host_item item = {name, HOST_FUNC, def->ctx, def->free_ctx, {{0}}};
+    item.of.func.invoke = def->invoke;
+    if (def->type != NULL)
+        item.of.func.type =
+            sl_arena_dup(&linker->arena, def->type, strlen(def->type));
+    return add_item(linker, interface, item, err);
+}
+
+sl_status sl_linker_segment(sl_linker *linker, sl_name name,
+                            const sl_host_segment *def, sl_err *err)
+{
+    host_item item = {name, HOST_SEGMENT, def->ctx, def->free_ctx, {{0}}};
+    item.of.open = def->open;
+    return add_item(linker, no_interface, item, err);
+}
+
+sl_status sl_linker_resource(sl_linker *linker, sl_name interface, sl_name name,
+                             const sl_host_resource *def, sl_err *err)
+{
+    host_item item = {name, HOST_RESOURCE, def->ctx, def->free_ctx, {{0}}};
+    item.of.resource =
+        (sl_resource){.host_dtor = def->dtor, .ctx = def->ctx};
+    return add_item(linker, interface, item, err);
+}
+
+/* The module's type, as components speak of it. */
+static bool type_of_module(sl_arena *arena, const sl_module *module,
+                           sl_type *out)
+{
+    sl_core_module_export *exports =
+        sl_arena_array(arena, sl_core_module_export, module->n_exports);
+    if (exports == NULL)
+        return false;
+    for (uint32_t i = 0; i < module->n_exports; i++) {
+        const sl_core_export *e = &module->exports[i];
+        exports[i] = (sl_core_module_export){
+            e->name, sl_module_item_type(module, e->kind, e->index)};
+    }
+    *out = (sl_type){.kind = SL_T_CORE_MODULE};
+    out->of.module.n_imports = module->n_imports;
+    out->of.module.imports = module->imports;
+    out->of.module.n_exports = module->n_exports;
+    out->of.module.exports = exports;
+    return true;
+}
+
+sl_status sl_linker_module(sl_linker *linker, sl_name interface, sl_name name,
+                           const sl_module *module, sl_err *err)
+{
+    host_item item = {name, HOST_MODULE, NULL, NULL, {{0}}};
+    item.of.module.module = module;
+    if (!type_of_module(&linker->arena, module, &item.of.module.type))
+        return no_memory(err);
+    return add_item(linker, interface, item, err);
+}
+
+sl_status sl_linker_instance(sl_linker *linker, sl_name interface,
+                             const sl_instance *instance, sl_err *err)
+{
+    if (exact_interface(linker, interface) != NULL)
+        return defined_already(interface, no_interface, err);
+    host_interface *in = make_interface(linker, interface);
+    if (in == NULL)
+        return no_memory(err);
+    in->instance = instance;
+    return SL_OK;
+}
+
+/* --- Resolving ------------------------------------------------------------------- */
+
+/* Where an import is, for messages. */
+typedef struct place {
+    sl_name interface, name; /* interface empty: the root's own import */
+} place;
+
+static sl_status unlinkable(place at, const char *why, sl_err *err)
+{
+    return sl_fail(err, SL_EUNLINKABLE, SL_ERR_NO_PLACE,
+                   "import `%.*s%s%.*s`: %s", SL_NAME_ARGS(at.interface),
+                   at.interface.len != 0 ? "#" : "", SL_NAME_ARGS(at.name),
+                   why);
+}
+
+static bool has_type_text(const sl_type *type, const char *want)
+{
+    size_t cap = strlen(want) + 2; /* one more than fits shows a longer text */
+    char *text = sl_malloc(cap);
+    bool same =
+        text != NULL && strcmp(sl_type_text(type, text, cap), want) == 0;
+    sl_free(text);
+    return same;
+}
+
+static sl_status give_func(const host_item *host, sl_instance *root, place at,
+                           const sl_type *type, sl_item *out, sl_err *err)
+{
+    if (host->of.func.type != NULL && !has_type_text(type, host->of.func.type))
+        return unlinkable(at, "the host's function has another type", err);
+    sl_funcinst *func = sl_arena_new(&root->arena, sl_funcinst);
+    if (func == NULL)
+        return no_memory(err);
+    func->type = type;
+    func->invoke = host->of.func.invoke;
+    func->ctx = host->ctx;
+    out->of.func = func;
+    return SL_OK;
+}
+
+static sl_status give_module(const host_item *host, place at,
+                             const sl_externtype *want, sl_item *out,
+                             sl_err *err)
+{
+    sl_externtype have = {SL_SORT_CORE_MODULE, &host->of.module.type};
+    sl_err why = {0};
+    if (!sl_externtype_matches(&have, want, SL_EUNLINKABLE, &why))
+        return unlinkable(at, why.msg, err);
+    out->of.core_module = host->of.module.module;
+    return SL_OK;
+}
+
+static sl_status give_segment(const host_item *host, sl_instance *root,
+                              sl_item *out, sl_err *err)
+{
+    out->of.segment = host->of.open(host->ctx, root->store, err);
+    if (out->of.segment != NULL)
+        return SL_OK;
+    return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "segment cannot be opened");
+}
+
+static const sl_sort host_sorts[] = {
+    [HOST_FUNC] = SL_SORT_FUNC,
+    [HOST_SEGMENT] = SL_SORT_CORE_DATA,
+    [HOST_RESOURCE] = SL_SORT_TYPE,
+    [HOST_MODULE] = SL_SORT_CORE_MODULE,
+};
+
+static sl_status give(host_item *host, sl_instance *root, place at,
+                      const sl_externtype *want, sl_item *out, sl_err *err)
+{
+    if (host_sorts[host->kind] != want->sort)
+        return unlinkable(at, "the host has something else of this name", err);
+    switch (host->kind) {
+    case HOST_FUNC:
+        return give_func(host, root, at, want->type, out, err);
+    case HOST_SEGMENT:
+        return give_segment(host, root, out, err);
+    case HOST_RESOURCE:
+        out->of.resource = &host->of.resource;
+        return SL_OK;
+    default:
+        return give_module(host, at, want, out, err);
+    }
+}
+
+static host_item *find_item(const host_interface *in, sl_name name)
+{
+    uint64_t value;
+    if (in == NULL || !sl_map_get(&in->map, name, &value))
+        return NULL;
+    return (host_item *)(uintptr_t)value;
+}
+
+/* A type that the import only names needs nobody to supply it. */
+static bool is_named_type(const sl_externtype *want)
+{
+    return want->sort == SL_SORT_TYPE && want->type->kind != SL_T_RESOURCE;
+}
+
+static sl_status give_named(const host_interface *in, sl_instance *root,
+                            place at, const sl_externtype *want, sl_item *out,
+                            sl_err *err)
+{
+    out->sort = want->sort;
+    if (is_named_type(want)) {
+        out->of.type = want->type;
+        return SL_OK;
+    }
+    host_item *host = find_item(in, at.name);
+    if (host == NULL)
+        return unlinkable(at, "the host does not define it", err);
+    return give(host, root, at, want, out, err);
+}
+
+/* An instance made of the host's items, one per export the import asks for. */
+static sl_status give_interface(const host_interface *in, sl_instance *root,
+                                sl_name interface, const sl_type *want,
+                                sl_item *out, sl_err *err)
+{
+    uint32_t n = want->of.component.n_exports;
+    sl_exports *exports = sl_arena_new(&root->arena, sl_exports);
+    if (exports == NULL || !sl_exports_init(exports, &root->arena, n))
+        return no_memory(err);
+    for (uint32_t i = 0; i < n; i++) {
+        const sl_extern *e = &want->of.component.exports[i];
+        exports->v[i].name = e->name;
+        sl_status st = give_named(in, root, (place){interface, e->name},
+                                  &e->type, &exports->v[i].item, err);
+        if (st != SL_OK)
+            return st;
+    }
+    sl_exports_seal(exports);
+    out->of.instance = exports;
+    return SL_OK;
+}
+
+static sl_status give_instance(const host_interface *in, place at,
+                               const sl_externtype *want, sl_item *out,
+                               sl_err *err)
+{
+    const sl_type *type = in->instance->component->type;
+    sl_type have_type = {.kind = SL_T_INSTANCE, .of = type->of};
+    have_type.of.component.n_imports = 0;
+    sl_externtype have = {SL_SORT_INSTANCE, &have_type};
+    sl_err why = {0};
+    if (!sl_externtype_matches(&have, want, SL_EUNLINKABLE, &why))
+        return unlinkable(at, why.msg, err);
+    out->of.instance = (sl_exports *)&in->instance->exports;
+    return SL_OK;
+}
+
+/* The interface of that name, else the first compatible one. */
+static const host_interface *find_interface(sl_linker *linker, sl_name name)
+{
+    const host_interface *exact = exact_interface(linker, name);
+    if (exact != NULL)
+        return exact;
+    for (size_t i = 0; i < linker->interfaces.n; i++)
+        if (sl_name_compatible(linker->interfaces.v[i].name, name))
+            return &linker->interfaces.v[i];
+    return NULL;
+}
+
+static sl_status resolve(void *arg, sl_instance *root, const sl_extern *import,
+                         sl_item *out, sl_err *err)
+{
+    sl_linker *linker = arg;
+    place at = {no_interface, import->name};
+    if (import->type.sort != SL_SORT_INSTANCE) {
+        const host_interface *in =
+            linker != NULL ? exact_interface(linker, no_interface) : NULL;
+        return give_named(in, root, at, &import->type, out, err);
+    }
+    const host_interface *in =
+        linker != NULL ? find_interface(linker, import->name) : NULL;
+    if (in != NULL && in->instance != NULL)
+        return give_instance(in, at, &import->type, out, err);
+    return give_interface(in, root, import->name, import->type.type, out, err);
+}
+
+sl_status sl_linker_instantiate(sl_linker *linker, sl_store *store,
+                                const sl_component *component,
+                                sl_instance **out, sl_err *err)
+{
+    return sl_link_root(store, component, resolve, linker, out, err);
+}
