@@ -418,19 +418,28 @@ static void put_instr(printer *p, const sl_instr *in)
     }
 }
 
-/* Instructions of a constant expression, in one line, without its end. */
-static void put_expr(printer *p, const sl_constexpr *expr)
+/* A constant expression without its end, a space before it: one instruction
+ * folded, several flat inside `(keyword ...)` or, without one, bare. */
+static void put_expr(printer *p, const char *keyword, const sl_constexpr *expr)
 {
     sl_err ignored = {0};
     sl_reader r = sl_reader_over(expr->code, expr->len, 0, &ignored);
     sl_instr in;
-    bool first = true;
+    sl_read_instr(&r, &in);
+    bool single = sl_reader_left(&r) == 1;
+    if (single)
+        keyword = "";
+    if (keyword != NULL)
+        sl_buf_printf(p->out, " (%s", keyword);
+    if (!single)
+        sl_buf_u8(p->out, ' ');
+    put_instr(p, &in);
     while (sl_reader_left(&r) > 1 && sl_read_instr(&r, &in)) {
-        if (!first)
-            sl_buf_u8(p->out, ' ');
-        first = false;
+        sl_buf_u8(p->out, ' ');
         put_instr(p, &in);
     }
+    if (keyword != NULL)
+        put(p, ")");
 }
 
 static void put_body(printer *p, sl_reader *r)
@@ -591,10 +600,8 @@ static void put_table_fields(printer *p)
         put(p, "(table");
         put_index_comment(p, i);
         put_tabletype(p, &table->type);
-        if (table->init.code != NULL) {
-            sl_buf_u8(p->out, ' ');
-            put_expr(p, &table->init);
-        }
+        if (table->init.code != NULL)
+            put_expr(p, NULL, &table->init);
         put(p, ")");
     }
 }
@@ -629,8 +636,7 @@ static void put_global_fields(printer *p)
         put(p, "(global");
         put_index_comment(p, i);
         put_globaltype(p, &global->type);
-        sl_buf_u8(p->out, ' ');
-        put_expr(p, &global->init);
+        put_expr(p, NULL, &global->init);
         put(p, ")");
     }
 }
@@ -657,13 +663,6 @@ static void put_export_fields(printer *p)
     }
 }
 
-static void put_offset(printer *p, const sl_constexpr *offset)
-{
-    put(p, " (offset ");
-    put_expr(p, offset);
-    put(p, ")");
-}
-
 static void put_elem_fields(printer *p)
 {
     for (uint32_t i = 0; i < p->m->n_elems; i++) {
@@ -676,19 +675,16 @@ static void put_elem_fields(printer *p)
         if (elem->mode == SL_SEGMENT_ACTIVE) {
             if (elem->table != 0)
                 sl_buf_printf(p->out, " (table %" PRIu32 ")", elem->table);
-            put_offset(p, &elem->offset);
+            put_expr(p, "offset", &elem->offset);
         }
         bool exprs = elem->exprs != NULL || elem->type != SL_FUNCREF;
         sl_buf_printf(p->out, " %s",
                       exprs ? sl_valtype_text(elem->type) : "func");
         for (uint32_t k = 0; k < elem->n; k++) {
-            if (!exprs) {
+            if (exprs)
+                put_expr(p, "item", &elem->exprs[k]);
+            else
                 put_func(p, elem->funcs[k]);
-                continue;
-            }
-            put(p, " (item ");
-            put_expr(p, &elem->exprs[k]);
-            put(p, ")");
         }
         put(p, ")");
     }
@@ -704,7 +700,7 @@ static void put_data_fields(printer *p)
         if (data->mode == SL_SEGMENT_ACTIVE) {
             if (data->memory != 0)
                 sl_buf_printf(p->out, " (memory %" PRIu32 ")", data->memory);
-            put_offset(p, &data->offset);
+            put_expr(p, "offset", &data->offset);
         }
         sl_buf_u8(p->out, ' ');
         sl_put_string(p->out,

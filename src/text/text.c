@@ -35,17 +35,32 @@ bool sl_text_parse(sl_name source, sl_buf *out, sl_err *err)
     return ok;
 }
 
-/* The line with its tabs kept, so that the caret stands right under it. */
-static void put_caret(sl_buf *out, const sl_place *place)
+#define SHOWN_BEFORE 60
+#define SHOWN        120
+
+/* The bytes of a long line around the place, on code point boundaries. */
+static sl_name shown_part(const sl_place *place, uint64_t at_in_line)
 {
-    uint32_t column = 1;
+    sl_name text = place->text;
+    size_t start = 0, end = text.len;
+    if (at_in_line > SHOWN_BEFORE && text.len > SHOWN)
+        start = (size_t)at_in_line - SHOWN_BEFORE;
+    if (end - start > SHOWN)
+        end = start + SHOWN;
+    while (start < end && (text.data[start] & 0xc0) == 0x80)
+        start++;
+    while (end < text.len && end > start && (text.data[end] & 0xc0) == 0x80)
+        end--;
+    return (sl_name){text.data + start, end - start};
+}
+
+/* Under the line, its tabs kept so that the caret stands right. */
+static void put_caret(sl_buf *out, const char *from, const char *to)
+{
     sl_buf_printf(out, "      | ");
-    for (size_t i = 0; i < place->text.len && column < place->column; i++) {
-        if ((place->text.data[i] & 0xc0) == 0x80)
-            continue;
-        sl_buf_u8(out, place->text.data[i] == '\t' ? '\t' : ' ');
-        column++;
-    }
+    for (; from < to; from++)
+        if ((*from & 0xc0) != 0x80)
+            sl_buf_u8(out, *from == '\t' ? '\t' : ' ');
     sl_buf_printf(out, "^\n");
 }
 
@@ -56,11 +71,16 @@ void sl_text_report(sl_buf *out, const char *file, sl_name source,
         sl_buf_printf(out, "%s: %s\n", file, err->msg);
         return;
     }
-    sl_place place = sl_place_of(source, err->at);
+    uint64_t at = err->at < source.len ? err->at : source.len;
+    sl_place place = sl_place_of(source, at);
+    const char *to = source.data + at;
+    sl_name text = shown_part(&place, (uint64_t)(to - place.text.data));
+    if (to > text.data + text.len)
+        to = text.data + text.len;
     sl_buf_printf(out, "%s:%u:%u: %s\n", file, place.line, place.column,
                   err->msg);
     sl_buf_printf(out, "%5u | ", place.line);
-    sl_buf_bytes(out, place.text.data, place.text.len);
+    sl_buf_bytes(out, text.data, text.len);
     sl_buf_u8(out, '\n');
-    put_caret(out, &place);
+    put_caret(out, text.data, to);
 }

@@ -641,7 +641,10 @@ static bool parse_func(wat *w, size_t field, uint32_t index)
     w->c->pos = field;
     sl_skip(w->c);
     w->c->pos--; /* back before the closing parenthesis */
-    return sl_peek(w->c)->kind == SL_TOK_RPAR || sl_unexpected(w->c);
+    if (sl_peek(w->c)->kind == SL_TOK_RPAR)
+        return true;
+    w->c->pos++;
+    return sl_unexpected(w->c);
 }
 
 /* ( import "m" "n" ) inside a definition, then the type. */
