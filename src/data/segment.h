@@ -12,40 +12,76 @@ typedef struct sl_backing sl_backing;
 typedef struct sl_segment sl_segment;
 typedef struct sl_data_ctx sl_data_ctx;
 
-/* What a store's segments share: the loop, the chooser that tests steer the
- * host's schedule with, budgets and counters. */
+/* --- What a store's segments share -------------------------------------------
+ */
+
 typedef struct sl_data_stats {
     uint64_t bytes_read;       /* brought in from backings */
     uint64_t bytes_to_guest;   /* copied into linear memory */
     uint64_t bytes_forwarded;  /* handed to the host without doing so */
-    uint64_t reads_direct, reads_pooled; /* page-cache hits, pool requests */
+    uint64_t reads_direct;     /* taken at once: memory, page cache */
+    uint64_t reads_pooled;     /* requests that had to wait */
+    uint64_t bytes_prefetched; /* asked for by data.prefetch */
     uint64_t faults;
 } sl_data_stats;
 
+/* Borrows the loop. */
 sl_data_ctx *sl_data_ctx_new(sl_loop *loop, sl_err *err);
+/* After every backing made with it is gone. Requests under way are abandoned;
+ * they finish on the loop, alone. */
 void sl_data_ctx_free(sl_data_ctx *ctx);
 sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx);
+sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx);
+
 /* Test schedules: seed 0 is off; any other chooses piece sizes from 1 byte up,
  * delays and forced BLOCKED (docs/data-segments.md, section 9). */
 void sl_data_ctx_schedule(sl_data_ctx *ctx, uint64_t seed);
+/* How many of `len` bytes to give now: all of them with seed 0. */
+uint64_t sl_data_choose_piece(sl_data_ctx *ctx, uint64_t len);
+/* For how many turns of the loop to act as if nothing were here; 0 mostly, and
+ * always with seed 0. */
+uint32_t sl_data_choose_delay(sl_data_ctx *ctx);
 
-/* A backing: where a segment's bytes come from. Embedders and the kinds in
- * this folder implement it; all on the loop's thread. */
+/* --- Backings
+ * ----------------------------------------------------------------- */
+
+/* One request for bytes that are not here, of one reader: keep it for all its
+ * requests, zeroed at first, so that sequential reading is seen. */
+struct sl_fetch {
+    uint64_t at;
+    size_t len;     /* > 0: bytes the reader has a place for */
+    uint64_t ahead; /* bytes behind these that it will probably want */
+    void (*done)(sl_fetch *fetch, const sl_err *err /* NULL: here */);
+    /* The backing's. */
+    void *owner;
+    sl_fetch *next;
+    uint32_t streak;
+};
+
+/* Where a segment's bytes come from. Embedders and the kinds in this folder
+ * implement it; all on the loop's thread. */
 typedef struct sl_backing_ops {
     /* Copies bytes that are here without waiting: returns how many (> 0), 0
-     * when byte `at` is not here yet, -1 on a fault (err filled). */
+     * when byte `at` is not here yet, -1 on a fault (err: the cause). */
     int64_t (*try_read)(sl_backing *b, uint64_t at, void *to, size_t len,
                         sl_err *err);
     /* Brings bytes in, from `at` on, at least one and up to `len`; calls
      * `done` later on the loop (never inside) with the result. The request is
-     * the caller's until then. After it, try_read at `at` has bytes for as
-     * long as the waiter has not released the request. */
-    void (*fetch)(sl_backing *b, sl_fetch *fetch);
+     * the caller's until then. After it, try_read at `at` has bytes until the
+     * request is released. Not SL_OK: refused, `done` will not come. */
+    sl_status (*fetch)(sl_backing *b, sl_fetch *fetch, sl_err *err);
+    /* Lets go of what a finished request brought. */
+    void (*release)(sl_backing *b, sl_fetch *fetch);
+    /* The reader is gone or stops waiting: `done` does not come, what nobody
+     * else wants is aborted, its read-ahead is dropped. At any time. */
     void (*cancel)(sl_backing *b, sl_fetch *fetch);
-    void (*prefetch)(sl_backing *b, uint64_t at, uint64_t len); /* or NULL */
+    /* Starts bringing a range in, at low priority. Or NULL. */
+    void (*prefetch)(sl_backing *b, uint64_t at, uint64_t len);
     /* For zero-copy sinks: the open file and the offset in it where byte `at`
-     * lies; false when the bytes are in no file. Or NULL. */
-    bool (*file)(sl_backing *b, uint64_t at, int *fd, uint64_t *offset);
+     * lies, after checking that the file is what it was (a fault otherwise:
+     * err). False when the bytes are in no file, or on a fault. Or NULL. */
+    bool (*file)(sl_backing *b, uint64_t at, int *fd, uint64_t *offset,
+                 sl_err *err);
     /* The bytes in place when they are memory; NULL otherwise. Or NULL. */
     const uint8_t *(*memory)(sl_backing *b, uint64_t at, uint64_t len);
     void (*close)(sl_backing *b);
@@ -56,21 +92,50 @@ struct sl_backing {
     sl_data_ctx *ctx;
     uint64_t size;
     int refs;
-    const char *kind; /* "inline", "buffer", "callback", ... for messages */
+    const char *kind; /* "file", "buffer", "callback", ... for messages */
 };
 
-struct sl_fetch {
-    uint64_t at;
-    size_t len;
-    void (*done)(sl_fetch *fetch, const sl_err *err /* NULL: here */);
-    void *owner; /* the backing's while it runs */
-};
-
-/* A range of a component's source (a file: pread; page-cache hits are taken
- * directly, misses go through the pool; or a buffer). Refs the source. */
+/* A range of a component's source, which it refs: memory; a file (page-cache
+ * hits are taken directly, misses go through the pool); or anything else that
+ * can be read on the pool. Backings of one source share what is under way. */
 sl_backing *sl_backing_inline(sl_data_ctx *ctx, sl_source *source,
                               uint64_t offset, uint64_t size, sl_err *err);
-void sl_backing_unref(sl_backing *backing);
+sl_backing *sl_backing_ref(sl_backing *backing);
+void sl_backing_unref(sl_backing *backing); /* NULL is fine */
+
+/* A backing of the embedder's. */
+typedef struct sl_callback_read sl_callback_read;
+typedef struct sl_callback_ops {
+    /* Starts filling exactly `len` bytes; sl_callback_finish() says that they
+     * are there, or why not. `to` stays valid until then. */
+    void (*read_at)(void *arg, uint64_t at, void *to, size_t len,
+                    sl_callback_read *request);
+    /* Nobody wants it any more; it must be finished all the same. Or NULL. */
+    void (*cancel)(void *arg, sl_callback_read *request);
+    /* The last call, after every request has been finished. Or NULL. */
+    void (*close)(void *arg);
+} sl_callback_ops;
+sl_backing *sl_backing_callback(sl_data_ctx *ctx, const sl_callback_ops *ops,
+                                void *arg, uint64_t size, sl_err *err);
+/* Once for each request, on the loop's thread, inside read_at or later; err
+ * NULL: done. */
+void sl_callback_finish(sl_callback_read *request, const sl_err *err);
+
+/* How far reading goes beyond what readers asked for. A request is at least
+ * SL_READ_MIN bytes, and a reader that goes on reading gets up to
+ * SL_READ_AHEAD_MAX more in advance, doubling from SL_READ_MIN; but never more
+ * than it announced (`ahead`: the rest of a stream's range). So the payload
+ * bytes read for a stream are at most those it delivers plus SL_READ_MIN plus
+ * SL_READ_AHEAD_MAX, none of them outside its range; one that is read to its
+ * end reads no byte in vain. */
+#define SL_READ_MIN       ((size_t)256 << 10)
+#define SL_READ_MAX       ((size_t)1 << 20)
+#define SL_READ_AHEAD_MAX ((size_t)4 << 20)
+/* data.prefetch brings in at most this much of a range. */
+#define SL_PREFETCH_MAX ((uint64_t)64 << 20)
+
+/* --- Segments
+ * ------------------------------------------------------------------- */
 
 struct sl_segment {
     sl_backing *backing;
@@ -81,6 +146,19 @@ struct sl_segment {
 /* Takes the backing, also on failure. */
 sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err);
 sl_segment *sl_segment_ref(sl_segment *segment);
-void sl_segment_unref(sl_segment *segment);
+void sl_segment_unref(sl_segment *segment); /* NULL is fine */
+
+/* The backing's operations on a range of the segment; the range is the
+ * caller's to check. A fault's message is complete:
+ * "data fault: <label>, bytes [a, b): <cause>". */
+int64_t sl_segment_try_read(sl_segment *segment, uint64_t at, void *to,
+                            size_t len, sl_err *err);
+sl_status sl_segment_fetch(sl_segment *segment, sl_fetch *fetch, sl_err *err);
+void sl_segment_release(sl_segment *segment, sl_fetch *fetch);
+void sl_segment_cancel(sl_segment *segment, sl_fetch *fetch);
+void sl_segment_prefetch(sl_segment *segment, uint64_t at, uint64_t len);
+/* Makes the message and counts the fault; returns SL_EIO. */
+sl_status sl_segment_fault(sl_segment *segment, uint64_t at, uint64_t len,
+                           const sl_err *cause, sl_err *err);
 
 #endif

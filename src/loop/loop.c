@@ -45,14 +45,32 @@ static void on_idle_closed(uv_handle_t *handle)
     sl_loop_closed(handle->data);
 }
 
+/* What still runs may post: the idle handle goes last. */
+static void close_if_over(sl_loop *loop)
+{
+    uv_handle_t *idle = (uv_handle_t *)&loop->idle;
+    if (loop->closing && sl_loop_active(loop) == 0 && !uv_is_closing(idle))
+        uv_close(idle, on_idle_closed);
+}
+
+static void unref_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    uv_unref(handle);
+}
+
 void sl_loop_free(sl_loop *loop)
 {
     if (loop == NULL)
         return;
     loop->closing = true;
-    uv_close((uv_handle_t *)&loop->idle, on_idle_closed);
+    close_if_over(loop);
     if (!loop->owned)
         return;
+    /* Only posts and work are waited for: a timer or poll that somebody has
+     * forgotten must not hang the process. */
+    uv_walk(loop->uv, unref_handle, NULL);
+    uv_ref((uv_handle_t *)&loop->idle);
     uv_run(loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(loop->uv);
     sl_free(loop);
@@ -104,6 +122,7 @@ static void on_idle(uv_idle_t *idle)
         unlink_post(loop, post);
         post->fn(post);
     }
+    close_if_over(loop);
 }
 
 void sl_loop_post(sl_loop *loop, sl_post *post)
@@ -205,6 +224,7 @@ static void finish_work(uv_work_t *uv, int status)
     work->handle = NULL;
     loop->active--;
     work->done(work, status == UV_ECANCELED);
+    close_if_over(loop);
     sl_loop_closed(loop);
 }
 

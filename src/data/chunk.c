@@ -1,0 +1,299 @@
+/* Chunks: private copies of what is being read from a backing. A chunk lives
+ * while somebody waits for it or holds it, and, when it was read ahead, until
+ * its last byte is read or newer ones displace it. */
+#include "data/data_int.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum {
+    IN_FLIGHT_MAX = 4, /* of one set; what is waited for may exceed it */
+    IDLE_MAX = 8,      /* read ahead and kept */
+};
+
+/* --- Life of a chunk
+ * ------------------------------------------------------------ */
+
+static void leave_set(sl_chunk *chunk)
+{
+    sl_chunks *set = chunk->set;
+    *(chunk->prev != NULL ? &chunk->prev->next : &set->head) = chunk->next;
+    if (chunk->next != NULL)
+        chunk->next->prev = chunk->prev;
+    chunk->next = chunk->prev = NULL;
+    chunk->set = NULL;
+    if (!chunk->finished)
+        set->in_flight--;
+}
+
+static void free_chunk(sl_chunk *chunk)
+{
+    sl_loop_unpost(chunk->loop, &chunk->deliver);
+    if (chunk->set != NULL)
+        leave_set(chunk);
+    chunk->ops->release(chunk);
+    sl_free(chunk->data);
+    sl_free(chunk);
+}
+
+/* Nobody wants it: freed now, or when it is finished. */
+static void give_up(sl_chunk *chunk)
+{
+    if (chunk->finished) {
+        free_chunk(chunk);
+        return;
+    }
+    leave_set(chunk);
+    chunk->ops->abort(chunk);
+}
+
+/* A pin has gone: is the chunk still worth its memory? */
+static void settle(sl_chunk *chunk)
+{
+    if (chunk->pins != 0 || !chunk->finished)
+        return;
+    sl_chunks *set = chunk->set;
+    if (set == NULL || chunk->consumed) {
+        free_chunk(chunk);
+        return;
+    }
+    uint32_t idle = 0;
+    for (sl_chunk *c = set->head, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->finished && c->pins == 0 && ++idle > IDLE_MAX)
+            free_chunk(c);
+    }
+}
+
+static void deliver(sl_chunk *chunk)
+{
+    bool failed = chunk->err.code != SL_OK;
+    chunk->pins++; /* what `done` does may release all others */
+    while (chunk->waiters != NULL) {
+        sl_fetch *fetch = chunk->waiters;
+        chunk->waiters = fetch->next;
+        if (failed) {
+            fetch->owner = NULL;
+            chunk->pins--;
+        }
+        fetch->done(fetch, failed ? &chunk->err : NULL);
+    }
+    chunk->pins--;
+    settle(chunk);
+}
+
+static void on_deliver(sl_post *post)
+{
+    deliver((sl_chunk *)(void *)((char *)post - offsetof(sl_chunk, deliver)));
+}
+
+void sl_chunk_finish(sl_chunk *chunk, const sl_err *err)
+{
+    sl_chunks *set = chunk->set;
+    if (set == NULL) { /* given up meanwhile */
+        free_chunk(chunk);
+        return;
+    }
+    if (err != NULL) {
+        chunk->err = *err;
+        leave_set(chunk); /* who asks again starts a new one */
+    } else {
+        set->in_flight--;
+        set->ctx->stats.bytes_read += chunk->len;
+        set->ctx->stats.reads_pooled++;
+    }
+    chunk->finished = true;
+    deliver(chunk);
+}
+
+static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
+                             const sl_fetch *reader, sl_err *err)
+{
+    sl_chunk *chunk = sl_calloc(1, set->ops->size);
+    uint8_t *data = sl_malloc(len);
+    if (chunk == NULL || data == NULL) {
+        sl_free(chunk);
+        sl_free(data);
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    chunk->ops = set->ops;
+    chunk->set = set;
+    chunk->loop = set->ctx->loop;
+    chunk->at = at;
+    chunk->len = len;
+    chunk->data = data;
+    chunk->reader = reader;
+    chunk->deliver.fn = on_deliver;
+    chunk->next = set->head;
+    if (set->head != NULL)
+        set->head->prev = chunk;
+    set->head = chunk;
+    set->in_flight++;
+    if (set->ops->start(set, chunk, err) == SL_OK)
+        return chunk;
+    free_chunk(chunk);
+    return NULL;
+}
+
+void sl_chunks_deinit(sl_chunks *set)
+{
+    for (sl_chunk *c = set->head, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->pins != 0 && c->finished)
+            leave_set(c); /* being delivered: freed behind that */
+        else
+            give_up(c);
+    }
+}
+
+/* --- Looking up
+ * ------------------------------------------------------------------- */
+
+static sl_chunk *find(const sl_chunks *set, uint64_t at)
+{
+    for (sl_chunk *c = set->head; c != NULL; c = c->next)
+        if (at >= c->at && at - c->at < c->len)
+            return c;
+    return NULL;
+}
+
+/* How much of [at, at + len) no chunk covers, from `at` on. */
+static uint64_t gap(const sl_chunks *set, uint64_t at, uint64_t len)
+{
+    for (const sl_chunk *c = set->head; c != NULL; c = c->next)
+        if (c->at > at && c->at - at < len)
+            len = c->at - at;
+    return len;
+}
+
+size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
+{
+    sl_chunk *chunk = find(set, at);
+    if (chunk == NULL || !chunk->finished)
+        return 0;
+    size_t skip = (size_t)(at - chunk->at);
+    if (len > chunk->len - skip)
+        len = chunk->len - skip;
+    memcpy(to, chunk->data + skip, len);
+    if (skip + len == chunk->len) {
+        chunk->consumed = true;
+        settle(chunk);
+    }
+    return len;
+}
+
+/* --- Requests
+ * ----------------------------------------------------------------------- */
+
+/* Chunks for [at, end) as far as they do not exist, several in flight; a
+ * small rest is left for later unless nothing is wanted behind it (`last`). */
+static void read_ahead(sl_chunks *set, uint64_t at, uint64_t end, uint64_t last,
+                       const sl_fetch *reader)
+{
+    uint32_t idle = 0;
+    for (const sl_chunk *c = set->head; c != NULL; c = c->next)
+        idle += c->finished && c->pins == 0;
+    while (at < end && set->in_flight < IN_FLIGHT_MAX && idle < IDLE_MAX) {
+        sl_chunk *chunk = find(set, at);
+        if (chunk == NULL) {
+            if (end - at < SL_READ_MIN && end != last)
+                return;
+            uint64_t len = gap(set, at, end - at);
+            if (len > SL_READ_MAX)
+                len = SL_READ_MAX;
+            chunk = start_chunk(set, at, (size_t)len, reader, NULL);
+            if (chunk == NULL)
+                return; /* asked for again when it is needed */
+        }
+        at = chunk->at + chunk->len;
+    }
+}
+
+/* The window beyond what is asked for: nothing at a reader's first request,
+ * then doubling. */
+static uint64_t window(const sl_fetch *fetch)
+{
+    if (fetch->streak == 0)
+        return 0;
+    return fetch->streak < 5 ? SL_READ_MIN << (fetch->streak - 1)
+                             : SL_READ_AHEAD_MAX;
+}
+
+sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
+                          sl_err *err)
+{
+    uint64_t at = fetch->at + base, all = fetch->len + fetch->ahead;
+    uint64_t want = fetch->len > SL_READ_MIN ? fetch->len : SL_READ_MIN;
+    if (want > all)
+        want = all;
+    sl_chunk *chunk = find(set, at);
+    if (chunk == NULL) {
+        uint64_t first = gap(set, at, want < SL_READ_MAX ? want : SL_READ_MAX);
+        chunk = start_chunk(set, at, (size_t)first, fetch, err);
+        if (chunk == NULL)
+            return err != NULL && err->code != SL_OK ? err->code : SL_ENOMEM;
+    }
+    chunk->pins++;
+    fetch->owner = chunk;
+    fetch->next = chunk->waiters;
+    chunk->waiters = fetch;
+    if (chunk->finished)
+        sl_loop_post(chunk->loop, &chunk->deliver);
+
+    uint64_t end = want + window(fetch);
+    if (end > all)
+        end = all;
+    fetch->streak++;
+    read_ahead(set, chunk->at + chunk->len, at + end, at + all, fetch);
+    return SL_OK;
+}
+
+void sl_chunks_release(sl_fetch *fetch)
+{
+    sl_chunk *chunk = fetch->owner;
+    if (chunk == NULL)
+        return;
+    fetch->owner = NULL;
+    chunk->pins--;
+    settle(chunk);
+}
+
+static void unwait(sl_chunk *chunk, sl_fetch *fetch)
+{
+    for (sl_fetch **at = &chunk->waiters; *at != NULL; at = &(*at)->next)
+        if (*at == fetch) {
+            *at = fetch->next;
+            return;
+        }
+}
+
+void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
+{
+    sl_chunk *chunk = fetch->owner;
+    fetch->streak = 0;
+    if (chunk != NULL) {
+        unwait(chunk, fetch);
+        fetch->owner = NULL;
+        chunk->pins--;
+        if (chunk->set != NULL && chunk->reader == NULL && chunk->pins == 0)
+            give_up(chunk);
+        else if (chunk->reader != fetch)
+            settle(chunk);
+    }
+    for (sl_chunk *c = set->head, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->reader != fetch)
+            continue;
+        c->reader = NULL; /* others may wait for it or hold it */
+        if (c->pins == 0)
+            give_up(c);
+    }
+}
+
+void sl_chunks_prefetch(sl_chunks *set, uint64_t at, uint64_t len)
+{
+    read_ahead(set, at, at + len, at + len, NULL);
+}

@@ -1,0 +1,69 @@
+/* What the files of data/ share: the context, and chunks - pieces of a backing
+ * that are being read or have been. One chunk in flight per range, whoever
+ * asks; readers wait on chunks, not on requests of their own. */
+#ifndef SL_DATA_DATA_INT_H
+#define SL_DATA_DATA_INT_H
+
+#include "data/segment.h"
+
+struct sl_file;
+
+struct sl_data_ctx {
+    sl_loop *loop;
+    sl_data_stats stats;
+    uint64_t random;       /* 0: no test schedule */
+    struct sl_file *files; /* open sources, so that backings share them */
+};
+
+typedef struct sl_chunk sl_chunk;
+typedef struct sl_chunks sl_chunks;
+
+/* What the owner of a set does for its chunks. */
+typedef struct sl_chunk_ops {
+    size_t size; /* of the owner's chunk, which begins with sl_chunk */
+    /* Starts reading the chunk; sl_chunk_finish() follows, never inside. */
+    sl_status (*start)(sl_chunks *set, sl_chunk *chunk, sl_err *err);
+    void (*abort)(sl_chunk *chunk);   /* hurry: nobody wants it any more */
+    void (*release)(sl_chunk *chunk); /* it is about to be freed */
+} sl_chunk_ops;
+
+struct sl_chunk {
+    const sl_chunk_ops *ops;
+    sl_chunks *set; /* NULL: failed or abandoned */
+    sl_loop *loop;
+    uint64_t at; /* in the set's coordinates */
+    size_t len;
+    uint8_t *data;
+    bool finished;     /* read, or failed */
+    bool consumed;     /* somebody has read its last byte */
+    uint32_t pins;     /* requests that wait for it or hold what it brought */
+    sl_fetch *waiters; /* not told yet */
+    const sl_fetch *reader; /* for whom it was started; NULL: nobody now */
+    sl_post deliver;
+    sl_err err;            /* failed */
+    sl_chunk *next, *prev; /* in the set, newest first */
+};
+
+struct sl_chunks {
+    const sl_chunk_ops *ops;
+    sl_data_ctx *ctx;
+    sl_chunk *head;
+    uint32_t in_flight;
+};
+
+/* Abandons what is in flight and frees the rest. */
+void sl_chunks_deinit(sl_chunks *set);
+/* Copies from the chunk that holds byte `at`; 0 when there is none. */
+size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len);
+/* sl_backing_ops.fetch, .release, .cancel; `base` is what to add to fetch->at.
+ */
+sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
+                          sl_err *err);
+void sl_chunks_release(sl_fetch *fetch);
+void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch);
+/* As much of the range as the bounds allow. */
+void sl_chunks_prefetch(sl_chunks *set, uint64_t at, uint64_t len);
+/* The chunk's bytes are there (err NULL) or cannot be had. On the loop. */
+void sl_chunk_finish(sl_chunk *chunk, const sl_err *err);
+
+#endif
