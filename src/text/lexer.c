@@ -550,7 +550,8 @@ static bool is_word(const sl_token *token, const char *keyword)
 
 bool sl_at_form(const sl_cursor *c, const char *keyword)
 {
-    return sl_peek(c)->kind == SL_TOK_LPAR && is_word(sl_peek_at(c, 1), keyword);
+    return sl_peek(c)->kind == SL_TOK_LPAR &&
+           is_word(sl_peek_at(c, 1), keyword);
 }
 
 bool sl_at_keyword(const sl_cursor *c, const char *keyword)

@@ -60,8 +60,8 @@ static bool is_plain_id(sl_name name)
         char c = name.data[i];
         bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
                      (c >= 'A' && c <= 'Z');
-        if (!alnum && (c == '\0' || strchr("_+-*/\\^~=<>!?@#$%&|:`.'", c) ==
-                                        NULL))
+        if (!alnum &&
+            (c == '\0' || strchr("_+-*/\\^~=<>!?@#$%&|:`.'", c) == NULL))
             return false;
     }
     return name.len > 0;

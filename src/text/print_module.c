@@ -135,8 +135,8 @@ static bool load_local_names(printer *p, uint32_t func, uint32_t n_locals)
     p->local_ids = sl_calloc(n_locals, sizeof *p->local_ids);
     if (p->local_ids == NULL)
         return nomem(p);
-    sl_reader r = sl_reader_over(p->locals[func].at, p->locals[func].len, 0,
-                                 &ignored);
+    sl_reader r =
+        sl_reader_over(p->locals[func].at, p->locals[func].len, 0, &ignored);
     uint32_t n = sl_read_count(&r, 2);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t index = sl_read_u32(&r);
@@ -448,8 +448,8 @@ static void put_body(printer *p, sl_reader *r)
     sl_instr in;
     while (sl_reader_left(r) > 1 && sl_read_instr(r, &in)) {
         bool closes = in.op == SL_OP_END || in.op == SL_OP_ELSE;
-        bool opens = in.op == SL_OP_BLOCK || in.op == SL_OP_LOOP ||
-                     in.op == SL_OP_IF;
+        bool opens =
+            in.op == SL_OP_BLOCK || in.op == SL_OP_LOOP || in.op == SL_OP_IF;
         newline(p, closes ? depth - 1 : depth);
         put_instr(p, &in);
         if (opens)
@@ -703,8 +703,7 @@ static void put_data_fields(printer *p)
             put_expr(p, "offset", &data->offset);
         }
         sl_buf_u8(p->out, ' ');
-        sl_put_string(p->out,
-                      (sl_name){(const char *)data->bytes, data->len});
+        sl_put_string(p->out, (sl_name){(const char *)data->bytes, data->len});
         put(p, ")");
     }
 }
@@ -752,8 +751,7 @@ static bool print(const uint8_t *bytes, size_t len, const char *keyword,
     return ok;
 }
 
-bool sl_print_module(const uint8_t *bytes, size_t len, sl_buf *out,
-                     sl_err *err)
+bool sl_print_module(const uint8_t *bytes, size_t len, sl_buf *out, sl_err *err)
 {
     return print(bytes, len, NULL, 0, out, err);
 }

@@ -4,19 +4,80 @@
 
 /* Words of the grammar that are no instructions. */
 static const char *const grammar_words[] = {
-    "align",    "binary",  "data",   "declare", "elem",      "export",
-    "extern",   "externref", "f32",  "f64",     "func",      "funcref",
-    "global",   "i32",     "i64",    "import",  "item",      "local",
-    "memory",   "module",  "mut",    "null",    "offset",    "param",
-    "quote",    "ref",     "result", "start",   "table",     "tag",
-    "then",     "type",    "v128",   "shared",  "definition", "instance",
-    "nan:canonical", "nan:arithmetic", "rec", "sub", "final", "struct",
-    "array",    "field",   "i8",     "i16",     "anyref",    "eqref",
-    "i31ref",   "structref", "arrayref", "nullref", "nullfuncref",
-    "nullexternref", "exnref", "nullexnref", "any", "eq", "i31", "none",
-    "nofunc",   "noextern", "exn",   "noexn",   "catch",     "catch_ref",
-    "catch_all", "catch_all_ref", "i8x16", "i16x8", "i32x4", "i64x2",
-    "f32x4",    "f64x2",
+    "align",
+    "binary",
+    "data",
+    "declare",
+    "elem",
+    "export",
+    "extern",
+    "externref",
+    "f32",
+    "f64",
+    "func",
+    "funcref",
+    "global",
+    "i32",
+    "i64",
+    "import",
+    "item",
+    "local",
+    "memory",
+    "module",
+    "mut",
+    "null",
+    "offset",
+    "param",
+    "quote",
+    "ref",
+    "result",
+    "start",
+    "table",
+    "tag",
+    "then",
+    "type",
+    "v128",
+    "shared",
+    "definition",
+    "instance",
+    "nan:canonical",
+    "nan:arithmetic",
+    "rec",
+    "sub",
+    "final",
+    "struct",
+    "array",
+    "field",
+    "i8",
+    "i16",
+    "anyref",
+    "eqref",
+    "i31ref",
+    "structref",
+    "arrayref",
+    "nullref",
+    "nullfuncref",
+    "nullexternref",
+    "exnref",
+    "nullexnref",
+    "any",
+    "eq",
+    "i31",
+    "none",
+    "nofunc",
+    "noextern",
+    "exn",
+    "noexn",
+    "catch",
+    "catch_ref",
+    "catch_all",
+    "catch_all_ref",
+    "i8x16",
+    "i16x8",
+    "i32x4",
+    "i64x2",
+    "f32x4",
+    "f64x2",
 };
 
 static bool learn_words(wat *w)
@@ -53,24 +114,38 @@ static const char *proposal_of(sl_name text)
     static const struct {
         const char *prefix, *proposal;
     } rows[] = {
-        {"v128.", "simd"},          {"i8x16.", "simd"},
-        {"i16x8.", "simd"},         {"i32x4.", "simd"},
-        {"i64x2.", "simd"},         {"f32x4.", "simd"},
-        {"f64x2.", "simd"},         {"struct.", "gc"},
-        {"array.", "gc"},           {"ref.i31", "gc"},
-        {"i31.", "gc"},             {"ref.eq", "gc"},
-        {"ref.test", "gc"},         {"ref.cast", "gc"},
-        {"br_on_cast", "gc"},       {"any.convert", "gc"},
-        {"extern.convert", "gc"},   {"br_on_n", "function-references"},
+        {"v128.", "simd"},
+        {"i8x16.", "simd"},
+        {"i16x8.", "simd"},
+        {"i32x4.", "simd"},
+        {"i64x2.", "simd"},
+        {"f32x4.", "simd"},
+        {"f64x2.", "simd"},
+        {"struct.", "gc"},
+        {"array.", "gc"},
+        {"ref.i31", "gc"},
+        {"i31.", "gc"},
+        {"ref.eq", "gc"},
+        {"ref.test", "gc"},
+        {"ref.cast", "gc"},
+        {"br_on_cast", "gc"},
+        {"any.convert", "gc"},
+        {"extern.convert", "gc"},
+        {"br_on_n", "function-references"},
         {"call_ref", "function-references"},
         {"ref.as_non_null", "function-references"},
         {"return_call_ref", "function-references"},
         {"return_call", "tail-call"},
-        {"throw", "exceptions"},    {"try", "exceptions"},
-        {"catch", "exceptions"},    {"rethrow", "exceptions"},
-        {"delegate", "exceptions"}, {"memory.atomic", "threads"},
-        {"i32.atomic", "threads"},  {"i64.atomic", "threads"},
-        {"atomic.", "threads"},     {"i64.add128", "wide-arithmetic"},
+        {"throw", "exceptions"},
+        {"try", "exceptions"},
+        {"catch", "exceptions"},
+        {"rethrow", "exceptions"},
+        {"delegate", "exceptions"},
+        {"memory.atomic", "threads"},
+        {"i32.atomic", "threads"},
+        {"i64.atomic", "threads"},
+        {"atomic.", "threads"},
+        {"i64.add128", "wide-arithmetic"},
         {"i64.sub128", "wide-arithmetic"},
         {"i64.mul_wide", "wide-arithmetic"},
     };
@@ -111,8 +186,7 @@ bool wat_unexpected(wat *w)
 /* --- Names and indices --------------------------------------------------- */
 
 static const char *const space_words[WAT_N_SPACES] = {
-    "type", "func", "table", "memory",       "global",
-    "tag",  "elem", "data",  "local",
+    "type", "func", "table", "memory", "global", "tag", "elem", "data", "local",
 };
 static const char *const space_long_words[WAT_N_SPACES] = {
     "type", "function",     "table",        "memory", "global",
@@ -214,8 +288,8 @@ static bool has_inline_segment(const wat *w, wat_space space)
 {
     size_t ahead = 0;
     const sl_token *token = sl_peek(w->c);
-    if (token->kind == SL_TOK_KEYWORD && (sl_name_is(token->text, "i32") ||
-                                          sl_name_is(token->text, "i64")))
+    if (token->kind == SL_TOK_KEYWORD &&
+        (sl_name_is(token->text, "i32") || sl_name_is(token->text, "i64")))
         ahead = 1;
     int kind = sl_peek_at(w->c, ahead)->kind;
     if (space == WAT_TABLE)
@@ -598,8 +672,8 @@ static bool parse_data(wat *w)
     sl_buf bytes = {0};
     sl_take_id(w->c);
     bool explicit_memory = sl_take_form(w->c, "memory");
-    if (explicit_memory && (!wat_index(w, WAT_MEMORY, &memory) ||
-                            !expect_rpar(w)))
+    if (explicit_memory &&
+        (!wat_index(w, WAT_MEMORY, &memory) || !expect_rpar(w)))
         return false;
     bool active = explicit_memory || sl_peek(w->c)->kind == SL_TOK_LPAR;
     sl_buf_u8(&w->data, !active ? 1 : memory ? 2 : 0);
@@ -886,10 +960,9 @@ static void put_module(wat *w, sl_name id, sl_buf *out)
 static void free_wat(wat *w)
 {
     sl_buf *bufs[] = {
-        &w->imm,    &w->import, &w->func,       &w->table,
-        &w->memory, &w->tag,    &w->global,     &w->export,
-        &w->elem,   &w->body,   &w->data,       &w->func_names,
-        &w->local_names,
+        &w->imm,  &w->import,     &w->func,        &w->table, &w->memory,
+        &w->tag,  &w->global,     &w->export,      &w->elem,  &w->body,
+        &w->data, &w->func_names, &w->local_names,
     };
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         sl_buf_deinit(bufs[i]);

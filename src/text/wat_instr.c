@@ -216,8 +216,8 @@ static bool parse_select(wat *w)
         }
         ok = ok && sl_expect_rpar(w->c);
     }
-    sl_buf_u8(&w->imm, typed ? sl_ops[SL_OP_SELECT_T].code
-                             : sl_ops[SL_OP_SELECT].code);
+    sl_buf_u8(&w->imm,
+              typed ? sl_ops[SL_OP_SELECT_T].code : sl_ops[SL_OP_SELECT].code);
     if (typed) {
         sl_buf_u32(&w->imm, n);
         sl_buf_bytes(&w->imm, types.data, types.len);
@@ -426,8 +426,8 @@ static bool parse_flat(wat *w, wat_frame *top)
 static bool push_pending(wat *w, wat_frame frame)
 {
     frame.code_len = w->imm.len;
-    frame.code = (const uint8_t *)sl_arena_dup(w->c->arena, w->imm.data,
-                                               w->imm.len);
+    frame.code =
+        (const uint8_t *)sl_arena_dup(w->c->arena, w->imm.data, w->imm.len);
     if (frame.code == NULL || w->imm.failed)
         return sl_cursor_nomem(w->c);
     return push_frame(w, frame);
@@ -466,8 +466,8 @@ static bool open_folded(wat *w, wat_frame *top)
         if (!parse_block_head(w, op, &label))
             return false;
         if (op == SL_OP_IF)
-            return push_pending(w, (wat_frame){.kind = WAT_FOLD_IF,
-                                               .label = label});
+            return push_pending(
+                w, (wat_frame){.kind = WAT_FOLD_IF, .label = label});
         emit_imm(w);
         return push_label(w, label) &&
                push_frame(w, (wat_frame){.kind = WAT_FOLD_BLOCK});

@@ -42,10 +42,10 @@ typedef struct wat_body {
 
 /* Pending outer form of the instruction being parsed. */
 typedef enum wat_frame_kind {
-    WAT_BLOCK,     /* block or loop, to its `end` */
-    WAT_IF,        /* if, to its `else` or `end` */
-    WAT_ELSE,      /* behind `else` */
-    WAT_FOLD,      /* (op imm ... args ...) */
+    WAT_BLOCK, /* block or loop, to its `end` */
+    WAT_IF,    /* if, to its `else` or `end` */
+    WAT_ELSE,  /* behind `else` */
+    WAT_FOLD,  /* (op imm ... args ...) */
     WAT_FOLD_BLOCK,
     WAT_FOLD_IF,   /* (if type cond ... (then) (else)) */
     WAT_FOLD_THEN, /* inside (then ...) or (else ...) */

@@ -14,9 +14,12 @@ static sl_valtype valtype_of(const sl_token *token)
         const char *text;
         sl_valtype type;
     } rows[] = {
-        {"i32", SL_I32},         {"i64", SL_I64},
-        {"f32", SL_F32},         {"f64", SL_F64},
-        {"v128", SL_V128},       {"funcref", SL_FUNCREF},
+        {"i32", SL_I32},
+        {"i64", SL_I64},
+        {"f32", SL_F32},
+        {"f64", SL_F64},
+        {"v128", SL_V128},
+        {"funcref", SL_FUNCREF},
         {"externref", SL_EXTERNREF},
     };
     if (token->kind != SL_TOK_KEYWORD)
@@ -51,8 +54,7 @@ static bool at_valtype(const wat *w)
 
 bool wat_at_reftype(const wat *w)
 {
-    return at_valtype(w) &&
-           !(valtype_of(sl_peek(w->c)) >= SL_V128);
+    return at_valtype(w) && !(valtype_of(sl_peek(w->c)) >= SL_V128);
 }
 
 bool wat_heaptype(wat *w, sl_valtype *out)
@@ -68,8 +70,8 @@ bool wat_heaptype(wat *w, sl_valtype *out)
     if (wat_at_index(w))
         return wat_unsupported(w, "function-references");
     static const char *const later[] = {
-        "any", "none", "eq", "i31", "struct", "array", "nofunc", "noextern",
-        "exn", "noexn",
+        "any",   "none",   "eq",       "i31", "struct",
+        "array", "nofunc", "noextern", "exn", "noexn",
     };
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (sl_at_keyword(w->c, later[i]))
@@ -151,8 +153,7 @@ static bool parse_param_form(wat *w, wat_param_names names, wat_type *out)
         return sl_unexpected(w->c);
     sl_name id = sl_take_id(w->c);
     while (id.data != NULL || at_valtype(w)) {
-        if (!wat_valtype(w, &type) ||
-            (bind && !push_local(w, id, at, type)))
+        if (!wat_valtype(w, &type) || (bind && !push_local(w, id, at, type)))
             return false;
         if (!sl_vec_push(&out->params, type))
             return sl_cursor_nomem(w->c);
@@ -237,8 +238,8 @@ bool wat_type_field(wat *w)
         return wat_unsupported(w, "gc");
     if (!sl_take_form(w->c, "func"))
         return wat_unexpected(w);
-    return parse_signature(w, WAT_NAMES_SKIP, &w->scratch) &&
-           expect_rpar(w) && add_type(w, &w->scratch) && expect_rpar(w);
+    return parse_signature(w, WAT_NAMES_SKIP, &w->scratch) && expect_rpar(w) &&
+           add_type(w, &w->scratch) && expect_rpar(w);
 }
 
 /* Makes the parameters of a type the first locals, without names. */

@@ -11,8 +11,8 @@ wast_outcome wast_component_form(wast *w, sl_cursor *c, wast_want want,
     return wast_skip(w, "components");
 }
 
-wast_outcome wast_component_action(wast *w, wast_action *action,
-                                   wast_want want, sl_name message)
+wast_outcome wast_component_action(wast *w, wast_action *action, wast_want want,
+                                   sl_name message)
 {
     (void)action;
     (void)want;

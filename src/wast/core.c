@@ -76,8 +76,7 @@ static sl_status instantiate(wast *w, const sl_module *module,
                              sl_core_instance **out, sl_err *err)
 {
     sl_status status = SL_OK;
-    sl_core_extern *imports =
-        sl_calloc(module->n_imports + 1, sizeof *imports);
+    sl_core_extern *imports = sl_calloc(module->n_imports + 1, sizeof *imports);
     if (imports == NULL)
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     for (uint32_t i = 0; status == SL_OK && i < module->n_imports; i++)
@@ -251,13 +250,13 @@ static wast_outcome check_results(wast *w, sl_cursor *c, uint32_t n,
             wast_print_result(&text, &want);
             sl_buf_printf(&text, ", got ");
             wast_print_value(&text, types[i], vals[i]);
-            outcome = wast_fail(w, "result %" PRIu32 ": %.*s", i,
-                                (int)text.len, (const char *)text.data);
+            outcome = wast_fail(w, "result %" PRIu32 ": %.*s", i, (int)text.len,
+                                (const char *)text.data);
         }
     }
     if (outcome == WAST_PASS && i != n)
-        outcome = wast_fail(w, "expected %" PRIu32 " results, got %" PRIu32, i,
-                            n);
+        outcome =
+            wast_fail(w, "expected %" PRIu32 " results, got %" PRIu32, i, n);
     sl_buf_deinit(&text);
     return outcome;
 }
@@ -275,8 +274,8 @@ static wast_outcome run_invoke(wast *w, wast_action *a, sl_core_func *func,
                                wast_want want, sl_name message)
 {
     const sl_functype *type = sl_core_func_type(func);
-    uint32_t n = type->n_params > type->n_results ? type->n_params
-                                                  : type->n_results;
+    uint32_t n =
+        type->n_params > type->n_results ? type->n_params : type->n_results;
     sl_slot *vals = sl_calloc((size_t)n + 1, sizeof *vals);
     sl_err err = {0};
     wast_outcome outcome;

@@ -124,10 +124,10 @@ static bool parse_seed(const char *text, uint64_t *out)
 int sl_wast_main(int argc, char **argv)
 {
     sl_wast_nyi nyi = {0};
-    sl_wast_options options = {.log = stdout,
-                               .nyi = &nyi,
-                               .features = {.multi_memory = true,
-                                            .extended_const = true}};
+    sl_wast_options options = {
+        .log = stdout,
+        .nyi = &nyi,
+        .features = {.multi_memory = true, .extended_const = true}};
     sl_wast_counts counts = {0};
     sl_err err = {0};
     int i = 1, status = 0;

@@ -33,9 +33,9 @@ static bool there_and_back(wast_print_fn print, const sl_buf *bytes,
                            sl_buf *out, sl_err *err)
 {
     sl_buf text = {0};
-    bool ok = print(bytes->data, bytes->len, &text, err) &&
-              sl_text_parse((sl_name){(const char *)text.data, text.len}, out,
-                            err);
+    bool ok =
+        print(bytes->data, bytes->len, &text, err) &&
+        sl_text_parse((sl_name){(const char *)text.data, text.len}, out, err);
     sl_buf_deinit(&text);
     return ok;
 }

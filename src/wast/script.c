@@ -39,12 +39,9 @@ static bool message_matches(sl_name want, const char *got)
 }
 
 static const char *const want_words[] = {
-    [WAST_WANT_OK] = "success",
-    [WAST_WANT_MALFORMED] = "malformed",
-    [WAST_WANT_INVALID] = "invalid",
-    [WAST_WANT_UNLINKABLE] = "unlinkable",
-    [WAST_WANT_TRAP] = "trap",
-    [WAST_WANT_EXHAUSTION] = "exhaustion",
+    [WAST_WANT_OK] = "success",      [WAST_WANT_MALFORMED] = "malformed",
+    [WAST_WANT_INVALID] = "invalid", [WAST_WANT_UNLINKABLE] = "unlinkable",
+    [WAST_WANT_TRAP] = "trap",       [WAST_WANT_EXHAUSTION] = "exhaustion",
 };
 
 static bool status_matches(wast_want want, sl_status status)
@@ -351,8 +348,8 @@ static void read_head(wast *w)
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         size_t len = (size_t)((stop ? stop : end) - p);
         char line[128] = "", name[64], value[16];
-        memcpy(line, p + 3, len - 3 < sizeof line - 1 ? len - 3
-                                                      : sizeof line - 1);
+        memcpy(line, p + 3,
+               len - 3 < sizeof line - 1 ? len - 3 : sizeof line - 1);
         if (sscanf(line, " %63[a-z0-9_-] = %15s", name, value) == 2)
             for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
                 if (strcmp(name, rows[i].name) == 0)
@@ -364,8 +361,8 @@ static void read_head(wast *w)
 static bool is_inline_module(const sl_cursor *c)
 {
     static const char *const words[] = {
-        "type", "import", "func",   "table", "memory", "global",
-        "tag",  "export", "start",  "elem",  "data",   "rec",
+        "type", "import", "func",  "table", "memory", "global",
+        "tag",  "export", "start", "elem",  "data",   "rec",
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (sl_at_form(c, words[i]))
@@ -454,9 +451,9 @@ static void print_summary(wast *w)
     FILE *log = w->options->log;
     if (log == NULL)
         return;
-    fprintf(log, "%s: %" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64
-            " skipped", w->file, w->counts.passed, w->counts.failed,
-            w->counts.skipped);
+    fprintf(log,
+            "%s: %" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped",
+            w->file, w->counts.passed, w->counts.failed, w->counts.skipped);
     for (size_t i = 0; i < w->reasons.n; i++) {
         uint64_t n = 0;
         sl_map_get(&w->skip_reasons, w->reasons.v[i], &n);

@@ -28,11 +28,11 @@ void sl_wast_nyi_deinit(sl_wast_nyi *nyi);
 typedef struct sl_wast_options {
     sl_core_features features; /* a file's ;;! head may switch on more */
     uint64_t seed;             /* for the scheduler's choices */
-    const char *filter;  /* run only assertions whose text contains this */
+    const char *filter; /* run only assertions whose text contains this */
     const sl_wast_nyi *nyi;
-    FILE *log;           /* failures and the line per file; NULL: silent */
-    bool round_trip;     /* print every module and parse it again */
-    bool verbose;        /* one line per skipped command as well */
+    FILE *log;       /* failures and the line per file; NULL: silent */
+    bool round_trip; /* print every module and parse it again */
+    bool verbose;    /* one line per skipped command as well */
 } sl_wast_options;
 
 typedef struct sl_wast_counts {

@@ -162,8 +162,8 @@ void wast_print_result(sl_buf *out, const wast_result *want);
 /* component.c: the cursor stands on `(component`. */
 wast_outcome wast_component_form(wast *w, sl_cursor *c, wast_want want,
                                  sl_name message);
-wast_outcome wast_component_action(wast *w, wast_action *action,
-                                   wast_want want, sl_name message);
+wast_outcome wast_component_action(wast *w, wast_action *action, wast_want want,
+                                   sl_name message);
 void wast_components_free(wast *w);
 
 #endif

@@ -164,12 +164,9 @@ static void test_parse__nesting_needs_no_native_stack(void **state)
         const char *open, *close;
         bool ok;
     } row[] = {
-        {"(block ", ")", true},
-        {"block ", "end ", true},
-        {"(i32.eqz ", ")", true},
-        {"(if (i32.const 0) (then ", "))", true},
-        {"(", ")", false},
-        {"(@a ", ")", true},
+        {"(block ", ")", true},   {"block ", "end ", true},
+        {"(i32.eqz ", ")", true}, {"(if (i32.const 0) (then ", "))", true},
+        {"(", ")", false},        {"(@a ", ")", true},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_buf text = {0}, out = {0};
