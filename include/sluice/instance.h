@@ -71,9 +71,9 @@ SLUICE_API sluice_stats sluice_store_stats(const sluice_store *store);
 
 /* --- Linkers: what a component's imports are given ------------------------ */
 
-/** Names and what they stand for. A linker holds host functions and segments;
- * it may serve many instantiations in stores of one thread, and must outlive
- * those stores. */
+/** Names and what they stand for: host functions and segments. It may serve
+ * many instantiations in stores of one thread, and must outlive those stores:
+ * instances go on using its functions. */
 typedef struct sluice_linker sluice_linker;
 
 SLUICE_API sluice_linker *sluice_linker_new(sluice_engine *engine,

@@ -19,7 +19,6 @@ extern "C" {
 #endif
 
 struct sluice_store;
-struct sluice_engine;
 
 /** The readable end of a stream, in the host's hands: from a value, from
  * sluice_stream_new() or sluice_segment_read(). Give it to a guest by putting
@@ -116,16 +115,16 @@ SLUICE_API void sluice_future_drop(sluice_future *future);
 /* --- Segments ------------------------------------------------------------ */
 
 /** Immutable bytes of known size that arrive when they are read. Counted
- * references: free every one you were given. */
+ * references: free every one you were given. Usable in every store of one
+ * thread, except a segment that an instance exports: in its store only. */
 typedef struct sluice_segment sluice_segment;
 
 /** A segment over memory that outlives it, or over a copy. */
-SLUICE_API sluice_segment *sluice_segment_from_buffer(
-    struct sluice_store *store, const void *bytes, size_t len, bool copy,
-    sluice_error *error);
+SLUICE_API sluice_segment *sluice_segment_from_buffer(const void *bytes,
+                                                      size_t len, bool copy,
+                                                      sluice_error *error);
 /** A segment over a regular file, which must not change. */
-SLUICE_API sluice_segment *sluice_segment_from_file(struct sluice_store *store,
-                                                    const char *path,
+SLUICE_API sluice_segment *sluice_segment_from_file(const char *path,
                                                     sluice_error *error);
 
 /** A read that a callback segment was asked for. Answer it once, inside or
@@ -141,7 +140,8 @@ typedef struct sluice_backing {
                     size_t len);
     /** Optional: nobody waits for this fetch any more; answer it anyway. */
     void (*cancel)(void *arg, sluice_fetch *fetch);
-    void (*close)(void *arg); /**< optional: the last reference is gone */
+    /** Optional: the last reference is gone, every fetch was answered. */
+    void (*close)(void *arg);
     void *arg;
 } sluice_backing;
 /** @param why  NULL: the bytes are there; else they cannot be had, and the
@@ -150,18 +150,18 @@ SLUICE_API void sluice_fetch_done(sluice_fetch *fetch, const char *why);
 /** A segment over callbacks; a copy of *backing is kept; `close` is called
  * also on failure. */
 SLUICE_API sluice_segment *
-sluice_segment_from_callbacks(struct sluice_store *store,
-                              const sluice_backing *backing,
+sluice_segment_from_callbacks(const sluice_backing *backing,
                               sluice_error *error);
 
 SLUICE_API uint64_t sluice_segment_size(const sluice_segment *segment);
 /**
  * Open a byte stream over `len` bytes of a segment, from byte `start`. Returns
  * at once; nothing is fetched before the first read.
- * @return NULL: SLUICE_ERANGE (start + len beyond the segment) or SLUICE_ENOMEM.
- *         Yours: sluice_stream_drop(), or give it to a guest.
+ * @return NULL: SLUICE_ERANGE (start + len beyond the segment), SLUICE_EUSAGE
+ *         (of another store) or SLUICE_ENOMEM. Yours: sluice_stream_drop(), or give it to a guest.
  */
-SLUICE_API sluice_stream *sluice_segment_read(sluice_segment *segment,
+SLUICE_API sluice_stream *sluice_segment_read(struct sluice_store *store,
+                                              sluice_segment *segment,
                                               uint64_t start, uint64_t len,
                                               sluice_error *error);
 SLUICE_API void sluice_segment_free(sluice_segment *segment);

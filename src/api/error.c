@@ -44,3 +44,35 @@ const char *sluice_version(void)
 {
     return SLUICE_VERSION;
 }
+
+sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
+                             sl_status status)
+{
+    if (error == NULL)
+        return (sluice_status)status;
+    *error = (sluice_error){.status = (sluice_status)status,
+                            .offset = SLUICE_NO_OFFSET};
+    if (status == SL_EEXIT) {
+        error->exit_code = store->exit_code;
+        snprintf(error->message, sizeof error->message,
+                 "the guest exited with code %d", store->exit_code);
+        return error->status;
+    }
+    const sl_trap_info *trap = &store->store->trap;
+    snprintf(error->message, sizeof error->message, "%s",
+             trap->err.msg[0] != '\0' ? trap->err.msg
+                                      : sl_status_words(status));
+    if (trap->n_frames == 0)
+        return error->status;
+    sl_buf text;
+    sl_buf_init(&text);
+    sl_trap_format(trap, &text);
+    const char *frames = text.len != 0 ? memchr(text.data, '\n', text.len) : NULL;
+    if (frames != NULL) {
+        frames++; /* the first line is the message */
+        snprintf(error->backtrace, sizeof error->backtrace, "%.*s",
+                 (int)(text.len - (size_t)(frames - (char *)text.data)), frames);
+    }
+    sl_buf_deinit(&text);
+    return error->status;
+}

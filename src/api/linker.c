@@ -1,0 +1,292 @@
+/* include/sluice/instance.h: linkers, host functions, and guests' calls that
+ * the host answers. */
+#include "api/api_int.h"
+
+#include "base/alloc.h"
+
+/* A function of the linker's, which frees it. */
+struct host_func {
+    sluice_host_fn fn;
+    void *ctx;
+    void (*free_ctx)(void *);
+};
+
+/* A guest's call, from the host function's start to its answer. */
+struct sluice_call {
+    sl_call *call; /* a reference */
+    sluice_store *store;
+    const sl_type *type;
+    sl_instance *caller; /* who traps; NULL: a host called */
+    sl_arena arena;
+    bool inside;      /* the host function runs */
+    bool answered;
+    sl_status status; /* of the answer, for whoever called */
+    void (*on_cancel)(void *arg, bool gone);
+    void *on_cancel_arg;
+    struct sluice_call *next, *prev;
+};
+
+/* --- Answering ------------------------------------------------------------------- */
+
+static void free_call(sluice_call *c)
+{
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else if (c->store->answers == c)
+        c->store->answers = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    sl_arena_deinit(&c->arena);
+    sl_free(c);
+}
+
+/* The answer is given: outside of the host function nobody else frees. */
+static void answered(sluice_call *c, sl_status status)
+{
+    c->answered = true;
+    c->status = status;
+    c->call->cancel = NULL;
+    sl_call_unref(c->call);
+    if (!c->inside)
+        free_call(c);
+}
+
+static sl_status resolve(sluice_call *c, sluice_val *result)
+{
+    const sl_type *type = c->type->of.func.result;
+    sl_err err = {0};
+    if ((type == NULL) != (result == NULL))
+        return sl_store_trap(c->store->store,
+                             "a host function answered %s a result",
+                             result == NULL ? "without" : "with");
+    if (type != NULL && sl_val_check(result, type, &err) != SL_OK)
+        return sl_store_trap(c->store->store,
+                             "a host function answered with a value of another "
+                             "type: %s",
+                             err.msg);
+    return sl_call_resolve(c->call, result, false);
+}
+
+void sluice_call_return(sluice_call *call, sluice_val *result)
+{
+    if (call->answered)
+        return;
+    sl_status st = resolve(call, result);
+    if (result != NULL)
+        sluice_val_deinit(result);
+    if (st == SL_ETRAP && !call->inside && call->caller != NULL &&
+        sl_may_enter_from(call->caller, NULL))
+        sl_instance_trap(call->caller, "%s", call->store->store->trap.err.msg);
+    answered(call, st);
+}
+
+void sluice_call_trap(sluice_call *call, const char *message)
+{
+    if (call->answered)
+        return;
+    if (call->inside)
+        answered(call, sl_store_trap(call->store->store, "%s", message));
+    else {
+        if (call->caller != NULL)
+            sl_instance_trap(call->caller, "%s", message);
+        answered(call, SL_ETRAP);
+    }
+}
+
+void sluice_call_exit(sluice_call *call, int code)
+{
+    if (call->answered)
+        return;
+    sluice_store *store = call->store;
+    store->exited = true;
+    store->exit_code = code;
+    if (!call->inside && call->caller != NULL)
+        sl_instance_trap(call->caller, "exit");
+    answered(call, SL_EEXIT);
+}
+
+void sluice_call_cancelled(sluice_call *call)
+{
+    if (!call->answered)
+        answered(call, sl_call_resolve(call->call, NULL, true));
+}
+
+sluice_store *sluice_call_store(sluice_call *call)
+{
+    return call->store;
+}
+
+const sluice_type *sluice_call_type(sluice_call *call)
+{
+    return call->type;
+}
+
+void sluice_call_on_cancel(sluice_call *call, void (*fn)(void *arg, bool gone),
+                           void *arg)
+{
+    call->on_cancel = fn;
+    call->on_cancel_arg = arg;
+}
+
+static sl_status cancel(sl_call *inner, sl_instance *caller)
+{
+    (void)caller;
+    sluice_call *c = inner->callee;
+    void (*fn)(void *, bool) = c->on_cancel;
+    c->on_cancel = NULL;
+    if (fn != NULL)
+        fn(c->on_cancel_arg, false);
+    return SL_OK;
+}
+
+void sl_api_forget_answers(sluice_store *store)
+{
+    while (store->answers != NULL) {
+        sluice_call *c = store->answers;
+        if (c->on_cancel != NULL)
+            c->on_cancel(c->on_cancel_arg, true);
+        c->call->cancel = NULL;
+        sl_call_unref(c->call);
+        free_call(c);
+    }
+}
+
+/* --- Being called ------------------------------------------------------------------ */
+
+static sluice_call *begin(sl_funcinst *func, sl_call *call, sl_instance *caller)
+{
+    sluice_call *c = sl_calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    sl_store *store = caller != NULL ? caller->store : call->caller->store;
+    c->store = sl_api_store(store);
+    c->call = call;
+    c->type = func->type;
+    c->caller = caller;
+    c->inside = true;
+    sl_arena_init(&c->arena);
+    c->next = c->store->answers;
+    if (c->next != NULL)
+        c->next->prev = c;
+    c->store->answers = c;
+    sl_call_ref(call);
+    call->callee = c;
+    call->cancel = cancel;
+    return c;
+}
+
+/* sl_funcinst.invoke of a host function. */
+static sl_status invoke(sl_funcinst *func, sl_call *call, sl_instance *caller)
+{
+    const struct host_func *host = func->ctx;
+    uint32_t n = func->type->of.func.n_params;
+    sluice_call *c = begin(func, call, caller);
+    if (c == NULL)
+        return SL_ENOMEM;
+    sl_val *args = sl_arena_array(&c->arena, sl_val, n);
+    sl_status st = args != NULL ? sl_call_start(call, &c->arena, args)
+                                : SL_ENOMEM;
+    for (uint32_t i = 0; st == SL_OK && i < n; i++)
+        st = sl_val_to_utf8(&args[i], &c->arena);
+    if (st == SL_OK) {
+        host->fn(host->ctx, c, args, n);
+        sl_vals_drop(args, n);
+    } else {
+        c->answered = true;
+        c->status = st;
+        call->cancel = NULL;
+        sl_call_unref(call);
+    }
+    c->inside = false;
+    if (!c->answered)
+        return SL_OK;
+    st = c->status;
+    free_call(c);
+    return st;
+}
+
+/* --- Linkers ------------------------------------------------------------------------ */
+
+sluice_linker *sluice_linker_new(sluice_engine *engine, sluice_error *error)
+{
+    (void)engine;
+    sl_err err = {0};
+    sluice_linker *linker = sl_calloc(1, sizeof *linker);
+    if (linker == NULL) {
+        sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
+        return NULL;
+    }
+    linker->linker = sl_linker_new(&err);
+    if (linker->linker == NULL) {
+        sl_api_error(error, &err);
+        sl_free(linker);
+        return NULL;
+    }
+    return linker;
+}
+
+void sluice_linker_free(sluice_linker *linker)
+{
+    if (linker == NULL)
+        return;
+    sl_linker_free(linker->linker);
+    sl_free(linker);
+}
+
+static void free_host_func(void *ctx)
+{
+    struct host_func *f = ctx;
+    if (f->free_ctx != NULL)
+        f->free_ctx(f->ctx);
+    sl_free(f);
+}
+
+static sl_name name_or_empty(const char *text)
+{
+    return text != NULL ? sl_name_of(text) : SL_NAME("");
+}
+
+sluice_status sluice_linker_func(sluice_linker *linker, const char *interface,
+                                 const char *name, const char *type,
+                                 sluice_host_fn fn, void *ctx,
+                                 void (*free_ctx)(void *), sluice_error *error)
+{
+    sl_err err = {0};
+    struct host_func *f = sl_malloc(sizeof *f);
+    if (f == NULL) {
+        if (free_ctx != NULL)
+            free_ctx(ctx);
+        return sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
+    }
+    *f = (struct host_func){fn, ctx, free_ctx};
+    const sl_host_func def = {
+        .invoke = invoke, .ctx = f, .type = type, .free_ctx = free_host_func};
+    if (sl_linker_func(linker->linker, name_or_empty(interface),
+                       sl_name_of(name), &def, &err) == SL_OK)
+        return SLUICE_OK;
+    return sl_api_error(error, &err);
+}
+
+static sl_segment *open_segment(void *ctx, sl_store *store, sl_err *err)
+{
+    return sl_api_segment_open(ctx, store, err);
+}
+
+static void free_segment(void *ctx)
+{
+    sluice_segment_free(ctx);
+}
+
+sluice_status sluice_linker_segment(sluice_linker *linker, const char *name,
+                                    sluice_segment *segment,
+                                    sluice_error *error)
+{
+    sl_err err = {0};
+    const sl_host_segment def = {.open = open_segment,
+                                 .ctx = sl_api_segment_ref(segment),
+                                 .free_ctx = free_segment};
+    if (sl_linker_segment(linker->linker, sl_name_of(name), &def,
+                          &err) == SL_OK)
+        return SLUICE_OK;
+    return sl_api_error(error, &err);
+}
