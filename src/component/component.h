@@ -216,7 +216,8 @@ bool sl_externtype_matches(const sl_externtype *have, const sl_externtype *want,
 /* The export's position by name, or SL_NO_INDEX. */
 uint32_t sl_component_export(const sl_component *component, sl_name name);
 
-/* names.c: import and export names of Explainer.md. */
+/* names.c: import and export names of Explainer.md. The label of a record
+ * field and the like, and a plain import or export name, is kebab-case. */
 bool sl_is_kebab(sl_name name);
 /* "ns:pkg/iface@0.2.3" and 0.2.9 are the same import when semver-compatible:
  * equal names up to the canonical version. */

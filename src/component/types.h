@@ -111,6 +111,10 @@ struct sl_type {
     uint8_t depth;     /* nesting of types, 1 for a primitive */
     uint32_t weight;   /* types in it counted as a tree; limited */
     sl_layout layout[2]; /* [0]: 32-bit pointers, [1]: 64-bit; value types */
+    /* RESOURCE: the resource that this further name stands for (NULL: itself).
+     * OWN, BORROW: the name by which the handle's resource was given. Names
+     * matter to Explainer.md "External Visibility of Types" only. */
+    const sl_type *alias;
     union {
         struct {
             const sl_type *elem; /* LIST, OPTION; STREAM, FUTURE: may be NULL */
@@ -126,18 +130,21 @@ struct sl_type {
         struct {
             const sl_type *ok, *error; /* either may be NULL */
         } result;
-        const sl_type *handle; /* OWN, BORROW: the RESOURCE */
+        const sl_type *handle; /* OWN, BORROW: the RESOURCE, no alias */
         struct {
             uint32_t n_params;
             const sl_label *params;
             const sl_type *result; /* NULL: none */
             bool async_;
         } func;
-        struct { /* RESOURCE: its identity is its address */
+        struct { /* RESOURCE: its identity is the address of
+                    sl_resource_of() */
             sl_name name; /* for messages; may be empty */
             uint32_t slot; /* position in the defining component's resources */
             const struct sl_component *definer; /* NULL: abstract (an import,
                                                    or declared by a type) */
+            const sl_type *hides; /* exported as (sub resource): the resource
+                                     behind; else NULL */
         } resource;
         struct { /* COMPONENT; INSTANCE has exports only */
             uint32_t n_imports, n_exports;
@@ -168,6 +175,12 @@ const sl_type *sl_type_primitive(sl_type_kind kind);
 bool sl_type_eq(const sl_type *a, const sl_type *b); /* NULL equals NULL */
 /* "list<u8>" and the like, into at most `cap` bytes with the NUL. */
 const char *sl_type_text(const sl_type *type, char *out, size_t cap);
+
+/* The resource a RESOURCE type stands for; compare these, not the types. */
+static inline const sl_type *sl_resource_of(const sl_type *t)
+{
+    return t->alias != NULL ? t->alias : t;
+}
 
 static inline bool sl_type_is_number(const sl_type *t)
 {

@@ -1,0 +1,502 @@
+/* A component's sections, read by position: bodies of code and types whole, of
+ * core:data the headers only. Binary.md "Component Definitions";
+ * docs/data-segments.md, section 2. */
+#include <stdio.h>
+
+#include "base/utf8.h"
+#include "component/component_int.h"
+
+#define READ_AHEAD 64 /* bytes read at a time where only headers are wanted */
+
+/* --- Reading by position ------------------------------------------------------------- */
+
+/* A place in the source and the end of what contains it. */
+typedef struct cursor {
+    sl_decoder *d;
+    uint64_t at, end;
+    uint8_t ahead[READ_AHEAD]; /* bytes from `ahead_at` on */
+    uint64_t ahead_at;
+    size_t n_ahead;
+} cursor;
+
+static bool at_end(cursor *c)
+{
+    sl_fail(c->d->err, SL_EMALFORMED, c->end, "unexpected end-of-file");
+    return false;
+}
+
+/* Bytes read pay for heap and for steps of validation. */
+static void account(sl_decoder *d, uint64_t n)
+{
+    d->bytes += n;
+    d->fuel += n * SL_FUEL_PER_BYTE;
+}
+
+/* Fills `ahead` from `at`, as far as the container goes. */
+static bool look(cursor *c)
+{
+    uint64_t left = c->end - c->at;
+    size_t n = left < READ_AHEAD ? (size_t)left : READ_AHEAD;
+    if (c->d->source->memory != NULL)
+        memcpy(c->ahead, c->d->source->memory + c->at, n);
+    else if (c->d->source->read_at(c->d->source, c->at, c->ahead, n,
+                                   c->d->err) != SL_OK)
+        return false;
+    c->ahead_at = c->at;
+    c->n_ahead = n;
+    account(c->d, n);
+    return true;
+}
+
+static uint8_t next_u8(cursor *c)
+{
+    if (!sl_dec_ok(c->d))
+        return 0;
+    if (c->at >= c->end)
+        return at_end(c);
+    if (c->at < c->ahead_at || c->at - c->ahead_at >= c->n_ahead)
+        if (!look(c))
+            return 0;
+    return c->ahead[c->at++ - c->ahead_at];
+}
+
+/* An unsigned LEB128 number of at most 32 bits. */
+static uint32_t next_u32(cursor *c)
+{
+    uint8_t bytes[5];
+    size_t n = 0;
+    uint64_t at = c->at;
+    do {
+        bytes[n] = next_u8(c);
+    } while (sl_dec_ok(c->d) && (bytes[n++] & 0x80) && n < sizeof bytes);
+    sl_reader r = sl_reader_over(bytes, n, at, c->d->err);
+    return sl_dec_ok(c->d) ? sl_read_u32(&r) : 0;
+}
+
+/* The next `len` bytes for as long as the component lives. */
+static const uint8_t *take(cursor *c, uint64_t len)
+{
+    sl_decoder *d = c->d;
+    if (!sl_dec_ok(d))
+        return NULL;
+    if (len > c->end - c->at) {
+        at_end(c);
+        return NULL;
+    }
+    if (len > SL_MAX_SECTION) {
+        sl_dec_limit(d, c->at, "bytes in a section");
+        return NULL;
+    }
+    uint64_t at = c->at;
+    c->at += len;
+    account(d, len);
+    if (d->source->memory != NULL)
+        return d->source->memory + at;
+    uint8_t *out = sl_dec_alloc(d, 1, (size_t)len);
+    if (out != NULL && len != 0 &&
+        d->source->read_at(d->source, at, out, (size_t)len, d->err) != SL_OK)
+        return NULL;
+    return out;
+}
+
+static void skip(cursor *c, uint64_t len)
+{
+    if (!sl_dec_ok(c->d))
+        return;
+    if (len > c->end - c->at)
+        at_end(c);
+    else
+        c->at += len;
+}
+
+/* --- Modules ------------------------------------------------------------------------- */
+
+static bool add_module(cursor *c, sl_scope *s, uint64_t len)
+{
+    sl_decoder *d = c->d;
+    uint64_t at = c->at;
+    const uint8_t *bytes = take(c, len);
+    if (bytes == NULL)
+        return false;
+    if (len >= 8 && memcmp(bytes, "\0asm\x0d\0\1\0", 8) == 0) {
+        sl_fail(d->err, SL_EMALFORMED, at + 4,
+                "unknown binary version: expected a version header for a "
+                "module");
+        return false;
+    }
+    sl_module *module =
+        sl_module_decode(bytes, (size_t)len, at, d->core, d->err);
+    if (module == NULL)
+        return false;
+    if (!sl_vec_push(&d->root->modules, module)) {
+        sl_module_free(module);
+        return sl_dec_nomem(d);
+    }
+    const sl_type *type = sl_module_type(d, module, at);
+    sl_def *def =
+        sl_scope_def(d, s, SL_DEF_CORE_MODULE, SL_SORT_CORE_MODULE, at);
+    if (type == NULL || def == NULL)
+        return false;
+    def->of.module = module;
+    return sl_scope_add(d, s, SL_SORT_CORE_MODULE, type, at);
+}
+
+/* --- core:data ----------------------------------------------------------------------- */
+
+static bool add_segment(cursor *c, sl_scope *s)
+{
+    sl_decoder *d = c->d;
+    uint64_t at = c->at;
+    uint8_t form = next_u8(c);
+    if (sl_dec_ok(d) && form == 0x03) {
+        sl_fail(d->err, SL_EUNSUPPORTED, at,
+                "unsupported feature `data`: an external segment");
+        return false;
+    }
+    if (sl_dec_ok(d) && form != 0x01)
+        sl_fail(d->err, SL_EMALFORMED, at,
+                "invalid leading byte (0x%x) for core data", form);
+    sl_segment_def segment = {.form = SL_SEGMENT_INLINE};
+    segment.size = next_u32(c);
+    segment.offset = c->at;
+    skip(c, segment.size);
+    sl_def *def = sl_scope_def(d, s, SL_DEF_DATA, SL_SORT_CORE_DATA, at);
+    if (def == NULL || !sl_dec_ok(d))
+        return false;
+    def->of.segment = (uint32_t)s->segments.n;
+    if (!sl_vec_push(&s->segments, segment))
+        return sl_dec_nomem(d);
+    return sl_scope_add(d, s, SL_SORT_CORE_DATA, NULL, at);
+}
+
+static bool section_end(cursor *c)
+{
+    if (sl_dec_ok(c->d) && c->at != c->end)
+        sl_fail(c->d->err, SL_EMALFORMED, c->at,
+                "section size mismatch: unexpected data at the end of the "
+                "section");
+    return sl_dec_ok(c->d);
+}
+
+/* A section's body as a cursor of its own. */
+static cursor within(const cursor *c, uint64_t len)
+{
+    return (cursor){.d = c->d, .at = c->at, .end = c->at + len};
+}
+
+static bool data_section(cursor *c, sl_scope *s, uint64_t len)
+{
+    cursor body = within(c, len);
+    uint32_t n = next_u32(&body);
+    if (n > SL_MAX_SEGMENTS)
+        return sl_dec_limit(c->d, c->at, "core data segments");
+    for (uint32_t i = 0; i < n && sl_dec_ok(c->d); i++)
+        add_segment(&body, s);
+    c->at += len;
+    return section_end(&body);
+}
+
+/* --- Custom sections ------------------------------------------------------------------- */
+
+/* The component-name section; whatever is wrong in it is ignored. */
+static void component_name(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
+                           size_t len)
+{
+    sl_err ignored = {0};
+    sl_reader r = sl_reader_over(bytes, len, 0, &ignored);
+    if (sl_read_u8(&r) != 0)
+        return;
+    sl_reader sub = sl_read_sub(&r, sl_read_u32(&r));
+    sl_name name = sl_read_name(&sub);
+    if (sl_reader_ok(&r))
+        s->component->name = sl_arena_name(d->arena, name);
+}
+
+static bool custom_section(cursor *c, sl_scope *s, uint64_t len)
+{
+    cursor body = within(c, len);
+    uint32_t n = next_u32(&body);
+    uint64_t at = body.at;
+    if (n > SL_MAX_NAME)
+        return at + n > body.end ? at_end(&body)
+                                 : sl_dec_limit(c->d, at, "bytes in a name");
+    const uint8_t *name = take(&body, n);
+    if (name == NULL)
+        return false;
+    if (!sl_utf8_valid(name, n)) {
+        sl_fail(c->d->err, SL_EMALFORMED, at, "malformed UTF-8 encoding");
+        return false;
+    }
+    if (sl_name_is((sl_name){(const char *)name, n}, "component-name") &&
+        body.end - body.at <= SL_MAX_NAME) {
+        uint64_t rest = body.end - body.at;
+        const uint8_t *bytes = take(&body, rest);
+        if (bytes != NULL)
+            component_name(c->d, s, bytes, (size_t)rest);
+    }
+    c->at += len;
+    return sl_dec_ok(c->d);
+}
+
+/* --- Other sections ---------------------------------------------------------------------- */
+
+typedef bool decode_fn(sl_decoder *d, sl_scope *s, sl_reader *r);
+
+static bool vec_section(cursor *c, sl_scope *s, uint64_t len,
+                        decode_fn *decode)
+{
+    sl_decoder *d = c->d;
+    uint64_t at = c->at;
+    const uint8_t *bytes = take(c, len);
+    if (bytes == NULL)
+        return false;
+    sl_reader r = sl_reader_over(bytes, (size_t)len, at, d->err);
+    uint32_t n = sl_read_u32(&r);
+    for (uint32_t i = 0; i < n && sl_dec_ok(d); i++)
+        if (!decode(d, s, &r))
+            break;
+    if (sl_dec_ok(d) && sl_reader_left(&r) != 0)
+        sl_reader_fail(&r, SL_EMALFORMED,
+                       "section size mismatch: unexpected data at the end of "
+                       "the section");
+    return sl_dec_ok(d);
+}
+
+static bool decode_sections(cursor *c, sl_scope *s, sl_component *out);
+
+static bool nested_component(cursor *c, sl_scope *parent, uint64_t len)
+{
+    sl_decoder *d = c->d;
+    uint64_t at = c->at;
+    cursor body = within(c, len);
+    sl_component *out = sl_dec_new(d, sl_component);
+    if (out == NULL)
+        return false;
+    if (parent->depth >= d->max_depth)
+        return sl_dec_limit(d, at, "nesting of components and types");
+    out->source = d->source;
+    out->parent = parent->component;
+    sl_scope *s = sl_malloc(sizeof *s);
+    if (s == NULL)
+        return sl_dec_nomem(d);
+    sl_scope_init(s, SL_SCOPE_COMPONENT, parent);
+    bool ok = decode_sections(&body, s, out);
+    sl_scope_deinit(s);
+    sl_free(s);
+    c->at += len;
+    sl_def *def =
+        ok ? sl_scope_def(d, parent, SL_DEF_COMPONENT, SL_SORT_COMPONENT, at)
+           : NULL;
+    if (def == NULL)
+        return false;
+    def->of.component = out;
+    return sl_scope_add(d, parent, SL_SORT_COMPONENT, out->type, at);
+}
+
+static bool unsupported_values(sl_decoder *d, uint64_t at)
+{
+    sl_fail(d->err, SL_EUNSUPPORTED, at,
+            "unsupported feature `values`: value and start sections");
+    return false;
+}
+
+static bool decode_section(cursor *c, sl_scope *s)
+{
+    static decode_fn *const fns[] = {
+        [2] = sl_decode_core_instance, [3] = sl_decode_core_type,
+        [5] = sl_decode_instance,      [6] = sl_decode_alias,
+        [7] = sl_decode_type,          [8] = sl_decode_canon,
+        [10] = sl_decode_import,       [11] = sl_decode_export,
+    };
+    sl_decoder *d = c->d;
+    uint64_t at = c->at;
+    uint8_t id = next_u8(c);
+    if (id > 13 || (id == 13 && !sl_dec_has(d, SL_FEATURE_DATA))) {
+        sl_fail(d->err, SL_EMALFORMED, at, "malformed section id: %u", id);
+        return false;
+    }
+    uint32_t len = next_u32(c);
+    if (!sl_dec_ok(d))
+        return false;
+    if (len > c->end - c->at)
+        return at_end(c);
+    switch (id) {
+    case 0:
+        return custom_section(c, s, len);
+    case 1:
+        return add_module(c, s, len);
+    case 4:
+        return nested_component(c, s, len);
+    case 9:
+    case 12:
+        return unsupported_values(d, at);
+    case 13:
+        return data_section(c, s, len);
+    default:
+        return vec_section(c, s, len, fns[id]);
+    }
+}
+
+/* --- Components ---------------------------------------------------------------------------- */
+
+/* Binary.md: preamble. */
+static bool decode_preamble(cursor *c, bool outermost)
+{
+    uint8_t bytes[8];
+    uint64_t at = c->at;
+    sl_decoder *d = c->d;
+    for (int i = 0; i < 8; i++)
+        bytes[i] = next_u8(c);
+    if (!sl_dec_ok(d))
+        return false;
+    if (memcmp(bytes, "\0asm", 4) != 0) {
+        sl_fail(d->err, SL_EMALFORMED, at, "magic header not detected");
+    } else if (memcmp(bytes + 4, "\1\0\0\0", 4) == 0 && outermost) {
+        sl_fail(d->err, SL_EUNSUPPORTED, at + 4,
+                "expected a version header for a component: this is a core "
+                "module");
+    } else if (memcmp(bytes + 4, "\1\0\0\0", 4) == 0) {
+        sl_fail(d->err, SL_EMALFORMED, at + 4,
+                "unknown binary version: expected a version header for a "
+                "component");
+    } else if (memcmp(bytes + 4, "\x0d\0\1\0", 4) != 0) {
+        sl_fail(d->err, SL_EMALFORMED, at + 4,
+                "unknown binary version: 0x%x 0x%x, layer 0x%x 0x%x", bytes[4],
+                bytes[5], bytes[6], bytes[7]);
+    }
+    return sl_dec_ok(d);
+}
+
+/* What validation found, as the immutable component. */
+static bool finish(sl_decoder *d, sl_scope *s, sl_component *out)
+{
+    sl_type *type = sl_dec_new(d, sl_type);
+    if (type == NULL)
+        return false;
+    type->kind = SL_T_COMPONENT;
+    if (!sl_scope_take(d, s, type, out->at))
+        return false;
+    out->type = type;
+    out->n_imports = type->of.component.n_imports;
+    out->imports = type->of.component.imports;
+    out->n_exports = type->of.component.n_exports;
+    out->exports = type->of.component.exports;
+    for (int i = 0; i < SL_N_SORTS; i++)
+        out->count[i] = (uint32_t)s->items[i].n;
+    out->n_defs = (uint32_t)s->defs.n;
+    out->defs = sl_dec_copy(d, s->defs.v, s->defs.n, sizeof *s->defs.v);
+    out->n_segments = (uint32_t)s->segments.n;
+    out->segments = sl_dec_copy(d, s->segments.v, s->segments.n,
+                                sizeof *s->segments.v);
+    const sl_items *funcs = &s->items[SL_SORT_FUNC];
+    out->funcs = sl_dec_copy(d, funcs->v, funcs->n, sizeof *funcs->v);
+    const sl_items *core_funcs = &s->items[SL_SORT_CORE_FUNC];
+    out->core_funcs =
+        sl_dec_copy(d, core_funcs->v, core_funcs->n, sizeof *core_funcs->v);
+    const sl_items *types = &s->items[SL_SORT_TYPE];
+    out->types = sl_dec_copy(d, types->v, types->n, sizeof *types->v);
+    return sl_dec_ok(d);
+}
+
+static bool decode_sections(cursor *c, sl_scope *s, sl_component *out)
+{
+    s->component = out;
+    out->at = c->at;
+    out->size = c->end - c->at;
+    if (!decode_preamble(c, out->parent == NULL))
+        return false;
+    while (c->at < c->end && sl_dec_ok(c->d))
+        decode_section(c, s);
+    return sl_dec_ok(c->d) && finish(c->d, s, out);
+}
+
+/* The suite's words for what a reader calls "unexpected end". */
+static void name_the_end(sl_err *err)
+{
+    static const char words[] = "unexpected end";
+    if (err->code == SL_EMALFORMED &&
+        (strcmp(err->msg, words) == 0 ||
+         strncmp(err->msg, "unexpected end:", 15) == 0))
+        snprintf(err->msg, sizeof err->msg, "unexpected end-of-file");
+}
+
+static void free_export_maps(sl_ptrmap *maps)
+{
+    for (size_t i = 0; i < maps->cap; i++)
+        if (maps->slots[i].value != NULL)
+            sl_map_deinit((sl_map *)maps->slots[i].value);
+    sl_ptrmap_deinit(maps);
+}
+
+static bool decode_root(sl_decoder *d, sl_err *err)
+{
+    cursor c = {.d = d, .at = 0, .end = d->source->size};
+    sl_scope *s = sl_malloc(sizeof *s);
+    if (s == NULL)
+        return sl_dec_nomem(d);
+    sl_scope_init(s, SL_SCOPE_COMPONENT, NULL);
+    bool ok = decode_sections(&c, s, &d->root->component);
+    sl_scope_deinit(s);
+    sl_free(s);
+    free_export_maps(&d->export_maps);
+    if (!ok) {
+        name_the_end(d->err);
+        sl_fail(err, d->err->code, d->err->at, "%s", d->err->msg);
+    }
+    return ok;
+}
+
+sl_component *sl_component_decode(sl_source *source,
+                                  const sl_component_options *options,
+                                  sl_err *err)
+{
+    static const sl_component_options none = {0};
+    if (options == NULL)
+        options = &none;
+    sl_root *root = sl_calloc(1, sizeof *root);
+    if (root == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    sl_arena_init(&root->component.arena);
+    root->component.source = sl_source_ref(source);
+
+    sl_err own = {0};
+    sl_decoder d = {.root = root,
+                    .arena = &root->component.arena,
+                    .source = source,
+                    .core = options->core,
+                    .err = &own};
+    d.features =
+        options->features != 0 ? options->features : sl_features_default();
+    d.max_depth =
+        options->max_depth != 0 && options->max_depth < SL_MAX_DEPTH
+            ? options->max_depth
+            : SL_MAX_DEPTH;
+    d.fuel = SL_FUEL_FREE;
+    if (decode_root(&d, err))
+        return &root->component;
+    sl_component_free(&root->component);
+    return NULL;
+}
+
+void sl_component_free(sl_component *component)
+{
+    if (component == NULL)
+        return;
+    sl_root *root = (sl_root *)component;
+    for (size_t i = 0; i < root->modules.n; i++)
+        sl_module_free(root->modules.v[i]);
+    sl_vec_deinit(&root->modules);
+    sl_arena_deinit(&component->arena);
+    sl_source_unref(component->source);
+    sl_free(root);
+}
+
+uint32_t sl_component_export(const sl_component *component, sl_name name)
+{
+    for (uint32_t i = 0; i < component->n_exports; i++)
+        if (sl_name_eq(component->exports[i].name, name))
+            return i;
+    return SL_NO_INDEX;
+}
