@@ -139,13 +139,16 @@ sl_segment *sl_api_segment_open(sluice_segment *segment, sl_store *store,
                 "the segment belongs to another store");
         return NULL;
     }
-    if (segment->source != NULL)
+    if (segment->source != NULL) {
         backing = sl_backing_inline(store->data, segment->source, 0,
                                     segment->size, err);
-    else
-        backing = sl_backing_callback(store->data, &ops,
-                                      sl_api_segment_ref(segment),
-                                      segment->size, err);
+    } else {
+        sl_api_segment_ref(segment); /* close_backing() gives it back */
+        backing = sl_backing_callback(store->data, &ops, segment, segment->size,
+                                      err);
+        if (backing == NULL)
+            sluice_segment_free(segment);
+    }
     return backing != NULL ? sl_segment_new(backing, "host segment", err) : NULL;
 }
 

@@ -1,0 +1,432 @@
+/* `sluice run`: runs a command component, or calls one export. */
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "text/wave.h"
+
+typedef struct data_option {
+    char *name; /* cut from the argument */
+    const char *path;
+} data_option;
+
+typedef struct run_state {
+    const char *file;
+    const char *invoke; /* NULL: wasi:cli/run */
+    uint64_t seed;
+    bool stats;
+    SL_VEC(const char *) env;
+    SL_VEC(data_option) data;
+    const char *const *args;
+
+    sluice_engine *engine;
+    sluice_component *component;
+    sluice_linker *linker;
+    sluice_store *store;
+    sluice_func *func;
+
+    bool done, interrupted, has_result;
+    sluice_error error;
+    sluice_val result;
+} run_state;
+
+/* --- Arguments ------------------------------------------------------------------ */
+
+static const struct option options[] = {
+    {"env", required_argument, NULL, 'e'},
+    {"data", required_argument, NULL, 'd'},
+    {"invoke", required_argument, NULL, 'i'},
+    {"seed", required_argument, NULL, 's'},
+    {"stats", no_argument, NULL, 't'},
+    {NULL, 0, NULL, 0},
+};
+
+static int one_option(run_state *r, int option, char **argv)
+{
+    char *equals, *end;
+    switch (option) {
+    case 'e':
+        if (strchr(optarg, '=') == NULL)
+            return cli_usage(&cli_run, "--env wants NAME=VALUE, not `%s`",
+                             optarg);
+        return sl_vec_push(&r->env, optarg) ? CLI_OK : CLI_INTERNAL;
+    case 'd':
+        equals = strchr(optarg, '=');
+        if (equals == NULL || equals == optarg || equals[1] == '\0')
+            return cli_usage(&cli_run, "--data wants NAME=FILE, not `%s`",
+                             optarg);
+        *equals = '\0';
+        return sl_vec_push(&r->data, (data_option){optarg, equals + 1})
+                   ? CLI_OK
+                   : CLI_INTERNAL;
+    case 'i':
+        r->invoke = optarg;
+        return CLI_OK;
+    case 's':
+        r->seed = strtoull(optarg, &end, 0);
+        if (*optarg == '\0' || *optarg == '-' || *end != '\0')
+            return cli_usage(&cli_run, "--seed wants a number, not `%s`",
+                             optarg);
+        return CLI_OK;
+    case 't':
+        r->stats = true;
+        return CLI_OK;
+    default:
+        return cli_usage(&cli_run, "unknown option or missing value: %s",
+                         argv[optind - 1]);
+    }
+}
+
+static int arguments(run_state *r, int argc, char **argv)
+{
+    int option, code;
+    optind = 1;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1)
+        if ((code = one_option(r, option, argv)) != CLI_OK)
+            return code;
+    if (optind == argc)
+        return cli_usage(&cli_run, "a component is needed");
+    r->file = argv[optind];
+    r->args = (const char *const *)argv + optind;
+    if (r->invoke != NULL && argc - optind != 1)
+        return cli_usage(&cli_run, "with --invoke the arguments stand in the "
+                                   "call, not behind the file");
+    return sl_vec_push(&r->env, NULL) ? CLI_OK : CLI_INTERNAL;
+}
+
+/* --- ^C ----------------------------------------------------------------------------- */
+
+/* A signal handler has no argument: the one run of this process. */
+static run_state *current;
+static uv_async_t wake_up;
+
+static void on_signal(int number)
+{
+    (void)number;
+    sluice_store_interrupt(current->store);
+    uv_async_send(&wake_up);
+}
+
+static void on_wake_up(uv_async_t *handle)
+{
+    run_state *r = handle->data;
+    r->interrupted = true;
+    r->done = true;
+}
+
+/* The first ^C ends the run in good order, the second one at once. */
+static int catch_signals(run_state *r)
+{
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = (int)SA_RESETHAND};
+    if (uv_async_init(sluice_store_loop(r->store), &wake_up, on_wake_up) != 0)
+        return CLI_INTERNAL;
+    wake_up.data = r;
+    uv_unref((uv_handle_t *)&wake_up);
+    current = r;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return CLI_OK;
+}
+
+static void release_signals(void)
+{
+    if (current == NULL)
+        return;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    current = NULL;
+    uv_close((uv_handle_t *)&wake_up, NULL);
+}
+
+/* --- Linking ------------------------------------------------------------------------ */
+
+static int report(const run_state *r, const sluice_error *error)
+{
+    if (error->status == SLUICE_EEXIT)
+        return error->exit_code;
+    int code = cli_report(r->file, error);
+    return r->interrupted ? CLI_INTERRUPTED : code;
+}
+
+static int link_data(run_state *r)
+{
+    for (size_t i = 0; i < r->data.n; i++) {
+        sluice_error error = {0};
+        const data_option *option = &r->data.v[i];
+        sluice_segment *segment =
+            sluice_segment_from_file(option->path, &error);
+        if (segment == NULL) {
+            cli_report(option->path, &error);
+            return CLI_NO_INPUT;
+        }
+        sluice_status st = sluice_linker_segment(r->linker, option->name,
+                                                 segment, &error);
+        sluice_segment_free(segment);
+        if (st != SLUICE_OK)
+            return cli_report(option->name, &error);
+    }
+    return CLI_OK;
+}
+
+static int prepare(run_state *r)
+{
+    int code;
+    sluice_error error = {0};
+    sluice_wasi_config config = {
+        .args = r->args, .env = r->env.v, .inherit_stdio = true};
+    r->engine = sluice_engine_new(NULL, &error);
+    if (r->engine == NULL)
+        return report(r, &error);
+    r->component = cli_open(r->engine, r->file, &code);
+    if (r->component == NULL)
+        return code;
+    r->linker = sluice_linker_new(r->engine, &error);
+    if (r->linker == NULL ||
+        sluice_linker_wasi(r->linker, &config, &error) != SLUICE_OK)
+        return report(r, &error);
+    r->store = sluice_store_new(r->engine, NULL, &error);
+    if (r->store == NULL)
+        return report(r, &error);
+    sluice_store_set_seed(r->store, r->seed);
+    code = link_data(r);
+    if (code == CLI_OK)
+        code = catch_signals(r);
+    return code;
+}
+
+/* --- Calling ------------------------------------------------------------------------ */
+
+static void on_done(void *arg, const sluice_error *error, sluice_val *result)
+{
+    run_state *r = arg;
+    r->error = *error;
+    if (result != NULL) {
+        r->result = *result;
+        r->has_result = true;
+        *result = (sluice_val){0};
+    }
+    r->done = true;
+}
+
+/* Runs the loop until r->done; a wait that can never end is a trap. */
+static int wait(run_state *r)
+{
+    if (sluice_store_run(r->store, &r->done) != SLUICE_OK) {
+        sluice_error error = {.status = SLUICE_EDEADLOCK,
+                              .offset = SLUICE_NO_OFFSET};
+        snprintf(error.message, sizeof error.message,
+                 "the guest waits for something that can never come");
+        return report(r, &error);
+    }
+    if (r->interrupted) {
+        fputs("sluice: interrupted\n", stderr);
+        return CLI_INTERRUPTED;
+    }
+    return r->error.status == SLUICE_OK ? CLI_OK : report(r, &r->error);
+}
+
+static int call(run_state *r, sluice_val *args, size_t n)
+{
+    sluice_error error = {0};
+    if (sluice_func_call(r->func, args, n, on_done, r, NULL, &error) !=
+        SLUICE_OK)
+        return report(r, &error);
+    return wait(r);
+}
+
+static void on_copied(void *arg, uint64_t n, const sluice_error *error)
+{
+    (void)n;
+    run_state *r = arg;
+    if (error != NULL)
+        r->error = *error;
+    r->done = true;
+}
+
+/* A stream<u8> goes to standard output as it is. */
+static int print_stream(run_state *r)
+{
+    sluice_stream *stream = r->result.of.stream;
+    r->result.of.stream = NULL;
+    r->done = false;
+    if (sluice_stream_to_fd(stream, STDOUT_FILENO, on_copied, r) != SLUICE_OK)
+        return CLI_INTERNAL;
+    return wait(r);
+}
+
+static int print_result(run_state *r)
+{
+    const sluice_type *type = sluice_type_result(sluice_func_type(r->func));
+    if (!r->has_result)
+        return CLI_OK;
+    const sluice_type *elem =
+        r->result.kind == SLUICE_STREAM ? sluice_type_elem(type) : NULL;
+    if (elem != NULL && sluice_type_kind(elem) == SLUICE_U8)
+        return print_stream(r);
+    sl_buf out;
+    sl_buf_init(&out);
+    sl_wave_print(&r->result, type, &out);
+    printf("%.*s\n", (int)out.len, (const char *)out.data);
+    sl_buf_deinit(&out);
+    return CLI_OK;
+}
+
+/* The call's arguments by the function's type: args[0..n). */
+static bool parse_args(const sl_wave_call *wave, const sluice_type *type,
+                       sluice_val *args, sl_err *err)
+{
+    sluice_name name;
+    const sluice_type *param;
+    size_t n = sluice_type_n_params(type);
+    if (wave->n_args != n)
+        return sl_fail(err, SL_EUSAGE, 0, "it takes %zu arguments, not %u", n,
+                       (unsigned)wave->n_args),
+               false;
+    for (size_t i = 0; i < n; i++)
+        if (!sluice_type_param(type, i, &name, &param) ||
+            !sl_wave_parse(wave->args[i], param, &args[i], err))
+            return false;
+    return true;
+}
+
+static int call_export(run_state *r, const sl_wave_call *wave)
+{
+    sl_err err = {0};
+    const sluice_type *type = sluice_func_type(r->func);
+    size_t n = sluice_type_n_params(type);
+    sluice_val *args = calloc(n + 1, sizeof *args);
+    if (args == NULL)
+        return CLI_INTERNAL;
+    int code;
+    if (parse_args(wave, type, args, &err))
+        code = call(r, args, n);
+    else
+        code = cli_usage(&cli_run, "--invoke %s: %s", r->invoke, err.msg);
+    for (size_t i = 0; i < n; i++)
+        sluice_val_deinit(&args[i]);
+    free(args);
+    return code == CLI_OK ? print_result(r) : code;
+}
+
+/* `name(args)` in WAVE. */
+static int invoke(run_state *r, sluice_instance *instance)
+{
+    sl_err err = {0};
+    sl_arena arena;
+    sl_wave_call wave;
+    sl_arena_init(&arena);
+    int code;
+    if (!sl_wave_split_call(sl_name_of(r->invoke), &arena, &wave, &err)) {
+        code = cli_usage(&cli_run, "--invoke %s: %s", r->invoke, err.msg);
+    } else {
+        char *name = sl_arena_dup(&arena, wave.func.data, wave.func.len);
+        r->func = name != NULL ? sluice_instance_func(instance, name) : NULL;
+        if (r->func != NULL) {
+            code = call_export(r, &wave);
+        } else {
+            fprintf(stderr, "sluice: %s: no exported function `%.*s`\n",
+                    r->file, SL_NAME_ARGS(wave.func));
+            code = CLI_INVALID;
+        }
+    }
+    sl_arena_deinit(&arena);
+    return code;
+}
+
+static int run_command(run_state *r, sluice_instance *instance)
+{
+    r->func = sluice_instance_func(instance, "wasi:cli/run#run");
+    if (r->func == NULL) {
+        fprintf(stderr,
+                "sluice: %s: not a command: it exports no wasi:cli/run (call an "
+                "export with --invoke)\n",
+                r->file);
+        return CLI_INVALID;
+    }
+    int code = call(r, NULL, 0);
+    if (code == CLI_OK && r->has_result && r->result.kind == SLUICE_RESULT &&
+        r->result.of.variant.index != 0)
+        return CLI_FAILED;
+    return code;
+}
+
+static int execute(run_state *r)
+{
+    sluice_error error = {0};
+    int code = prepare(r);
+    if (code != CLI_OK)
+        return code;
+    sluice_instance *instance =
+        sluice_instantiate(r->store, r->linker, r->component, &error);
+    if (instance == NULL)
+        return report(r, &error);
+    return r->invoke != NULL ? invoke(r, instance) : run_command(r, instance);
+}
+
+static void print_stats(const run_state *r)
+{
+    struct rusage usage;
+    sluice_stats s = sluice_store_stats(r->store);
+    getrusage(RUSAGE_SELF, &usage);
+    fprintf(stderr,
+            "stats: %" PRIu64 " segment bytes read, %" PRIu64
+            " copied into linear memory, %" PRIu64
+            " forwarded without; %" PRIu64
+            " bytes of linear memory; peak RSS %ld KiB; cpu %ld.%03ld s\n",
+            s.bytes_read, s.bytes_to_guest, s.bytes_forwarded, s.memory_bytes,
+            usage.ru_maxrss, (long)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec,
+            (long)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000 %
+                1000);
+}
+
+static int run(int argc, char **argv)
+{
+    run_state r = {0};
+    int code = arguments(&r, argc, argv);
+    if (code == CLI_OK)
+        code = execute(&r);
+    if (r.stats && r.store != NULL)
+        print_stats(&r);
+    release_signals();
+    sluice_val_deinit(&r.result);
+    sluice_store_free(r.store);
+    sluice_linker_free(r.linker);
+    sluice_component_free(r.component);
+    sluice_engine_free(r.engine);
+    sl_vec_deinit(&r.env);
+    sl_vec_deinit(&r.data);
+    return code;
+}
+
+const cli_command cli_run = {
+    "run",
+    "run a component",
+    "usage: sluice run [OPTIONS] FILE [ARGUMENTS]\n"
+    "       sluice run [OPTIONS] --invoke 'NAME(VALUES)' FILE\n\n"
+    "Runs the command that FILE (.wasm or .wat, `-`: standard input) exports "
+    "as\nwasi:cli/run@0.3, or calls one exported function and prints its "
+    "result. Values\nare written in WAVE: 1, \"text\", [1, 2], {a: 1}, "
+    "some(2), ok(3). NAME may be\n`interface#function`. A result of type "
+    "stream<u8> is written out as it is.\n\n"
+    "  --env NAME=VALUE   an environment variable (may be repeated)\n"
+    "  --data NAME=FILE   what `(import \"NAME\" (core data))` gets\n"
+    "  --invoke CALL      call an export instead of wasi:cli/run\n"
+    "  --seed N           choose the schedule (order, sizes, delays) from N\n"
+    "  --stats            print counters to standard error at the end\n\n"
+    "exit codes: the guest's own; 0 when run returns ok, 1 when it returns an\n"
+    "  error; 64 usage; 65 invalid or unlinkable; 66 cannot be read; 69 "
+    "feature not\n  there; 130 interrupted; 134 trap\n",
+    run,
+};
