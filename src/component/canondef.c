@@ -189,8 +189,7 @@ typedef struct flat_func {
 
 static flat_func flatten(const sl_type *func, bool is64)
 {
-    flat_func f = {.params = sl_tuple_layout(func->of.func.params,
-                                             func->of.func.n_params, is64)};
+    flat_func f = {.params = func->layout[is64]};
     for (uint32_t i = 0; i < func->of.func.n_params; i++)
         f.params_point |= func->of.func.params[i].type->has_pointer;
     if (func->of.func.result != NULL) {

@@ -63,6 +63,7 @@ typedef struct sl_decoder {
     uint32_t max_depth;
     sl_err *err;
     uint64_t bytes; /* of the input read so far: they pay for the heap */
+    uint64_t scratch; /* heap of the scopes being decoded */
     uint64_t fuel;  /* steps of comparing and substituting types left */
     sl_ptrmap export_maps; /* sl_externs or core exports -> sl_map */
 } sl_decoder;
@@ -109,6 +110,7 @@ typedef struct sl_scope {
     sl_ptrmap import_named, export_named; /* types with a visible name */
     SL_VEC(sl_def) defs;
     SL_VEC(sl_segment_def) segments;
+    uint64_t scratch; /* its share of sl_decoder.scratch */
     uint32_t n_resources;
     sl_valtype context_type; /* of context.get and .set; 0: none yet */
 } sl_scope;
@@ -116,7 +118,7 @@ typedef struct sl_scope {
 /* --- scope.c ---------------------------------------------------------------- */
 
 void sl_scope_init(sl_scope *s, sl_scope_kind kind, sl_scope *parent);
-void sl_scope_deinit(sl_scope *s);
+void sl_scope_deinit(sl_decoder *d, sl_scope *s);
 void sl_namespace_init(sl_namespace *ns, const char *what);
 void sl_namespace_deinit(sl_namespace *ns);
 

@@ -358,6 +358,42 @@ const sl_type *sl_module_type(sl_decoder *d, const sl_module *module,
 
 /* --- Core types ------------------------------------------------------------------- */
 
+static bool gc(sl_decoder *d, uint8_t form, uint64_t at)
+{
+    sl_fail(d->err, SL_EUNSUPPORTED, at,
+            "unsupported feature `gc`: core type 0x%x", form);
+    return false;
+}
+
+/* 0x00 0x50 x* ct: a non-final subtype. Of function types only; without typed
+ * references a function type matches none but its equals. */
+static const sl_functype *decode_sub(sl_decoder *d, sl_scope *s, sl_reader *r)
+{
+    uint64_t at = sl_reader_at(r);
+    uint8_t form = sl_read_u8(r);
+    uint32_t super[2] = {0, 0};
+    uint32_t n = sl_dec_count(d, r, 2, "supertypes");
+    for (uint32_t i = 0; i < n && sl_dec_ok(d); i++)
+        super[i] = sl_read_u32(r);
+    uint8_t what = sl_read_u8(r);
+    if (!sl_reader_ok(r))
+        return NULL;
+    if (form != 0x50 || what != 0x60 || !sl_dec_has(d, SL_FEATURE_GC)) {
+        gc(d, form == 0x50 ? what : form, at);
+        return NULL;
+    }
+    const sl_functype *type = decode_functype(d, r);
+    if (n > 1)
+        sl_dec_invalid(d, at, "only one supertype is allowed");
+    for (uint32_t i = 0; i < n && type != NULL && sl_dec_ok(d); i++) {
+        const sl_core_type *t =
+            sl_scope_get(d, s, SL_SORT_CORE_TYPE, super[i], at);
+        if (t != NULL && (t->func == NULL || !sl_functype_eq(t->func, type)))
+            sl_dec_invalid(d, at, "sub type must match super type");
+    }
+    return sl_dec_ok(d) ? type : NULL;
+}
+
 bool sl_decode_core_type(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
     uint64_t at = sl_reader_at(r);
@@ -373,13 +409,13 @@ bool sl_decode_core_type(sl_decoder *d, sl_scope *s, sl_reader *r)
         type->module = decode_module_type(d, s, r);
         break;
     case 0x00:
+        type->func = decode_sub(d, s, r);
+        break;
     case 0x4e:
     case 0x4f:
     case 0x5e:
     case 0x5f:
-        sl_fail(d->err, SL_EUNSUPPORTED, at,
-                "unsupported feature `gc`: core type 0x%x", form);
-        return false;
+        return gc(d, form, at);
     default:
         return sl_dec_bad_byte(r, form, "core type");
     }

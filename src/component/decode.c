@@ -111,6 +111,16 @@ static void skip(cursor *c, uint64_t len)
 
 /* --- Modules ------------------------------------------------------------------------- */
 
+/* The component suite's words for a fault of a module within. */
+static bool bad_module(sl_decoder *d)
+{
+    static const char words[] = "unexpected content after last section";
+    if (strcmp(d->err->msg, words) == 0)
+        snprintf(d->err->msg, sizeof d->err->msg, "section out of order: %s",
+                 words);
+    return false;
+}
+
 static bool add_module(cursor *c, sl_scope *s, uint64_t len)
 {
     sl_decoder *d = c->d;
@@ -127,7 +137,7 @@ static bool add_module(cursor *c, sl_scope *s, uint64_t len)
     sl_module *module =
         sl_module_decode(bytes, (size_t)len, at, d->core, d->err);
     if (module == NULL)
-        return false;
+        return bad_module(d);
     if (!sl_vec_push(&d->root->modules, module)) {
         sl_module_free(module);
         return sl_dec_nomem(d);
@@ -281,7 +291,7 @@ static bool nested_component(cursor *c, sl_scope *parent, uint64_t len)
         return sl_dec_nomem(d);
     sl_scope_init(s, SL_SCOPE_COMPONENT, parent);
     bool ok = decode_sections(&body, s, out);
-    sl_scope_deinit(s);
+    sl_scope_deinit(d, s);
     sl_free(s);
     c->at += len;
     sl_def *def =
@@ -436,7 +446,7 @@ static bool decode_root(sl_decoder *d, sl_err *err)
         return sl_dec_nomem(d);
     sl_scope_init(s, SL_SCOPE_COMPONENT, NULL);
     bool ok = decode_sections(&c, s, &d->root->component);
-    sl_scope_deinit(s);
+    sl_scope_deinit(d, s);
     sl_free(s);
     free_export_maps(&d->export_maps);
     if (!ok) {

@@ -503,7 +503,7 @@ static bool decode_scope_type(sl_decoder *d, sl_scope *parent, sl_reader *r,
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++)
         decode_declarator(d, &s, r);
     bool ok = sl_dec_ok(d) && sl_scope_take(d, &s, type, at);
-    sl_scope_deinit(&s);
+    sl_scope_deinit(d, &s);
     return ok;
 }
 

@@ -213,15 +213,20 @@ static bool check_annotation(sl_decoder *d, sl_namespace *ns,
     }
 }
 
-/* Remembers the name of a resource for the annotations to come. */
+/* Remembers the name of a resource for the annotations to come. A definition
+ * that a synthesised instance lists gets no name by that: only what an import
+ * or export introduced has one. */
 static bool note_resource(sl_decoder *d, sl_namespace *ns, sl_extern ext)
 {
-    if (ext.type.sort != SL_SORT_TYPE || ext.type.type->kind != SL_T_RESOURCE)
+    const sl_type *type = ext.type.type;
+    if (ext.type.sort != SL_SORT_TYPE || type->kind != SL_T_RESOURCE)
         return true;
+    if (type->alias == NULL && type->of.resource.definer != NULL)
+        return sl_map_put(&ns->resources, ext.name, 1) || sl_dec_nomem(d);
     sl_name *name = sl_dec_copy(d, &ext.name, 1, sizeof ext.name);
     const void **slot =
         name == NULL ? NULL
-                     : sl_ptrmap_at(&ns->resource_of, ext.type.type, true);
+                     : sl_ptrmap_at(&ns->resource_of, type, true);
     if (slot == NULL || !sl_map_put(&ns->resources, ext.name, 1))
         return sl_dec_nomem(d);
     *slot = name;

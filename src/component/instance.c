@@ -312,10 +312,7 @@ static bool decode_bag(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def)
         if (!sl_reader_ok(r) ||
             !sl_item_externtype(d, s, args[i].item, at, &ext.type))
             break;
-        if (ext.type.sort == SL_SORT_TYPE)
-            ext.type.type = sl_rename(d, ext.type.type);
-        if (sl_dec_ok(d))
-            sl_add_extern(d, &ns, ext, implements, at);
+        sl_add_extern(d, &ns, ext, implements, at);
     }
     if (sl_dec_ok(d)) {
         type->kind = SL_T_INSTANCE;

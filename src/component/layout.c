@@ -283,6 +283,10 @@ void sl_type_finish(sl_type *type)
     if (type->kind < SL_T_N_VALTYPES)
         for (int is64 = 0; is64 < 2; is64++)
             type->layout[is64] = layout_of(type, is64);
+    if (type->kind == SL_T_FUNC)
+        for (int is64 = 0; is64 < 2; is64++)
+            type->layout[is64] = sl_tuple_layout(
+                type->of.func.params, type->of.func.n_params, is64);
 }
 
 /* --- Flattening of any length ----------------------------------------------- */

@@ -11,18 +11,25 @@ bool sl_dec_nomem(sl_decoder *d)
     return false;
 }
 
+/* Whether n * size more bytes are within what the input read so far allows. */
+static bool affords(sl_decoder *d, size_t n, size_t size)
+{
+    uint64_t budget = SL_HEAP_FREE + d->bytes * SL_HEAP_PER_BYTE;
+    uint64_t used = d->arena->total + d->scratch;
+    if (used <= budget && n <= budget / size && n * size <= budget - used)
+        return true;
+    sl_fail(d->err, SL_ELIMIT, SL_ERR_NO_PLACE,
+            "component needs more memory to validate than its size allows");
+    return false;
+}
+
 void *sl_dec_alloc(sl_decoder *d, size_t n, size_t size)
 {
     static const max_align_t nothing = {0};
     if (n == 0)
         return (void *)&nothing;
-    uint64_t budget = SL_HEAP_FREE + d->bytes * SL_HEAP_PER_BYTE;
-    if (d->arena->total > budget || n > budget / size ||
-        n * size > budget - d->arena->total) {
-        sl_fail(d->err, SL_ELIMIT, SL_ERR_NO_PLACE,
-                "component needs more memory to validate than its size allows");
+    if (!affords(d, n, size))
         return NULL;
-    }
     void *out = sl_arena_calloc(d->arena, n, size);
     if (out == NULL)
         sl_dec_nomem(d);
@@ -130,8 +137,9 @@ void sl_scope_init(sl_scope *s, sl_scope_kind kind, sl_scope *parent)
     sl_namespace_init(&s->exports, "export");
 }
 
-void sl_scope_deinit(sl_scope *s)
+void sl_scope_deinit(sl_decoder *d, sl_scope *s)
 {
+    d->scratch -= s->scratch;
     for (int i = 0; i < SL_N_SORTS; i++)
         sl_vec_deinit(&s->items[i]);
     sl_namespace_deinit(&s->imports);
@@ -142,6 +150,17 @@ void sl_scope_deinit(sl_scope *s)
     sl_ptrmap_deinit(&s->export_named);
     sl_vec_deinit(&s->defs);
     sl_vec_deinit(&s->segments);
+}
+
+/* A growing vector's share of the budget: twice its elements, and the block
+ * it grows out of. */
+static bool charge(sl_decoder *d, sl_scope *s, size_t size)
+{
+    if (!affords(d, 3, size))
+        return false;
+    d->scratch += 3 * size;
+    s->scratch += 3 * size;
+    return true;
 }
 
 static uint32_t max_items(sl_sort sort)
@@ -166,7 +185,8 @@ bool sl_scope_add(sl_decoder *d, sl_scope *s, sl_sort sort, const void *item,
         return false;
     if (s->items[sort].n >= max_items(sort))
         return sl_dec_limit(d, at, sl_sort_text(sort));
-    return sl_vec_push(&s->items[sort], item) || sl_dec_nomem(d);
+    return charge(d, s, sizeof item) &&
+           (sl_vec_push(&s->items[sort], item) || sl_dec_nomem(d));
 }
 
 /* The suite's nouns, "function" and not "func". */
@@ -197,6 +217,8 @@ sl_def *sl_scope_def(sl_decoder *d, sl_scope *s, sl_def_kind kind,
     def.makes.index = (uint32_t)s->items[sort].n;
     if (s->kind != SL_SCOPE_COMPONENT)
         s->defs.n = 0;
+    if (!charge(d, s, sizeof def))
+        return NULL;
     if (!sl_vec_push(&s->defs, def)) {
         sl_dec_nomem(d);
         return NULL;

@@ -110,7 +110,8 @@ struct sl_type {
     bool has_pointer;  /* a string, list or map: lowering needs realloc */
     uint8_t depth;     /* nesting of types, 1 for a primitive */
     uint32_t weight;   /* types in it counted as a tree; limited */
-    sl_layout layout[2]; /* [0]: 32-bit pointers, [1]: 64-bit; value types */
+    sl_layout layout[2]; /* [0]: 32-bit pointers, [1]: 64-bit; of a FUNC, its
+                            parameters as one tuple */
     /* RESOURCE: the resource that this further name stands for (NULL: itself).
      * OWN, BORROW: the name by which the handle's resource was given. Names
      * matter to Explainer.md "External Visibility of Types" only. */
