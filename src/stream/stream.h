@@ -93,6 +93,9 @@ struct sl_shared {
     const sl_type *elem; /* NULL: no payload */
     bool is_future;
     int refs; /* one per end that exists */
+    /* Why a host that reads saw the end too early (a data fault); the
+     * implementation's, NULL: it did not. */
+    const sl_err *fault;
 };
 sl_shared *sl_shared_ref(sl_shared *s);
 void sl_shared_unref(sl_shared *s);

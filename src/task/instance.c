@@ -109,20 +109,21 @@ void sl_instance_unlock(sl_instance *inst)
     sl_instance_open_gate(inst);
 }
 
-static void poison(sl_instance *inst)
+void sl_instance_poison(sl_instance *inst, sl_status status)
 {
+    sl_store *store = inst->store;
     for (; inst != NULL; inst = inst->parent)
         inst->may_enter = false;
+    sl_store_report(store, status);
 }
 
 void sl_instance_trap(sl_instance *inst, const char *fmt, ...)
 {
-    sl_store *store = inst->store;
     va_list args;
 
+    sl_store_clear_trap(inst->store);
     va_start(args, fmt);
-    sl_vfail(&store->trap.err, SL_ETRAP, SL_ERR_NO_PLACE, fmt, args);
+    sl_vfail(&inst->store->trap.err, SL_ETRAP, SL_ERR_NO_PLACE, fmt, args);
     va_end(args);
-    poison(inst);
-    sl_store_report(store, SL_ETRAP);
+    sl_instance_poison(inst, SL_ETRAP);
 }

@@ -235,6 +235,7 @@ struct sl_thread {
     bool resumed;     /* nested: somebody switched to it */
     bool cancellable;
     bool cancelled;   /* what the resumer passed in */
+    bool owns_arg;    /* arg is freed with the thread */
     bool needs_lock;  /* with YIELD and SET: callback threads also wait until
                          inst->exclusive_thread is free */
     uint8_t wait;     /* sl_wait_kind */
@@ -361,6 +362,14 @@ typedef struct sl_store_limits {
     size_t wasm_stack_bytes; /* per thread */
 } sl_store_limits;
 
+/* The host's part of something a store uses (its ends of streams): told once,
+ * newest first, before the instances of a closing store go. */
+typedef struct sl_closer {
+    void (*fn)(struct sl_closer *closer); /* removed already when called */
+    struct sl_closer *next, *prev;
+    bool added;
+} sl_closer;
+
 struct sl_store {
     sl_core_store *core;
     sl_loop *loop;
@@ -382,6 +391,7 @@ struct sl_store {
     sl_trap_info trap;    /* the last trap; cleared when the host calls */
     sl_post tick;         /* posts itself while something is ready */
     bool closing;
+    sl_closer *closers;
     /* Host hook: a trap that no host call is there to receive (a task that
      * went on after its result, found by the loop). The instances on its way
      * can never be entered again, so calls into them that have not resolved
@@ -403,6 +413,9 @@ sl_store *sl_store_new(sl_loop *loop, const sl_store_limits *limits,
  * frees every instance. */
 void sl_store_free(sl_store *store);
 sl_store_limits sl_store_limits_default(void);
+void sl_store_add_closer(sl_store *store, sl_closer *closer);
+/* Does nothing when it was removed or called already. */
+void sl_store_remove_closer(sl_store *store, sl_closer *closer);
 /* A number below n from the store's chooser; 0 always with seed 0. */
 uint32_t sl_store_choose(sl_store *store, uint32_t n);
 

@@ -1,0 +1,249 @@
+/* canon lower: calls out of a component instance. CanonicalABI.md "canon
+ * lower", "Subtask State". */
+#include "canon/canon_int.h"
+
+/* A subtask with what its call needs of the caller. */
+typedef struct lowered {
+    sl_subtask sub; /* first */
+    const sl_canon_fn *fn;
+    sl_store *store; /* for the counters */
+    const sl_slot *flat; /* `args`, or the frame of a waiting caller */
+    sl_slot args[SL_MAX_FLAT_ASYNC_PARAMS + 1];
+    sl_slot result;
+    bool in_table;
+} lowered;
+
+static lowered *lowered_of(sl_call *call)
+{
+    return (lowered *)((char *)call - offsetof(lowered, sub.call));
+}
+
+static bool is_async(const sl_canon_fn *fn)
+{
+    return fn->canon->opts.async_;
+}
+
+/* --- The event ------------------------------------------------------------------- */
+
+static void deliver_resolve(sl_subtask *sub)
+{
+    sl_subtask_return_lends(sub);
+    sub->resolve_delivered = true;
+}
+
+static sl_event subtask_event(sl_waitable *w)
+{
+    sl_subtask *sub = (sl_subtask *)w;
+    if (sub->call.resolved)
+        deliver_resolve(sub);
+    return (sl_event){SL_EVENT_SUBTASK, sub->index, sub->state};
+}
+
+/* Tells who waits for the subtask: on_progress. */
+static void progress(lowered *l)
+{
+    if (l->in_table)
+        sl_waitable_set_event(&l->sub.waitable, subtask_event);
+    else if (l->sub.call.resolved && l->sub.waitable.sync_waiter != NULL)
+        sl_thread_wake(l->sub.waitable.sync_waiter);
+}
+
+/* --- The call -------------------------------------------------------------------- */
+
+static sl_cx context_of(lowered *l, sl_arena *arena)
+{
+    sl_instance *inst = l->fn->inst;
+    bool to_host = l->fn->func->inst == NULL;
+    return (sl_cx){.opts = l->fn,
+                   .inst = inst,
+                   .arena = arena,
+                   .subtask = &l->sub,
+                   .budget = lift_budget(inst, to_host)};
+}
+
+static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
+{
+    lowered *l = lowered_of(call);
+    const sl_type *type = l->fn->func->type;
+    uint32_t max = is_async(l->fn) ? SL_MAX_FLAT_ASYNC_PARAMS
+                                   : SL_MAX_FLAT_PARAMS;
+    sl_cx cx = context_of(l, arena);
+
+    l->sub.state = SL_SUBTASK_STARTED;
+    sl_status status = sl_lift_flat_values(
+        &cx, max, l->flat, type->of.func.params, type->of.func.n_params, args);
+    if (status == SL_OK)
+        progress(l);
+    return status;
+}
+
+static sl_status lower_result(lowered *l, const sl_val *result)
+{
+    const sl_type *type = l->fn->func->type->of.func.result;
+    const sl_functype *core = l->fn->canon->core;
+    sl_label label = {.type = type};
+    sl_arena arena;
+    uint32_t n_flat = 0;
+
+    if (type == NULL)
+        return SL_OK;
+    sl_arena_init(&arena);
+    sl_cx cx = context_of(l, &arena);
+    /* The result pointer, when there is one, is the last parameter. */
+    const sl_slot *out_param =
+        core->n_params > 0 ? &l->flat[core->n_params - 1] : NULL;
+    sl_status status = sl_lower_flat_values(
+        &cx, is_async(l->fn) ? 0 : SL_MAX_FLAT_RESULTS, result, &label, 1,
+        out_param, &l->result, &n_flat);
+    sl_arena_deinit(&arena);
+    return status;
+}
+
+static sl_status on_resolve(sl_call *call, const sl_val *result,
+                            bool cancelled)
+{
+    lowered *l = lowered_of(call);
+    sl_status status = SL_OK;
+
+    if (!cancelled) {
+        status = lower_result(l, result);
+        l->sub.state = SL_SUBTASK_RETURNED;
+    } else if (l->sub.state == SL_SUBTASK_STARTING) {
+        l->sub.state = SL_SUBTASK_CANCELLED_BEFORE_STARTED;
+    } else {
+        l->sub.state = SL_SUBTASK_CANCELLED_BEFORE_RETURNED;
+    }
+    if (status == SL_OK)
+        progress(l);
+    return status;
+}
+
+static void call_free(sl_call *call)
+{
+    sl_free(lowered_of(call));
+}
+
+/* --- The caller's end is gone -------------------------------------------------------- */
+
+/* The store closes: a host callee may still resolve the call. */
+static sl_status start_nothing(sl_call *call, sl_arena *arena, sl_val *args)
+{
+    (void)call, (void)arena, (void)args;
+    return SL_ECANCELLED;
+}
+
+static sl_status resolve_nothing(sl_call *call, const sl_val *result,
+                                 bool cancelled)
+{
+    (void)call, (void)result, (void)cancelled;
+    return SL_ECANCELLED;
+}
+
+/* The caller lets go, resolved or not. */
+static void release(lowered *l)
+{
+    sl_subtask_return_lends(&l->sub);
+    sl_waitable_deinit(&l->sub.waitable);
+    l->store->live_subtasks--;
+    l->in_table = false;
+    l->sub.call.caller = NULL;
+    l->sub.call.on_start = start_nothing;
+    l->sub.call.on_resolve = resolve_nothing;
+    sl_call_unref(&l->sub.call);
+}
+
+static void free_item(sl_store *store, void *item)
+{
+    (void)store;
+    release(item);
+}
+
+/* --- canon_lower ------------------------------------------------------------------------ */
+
+static lowered *lowered_new(const sl_canon_fn *fn, const sl_slot *v)
+{
+    lowered *l = sl_calloc(1, sizeof *l);
+    if (l == NULL)
+        return NULL;
+    sl_store *store = fn->inst->store;
+    sl_waitable_init(&l->sub.waitable, fn->inst);
+    l->fn = fn;
+    l->store = store;
+    l->flat = v;
+    if (is_async(fn)) { /* the frame will be gone when the callee starts */
+        memcpy(l->args, v, fn->canon->core->n_params * sizeof *v);
+        l->flat = l->args;
+    }
+    l->sub.call = (sl_call){.on_start = on_start,
+                            .on_resolve = on_resolve,
+                            .free = call_free,
+                            .caller = fn->inst,
+                            .refs = 1};
+    store->live_subtasks++;
+    store->free_item[SL_HANDLE_SUBTASK] = free_item;
+    return l;
+}
+
+/* The caller blocks until the call is resolved. */
+static sl_status finish_sync(lowered *l, sl_thread *thread, sl_slot *v)
+{
+    sl_status status = SL_OK;
+    if (!l->sub.call.resolved) {
+        l->sub.waitable.sync_waiter = thread;
+        status = sl_thread_wait_until(thread, SL_WAIT_SUBTASK, &l->sub, false,
+                                      NULL);
+        l->sub.waitable.sync_waiter = NULL;
+    }
+    if (status == SL_OK) {
+        deliver_resolve(&l->sub);
+        if (l->fn->canon->core->n_results > 0)
+            v[0] = l->result;
+    }
+    release(l);
+    return status;
+}
+
+static sl_status finish_async(lowered *l, sl_slot *v)
+{
+    if (l->sub.call.resolved) {
+        deliver_resolve(&l->sub);
+        release(l);
+        v[0].i64 = SL_SUBTASK_RETURNED;
+        return SL_OK;
+    }
+    sl_status status = sl_handles_add(l->fn->inst, SL_HANDLE_SUBTASK, l,
+                                      &l->sub.index);
+    if (status != SL_OK) {
+        release(l);
+        return status;
+    }
+    l->in_table = true;
+    v[0].i64 = (uint32_t)l->sub.state | l->sub.index << 4;
+    return SL_OK;
+}
+
+sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
+{
+    const sl_canon_fn *fn = ctx;
+    sl_thread *thread = sl_thread_of(core);
+    sl_store *store = fn->inst->store;
+    const char *msg;
+
+    SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
+    /* A guest's function of an async type is taken to block. */
+    SL_TRAP_IF(store,
+               !is_async(fn) && fn->func->type->of.func.async_ &&
+                   fn->func->inst != NULL &&
+                   sl_thread_must_not_block(thread, &msg),
+               "%s", msg);
+    lowered *l = lowered_new(fn, v);
+    if (l == NULL)
+        return sl_fail(&store->trap.err, SL_ENOMEM, SL_ERR_NO_PLACE,
+                       "out of memory");
+    sl_status status = fn->func->invoke(fn->func, &l->sub.call, fn->inst);
+    if (status != SL_OK) {
+        release(l);
+        return status;
+    }
+    return is_async(fn) ? finish_async(l, v) : finish_sync(l, thread, v);
+}

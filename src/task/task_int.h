@@ -1,0 +1,75 @@
+/* What the files of task/ share. */
+#ifndef SL_TASK_TASK_INT_H
+#define SL_TASK_TASK_INT_H
+
+#include "task/fiber.h"
+#include "task/task.h"
+
+/* --- handle.c ------------------------------------------------------------- */
+
+sl_status sl_table_add(sl_store *store, sl_handle_table *table,
+                       sl_handle_kind kind, void *item, uint32_t *index);
+void sl_table_deinit(sl_handle_table *table);
+
+/* --- instance.c ----------------------------------------------------------- */
+
+enum { /* sl_instance.gate */
+    GATE_LOCK,         /* for the exclusive lock, to go on */
+    GATE_ENTER_LOCKED, /* to enter and take the lock */
+    GATE_ENTER,        /* to enter without it */
+};
+
+/* Frees what is in the tables: resources in the second pass, because others
+ * count their loans in them. */
+void sl_instance_clear(sl_instance *inst, bool resources);
+void sl_instance_free(sl_instance *inst);
+/* Never to be entered again; tells the host why (store->trap). */
+void sl_instance_poison(sl_instance *inst, sl_status status);
+
+/* --- thread.c ------------------------------------------------------------- */
+
+static inline sl_store *sl_thread_store(const sl_thread *thread)
+{
+    return thread->task->inst->store;
+}
+
+void sl_list_push(sl_thread_list *list, sl_thread *thread);
+/* Takes the first thread of a list out and queues it. */
+void sl_list_wake(sl_store *store, sl_thread_list *list);
+/* Puts a waiting thread where its wake-up will find it. */
+void sl_thread_watch(sl_thread *thread);
+void sl_thread_free(sl_thread *thread);
+void sl_thread_init(sl_thread *thread, sl_task *task,
+                    sl_status (*fn)(sl_thread *, void *), void *arg);
+/* Runs fn(fiber's core, arg) on the running fiber, or on a pooled one. */
+sl_status sl_on_fiber(sl_store *store,
+                      sl_status (*fn)(sl_core_thread *core, void *arg),
+                      void *arg);
+
+/* --- task.c --------------------------------------------------------------- */
+
+/* One of its threads is gone: frees it after the last. */
+void sl_task_release(sl_task *task);
+/* Runs code as a synchronous task without a function type. */
+sl_status sl_task_run_core(sl_instance *inst,
+                           sl_status (*fn)(sl_core_thread *core, void *arg),
+                           void *arg);
+
+/* --- waitable.c ----------------------------------------------------------- */
+
+/* Lets a thread try that waits for the set, when there is an event. */
+void sl_waitable_set_wake(sl_store *store, sl_waitable_set *set);
+
+/* --- store.c -------------------------------------------------------------- */
+
+/* Room for one more thread in the ready queue. */
+bool sl_ready_reserve(sl_store *store);
+void sl_ready_push(sl_store *store, sl_thread *thread);
+void sl_ready_remove(sl_store *store, sl_thread *thread);
+void sl_store_clear_trap(sl_store *store);
+/* A trap (or exit) that no caller is there to receive: tells the host. */
+void sl_store_report(sl_store *store, sl_status status);
+/* Out of memory: recorded, and what the guest's call ends with. */
+sl_status sl_store_no_memory(sl_store *store);
+
+#endif

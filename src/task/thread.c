@@ -1,0 +1,572 @@
+/* Threads: blocking, switching, waking. Who waits is put where the change it
+ * waits for will find it, so that nothing scans all waiting threads.
+ * CanonicalABI.md "Threads". */
+#include "task/task_int.h"
+
+/* --- Lists -------------------------------------------------------------------- */
+
+void sl_list_push(sl_thread_list *list, sl_thread *thread)
+{
+    thread->place = SL_PLACE_LIST;
+    thread->list = list;
+    thread->next_in_list = NULL;
+    thread->prev_in_list = list->tail;
+    if (list->tail != NULL)
+        list->tail->next_in_list = thread;
+    else
+        list->head = thread;
+    list->tail = thread;
+}
+
+static void list_remove(sl_thread *thread)
+{
+    sl_thread_list *list = thread->list;
+    if (thread->prev_in_list != NULL)
+        thread->prev_in_list->next_in_list = thread->next_in_list;
+    else
+        list->head = thread->next_in_list;
+    if (thread->next_in_list != NULL)
+        thread->next_in_list->prev_in_list = thread->prev_in_list;
+    else
+        list->tail = thread->prev_in_list;
+    thread->place = SL_PLACE_NONE;
+    thread->list = NULL;
+}
+
+void sl_list_wake(sl_store *store, sl_thread_list *list)
+{
+    sl_thread *thread = list->head;
+    if (thread == NULL)
+        return;
+    list_remove(thread);
+    sl_ready_push(store, thread);
+}
+
+/* --- Waiting ------------------------------------------------------------------ */
+
+bool sl_thread_ready(const sl_thread *thread)
+{
+    const sl_instance *inst = thread->task->inst;
+    if (thread->needs_lock && inst->exclusive_thread != NULL)
+        return false;
+    switch ((sl_wait_kind)thread->wait) {
+    case SL_WAIT_NONE:
+        return false;
+    case SL_WAIT_YIELD:
+        return true;
+    case SL_WAIT_ENTER:
+        return !sl_task_has_backpressure(thread->task);
+    case SL_WAIT_SET:
+        return sl_waitable_set_has_event(thread->wait_on);
+    case SL_WAIT_WAITABLE:
+        return sl_waitable_has_event(thread->wait_on);
+    case SL_WAIT_SUBTASK:
+        return ((sl_subtask *)thread->wait_on)->call.resolved;
+    }
+    return false;
+}
+
+void sl_thread_watch(sl_thread *thread)
+{
+    sl_instance *inst = thread->task->inst;
+    sl_store *store = inst->store;
+
+    if (sl_thread_ready(thread)) {
+        sl_ready_push(store, thread);
+        return;
+    }
+    if (thread->wait == SL_WAIT_ENTER) {
+        bool locks = thread->task->needs_exclusive;
+        sl_list_push(&inst->gate[locks ? GATE_ENTER_LOCKED : GATE_ENTER],
+                     thread);
+        return;
+    }
+    if (thread->wait == SL_WAIT_SET) {
+        sl_waitable_set *set = thread->wait_on;
+        if (!sl_waitable_set_has_event(set)) {
+            sl_list_push(&set->waiters, thread);
+            return;
+        }
+        /* It has to wait for the lock; somebody else may take the event. */
+        sl_list_push(&inst->gate[GATE_LOCK], thread);
+        sl_waitable_set_wake(store, set);
+        return;
+    }
+    if (thread->needs_lock)
+        sl_list_push(&inst->gate[GATE_LOCK], thread);
+}
+
+static void start_waiting(sl_thread *thread, sl_wait_kind wait, void *wait_on)
+{
+    thread->wait = (uint8_t)wait;
+    thread->wait_on = wait_on;
+    thread->since = sl_thread_store(thread)->clock++;
+}
+
+void sl_thread_stop_waiting(sl_thread *thread)
+{
+    sl_store *store = sl_thread_store(thread);
+    bool was_queued = thread->place == SL_PLACE_READY;
+    uint8_t wait = thread->wait;
+
+    if (was_queued)
+        sl_ready_remove(store, thread);
+    else if (thread->place == SL_PLACE_LIST)
+        list_remove(thread);
+    thread->wait = SL_WAIT_NONE;
+    thread->needs_lock = false;
+    /* What woke it, and it may not use, is for the next. */
+    if (was_queued && wait == SL_WAIT_SET)
+        sl_waitable_set_wake(store, thread->wait_on);
+    if (was_queued)
+        sl_instance_open_gate(thread->task->inst);
+    thread->wait_on = NULL;
+}
+
+void sl_thread_wake(sl_thread *thread)
+{
+    if (thread->wait == SL_WAIT_NONE || thread->place == SL_PLACE_READY)
+        return;
+    if (thread->place == SL_PLACE_LIST)
+        list_remove(thread);
+    sl_ready_push(sl_thread_store(thread), thread);
+}
+
+/* --- Life --------------------------------------------------------------------- */
+
+void sl_thread_init(sl_thread *thread, sl_task *task,
+                    sl_status (*fn)(sl_thread *, void *), void *arg)
+{
+    sl_store *store = task->inst->store;
+
+    *thread = (sl_thread){.task = task, .fn = fn, .arg = arg};
+    thread->next = store->threads;
+    if (store->threads != NULL)
+        store->threads->prev = thread;
+    store->threads = thread;
+    store->live_threads++;
+    task->n_threads++;
+}
+
+sl_thread *sl_thread_new(sl_task *task, sl_status (*fn)(sl_thread *, void *),
+                         void *arg, sl_err *err)
+{
+    sl_thread *thread = NULL;
+    if (sl_ready_reserve(task->inst->store))
+        thread = sl_malloc(sizeof *thread);
+    if (thread == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    sl_thread_init(thread, task, fn, arg);
+    return thread;
+}
+
+static void leave_store(sl_store *store, sl_thread *thread)
+{
+    if (thread->prev != NULL)
+        thread->prev->next = thread->next;
+    else
+        store->threads = thread->next;
+    if (thread->next != NULL)
+        thread->next->prev = thread->prev;
+    store->live_threads--;
+}
+
+/* ---- Running ----------------------------------------------------------------- */
+
+static sl_status thread_main(sl_fiber *fiber, void *arg)
+{
+    sl_thread *thread = arg;
+    (void)fiber;
+    if (sl_thread_store(thread)->closing)
+        return SL_ECANCELLED;
+    return thread->fn(thread, thread->arg);
+}
+
+/* Switches the store to a fiber, and back. */
+static void run_fiber(sl_store *store, sl_fiber *fiber)
+{
+    sl_fiber *outer = store->fiber;
+    store->fiber = fiber;
+    sl_fiber_resume(fiber);
+    store->fiber = outer;
+}
+
+/* Runs a thread on its fiber until it suspends, parks or ends; *next is the
+ * thread to go on with. */
+static sl_status run(sl_thread *thread, sl_thread **next)
+{
+    sl_store *store = sl_thread_store(thread);
+    sl_fiber *fiber = thread->fiber;
+
+    *next = NULL;
+    if (fiber == NULL) {
+        fiber = sl_fiber_acquire(store->fibers, thread_main, thread,
+                                 &store->trap.err);
+        if (fiber == NULL) {
+            sl_thread_free(thread);
+            return SL_ENOMEM;
+        }
+        thread->fiber = fiber;
+        thread->core = &fiber->core;
+    }
+    thread->running = true;
+    store->current = thread;
+    fiber->core.host = thread;
+    run_fiber(store, fiber);
+    if (!fiber->done) {
+        *next = fiber->passed;
+        return SL_OK;
+    }
+    sl_status status = fiber->status;
+    sl_fiber_release(store->fibers, fiber);
+    thread->fiber = NULL;
+    thread->core = NULL;
+    thread->running = false;
+    if (status != SL_OK || thread->wait == SL_WAIT_NONE)
+        sl_thread_free(thread);
+    return status;
+}
+
+sl_status sl_thread_resume(sl_thread *thread, bool cancelled)
+{
+    sl_store *store = sl_thread_store(thread);
+    sl_thread *resumer = store->current;
+    sl_status status = SL_OK;
+
+    if (thread->wait != SL_WAIT_NONE)
+        sl_thread_stop_waiting(thread);
+    while (thread != NULL && status == SL_OK) {
+        if (thread->nested) { /* its loop is what resumed us: block_nested */
+            thread->resumed = true;
+            break;
+        }
+        thread->cancellable = false;
+        thread->cancelled = cancelled;
+        cancelled = false;
+        status = run(thread, &thread);
+    }
+    store->current = resumer;
+    return status;
+}
+
+/* --- Blocking ------------------------------------------------------------------ */
+
+/* May a synchronous call let that thread run while it is blocked? Not one that
+ * may use the linear memory's one shadow stack (Component Invariant 3). */
+static bool may_run_meanwhile(const sl_thread *thread)
+{
+    const sl_task *task = thread->task;
+    return thread != task->inst->exclusive_thread &&
+           !(task->needs_exclusive && thread == task->implicit_thread) &&
+           !thread->running && sl_thread_ready(thread);
+}
+
+/* The `candidates` of canon_lift's loop: the one that has waited longest, or
+ * any. `self` (may be NULL) does not count. */
+static sl_thread *candidate(const sl_instance *inst, const sl_thread *self)
+{
+    sl_thread *best = NULL;
+    uint32_t seen = 0;
+
+    for (size_t i = 0; i < inst->threads.array.n; i++) {
+        sl_thread *thread = inst->threads.array.v[i].item;
+        if (thread == NULL || thread == self || !may_run_meanwhile(thread))
+            continue;
+        seen++;
+        if (best == NULL ||
+            (inst->store->seed != 0
+                 ? sl_store_choose(inst->store, seen) == 0
+                 : thread->since < best->since))
+            best = thread;
+    }
+    return best;
+}
+
+static bool anything_ready(const sl_store *store, const sl_thread *self)
+{
+    for (size_t i = store->ready.head; i < store->ready.n; i++) {
+        const sl_thread *thread = store->ready.v[i];
+        if (thread != NULL && thread != self && sl_thread_ready(thread))
+            return true;
+    }
+    return false;
+}
+
+static const char *cannot_block(const sl_thread *thread)
+{
+    if (anything_ready(sl_thread_store(thread), thread))
+        return "deadlock detected: event loop cannot make further progress";
+    return "cannot block a synchronous task before returning";
+}
+
+bool sl_thread_must_not_block(const sl_thread *thread, const char **msg)
+{
+    const sl_instance *inst = thread->task->inst;
+    if (inst->sync_depth == 0 || candidate(inst, thread) != NULL)
+        return false;
+    if (msg != NULL)
+        *msg = cannot_block(thread);
+    return true;
+}
+
+/* On the caller's stack: the other threads of the instance run from here until
+ * it is this one's turn again. */
+static sl_status block_nested(sl_thread *thread, sl_thread *other)
+{
+    sl_store *store = sl_thread_store(thread);
+    sl_status status = SL_OK;
+
+    thread->running = false;
+    thread->resumed = false;
+    if (other != NULL)
+        status = sl_thread_resume(other, false);
+    while (status == SL_OK && !thread->resumed) {
+        sl_thread *next = candidate(thread->task->inst, NULL);
+        if (next == NULL)
+            status = sl_store_trap(store, "%s", cannot_block(thread));
+        else
+            status = sl_thread_resume(next, false);
+    }
+    if (thread->wait != SL_WAIT_NONE)
+        sl_thread_stop_waiting(thread);
+    thread->running = true;
+    return status;
+}
+
+static sl_status block_fiber(sl_thread *thread, sl_thread *other)
+{
+    thread->running = false;
+    sl_fiber_suspend(thread->fiber, other);
+    return sl_thread_store(thread)->closing ? SL_ECANCELLED : SL_OK;
+}
+
+/* block_internal, switch_to_internal */
+static sl_status block(sl_thread *thread, sl_thread *other, bool cancellable,
+                       bool *cancelled)
+{
+    thread->cancellable = cancellable;
+    thread->cancelled = false;
+    sl_status status = thread->nested ? block_nested(thread, other)
+                                      : block_fiber(thread, other);
+    thread->cancellable = false;
+    if (cancelled != NULL)
+        *cancelled = thread->cancelled;
+    return status;
+}
+
+/* The beginning of every way to block: true when it is over already. */
+static bool delivered(sl_thread *thread, bool cancellable, bool *cancelled)
+{
+    bool is = sl_task_deliver_pending_cancel(thread->task, cancellable);
+    if (cancelled != NULL)
+        *cancelled = is;
+    return is;
+}
+
+sl_status sl_thread_suspend(sl_thread *thread, sl_thread *other,
+                            bool cancellable, bool *cancelled)
+{
+    if (sl_thread_store(thread)->closing)
+        return SL_ECANCELLED;
+    if (delivered(thread, cancellable, cancelled))
+        return SL_OK;
+    return block(thread, other, cancellable, cancelled);
+}
+
+sl_status sl_thread_yield(sl_thread *thread, sl_thread *other,
+                          bool cancellable, bool *cancelled)
+{
+    if (other == NULL)
+        return sl_thread_wait_until(thread, SL_WAIT_YIELD, NULL, cancellable,
+                                    cancelled);
+    if (sl_thread_store(thread)->closing)
+        return SL_ECANCELLED;
+    if (delivered(thread, cancellable, cancelled))
+        return SL_OK;
+    start_waiting(thread, SL_WAIT_YIELD, NULL);
+    sl_thread_watch(thread);
+    return block(thread, other, cancellable, cancelled);
+}
+
+void sl_thread_resume_later(sl_thread *thread)
+{
+    start_waiting(thread, SL_WAIT_YIELD, NULL);
+    sl_thread_watch(thread);
+}
+
+/* wait_until: what is there already need not be waited for, unless the
+ * chooser says so. Yielding always gives way, but for the chooser. */
+static bool goes_on(sl_thread *thread)
+{
+    sl_store *store = sl_thread_store(thread);
+    if (thread->wait == SL_WAIT_ENTER || !sl_thread_ready(thread))
+        return false;
+    if (thread->wait == SL_WAIT_YIELD)
+        return sl_store_choose(store, 2) == 1;
+    return sl_store_choose(store, 2) == 0;
+}
+
+/* The first half of wait_until; *waits: it has to block. */
+static sl_status begin_wait(sl_thread *thread, sl_wait_kind wait,
+                            void *wait_on, bool cancellable, bool *waits,
+                            bool *cancelled)
+{
+    *waits = false;
+    if (sl_thread_store(thread)->closing)
+        return SL_ECANCELLED;
+    if (delivered(thread, cancellable, cancelled))
+        return SL_OK;
+    start_waiting(thread, wait, wait_on);
+    if (goes_on(thread)) {
+        thread->wait = SL_WAIT_NONE;
+        thread->wait_on = NULL;
+        return SL_OK;
+    }
+    sl_thread_watch(thread);
+    *waits = true;
+    return SL_OK;
+}
+
+sl_status sl_thread_wait_until(sl_thread *thread, sl_wait_kind wait,
+                               void *wait_on, bool cancellable,
+                               bool *cancelled)
+{
+    bool waits;
+    sl_status status = begin_wait(thread, wait, wait_on, cancellable, &waits,
+                                  cancelled);
+    if (status != SL_OK || !waits)
+        return status;
+    return block(thread, NULL, cancellable, cancelled);
+}
+
+sl_status sl_thread_park(sl_thread *thread, sl_wait_kind wait, void *wait_on,
+                         bool *parked, bool *cancelled)
+{
+    thread->needs_lock = wait != SL_WAIT_ENTER;
+    sl_status status =
+        begin_wait(thread, wait, wait_on, true, parked, cancelled);
+    if (status == SL_OK && *parked)
+        thread->cancellable = true;
+    else
+        thread->needs_lock = false;
+    return status;
+}
+
+/* --- On somebody's stack --------------------------------------------------------- */
+
+struct on_fiber {
+    sl_status (*fn)(sl_core_thread *core, void *arg);
+    void *arg;
+};
+
+static sl_status on_fiber_main(sl_fiber *fiber, void *arg)
+{
+    struct on_fiber *call = arg;
+    return call->fn(&fiber->core, call->arg);
+}
+
+sl_status sl_on_fiber(sl_store *store,
+                      sl_status (*fn)(sl_core_thread *core, void *arg),
+                      void *arg)
+{
+    if (store->fiber != NULL)
+        return fn(&store->fiber->core, arg);
+    struct on_fiber call = {fn, arg};
+    sl_fiber *fiber = sl_fiber_acquire(store->fibers, on_fiber_main, &call,
+                                       &store->trap.err);
+    if (fiber == NULL)
+        return SL_ENOMEM;
+    run_fiber(store, fiber); /* fn does not suspend: what blocks is nested */
+    sl_status status = fiber->status;
+    sl_fiber_release(store->fibers, fiber);
+    return status;
+}
+
+static sl_status run_nested(sl_core_thread *core, void *arg)
+{
+    sl_thread *thread = arg;
+    sl_store *store = sl_thread_store(thread);
+    sl_thread *outer = store->current;
+    void *host = core->host;
+
+    thread->core = core;
+    thread->running = true;
+    store->current = thread;
+    core->host = thread;
+    sl_status status = thread->fn(thread, thread->arg);
+    store->current = outer;
+    core->host = host;
+    return status;
+}
+
+sl_status sl_task_run_sync(sl_task *task)
+{
+    sl_instance *inst = task->inst;
+    sl_thread *thread = task->implicit_thread;
+
+    thread->nested = true;
+    inst->sync_depth++;
+    sl_status status = sl_on_fiber(inst->store, run_nested, thread);
+    inst->sync_depth--;
+    sl_thread_free(thread);
+    return status;
+}
+
+struct core_call {
+    sl_core_func *func;
+    sl_slot *vals;
+};
+
+static sl_status core_call(sl_thread *thread, void *arg)
+{
+    struct core_call *call = arg;
+    return sl_core_call(thread->core, call->func, call->vals);
+}
+
+/* The thread is in no list and no table: with may_leave cleared it can neither
+ * block nor be named. */
+static sl_status call_unseen(sl_instance *inst, struct core_call *call)
+{
+    sl_task task = {.inst = inst, .state = SL_TASK_STARTED};
+    sl_thread thread = {
+        .task = &task, .fn = core_call, .arg = call, .nested = true};
+
+    task.implicit_thread = &thread;
+    return sl_on_fiber(inst->store, run_nested, &thread);
+}
+
+static sl_status core_call_main(sl_core_thread *core, void *arg)
+{
+    struct core_call *call = arg;
+    return sl_core_call(core, call->func, call->vals);
+}
+
+sl_status sl_instance_call(sl_instance *inst, sl_core_func *func,
+                           sl_slot *vals)
+{
+    struct core_call call = {func, vals};
+    if (!inst->may_leave)
+        return call_unseen(inst, &call);
+    return sl_task_run_core(inst, core_call_main, &call);
+}
+
+void sl_thread_free(sl_thread *thread)
+{
+    sl_task *task = thread->task;
+    sl_instance *inst = task->inst;
+
+    if (thread->wait != SL_WAIT_NONE)
+        sl_thread_stop_waiting(thread);
+    if (thread->index != 0)
+        sl_handles_remove(&inst->threads, thread->index);
+    if (inst->exclusive_thread == thread)
+        inst->exclusive_thread = NULL;
+    leave_store(inst->store, thread);
+    if (thread->owns_arg)
+        sl_free(thread->arg);
+    if (thread != task->implicit_thread)
+        sl_free(thread);
+    sl_task_release(task);
+}
