@@ -316,6 +316,8 @@ uint8_t wat_addrtype(wat *w)
 static bool parse_limits(wat *w, uint8_t flags, sl_buf *out)
 {
     uint64_t min, max = 0;
+    if (sl_at_form(w->c, "pagesize"))
+        return wat_unsupported(w, "custom-page-sizes");
     if (sl_peek(w->c)->kind != SL_TOK_NUMBER)
         return wat_unexpected(w);
     if (!sl_expect_u64(w->c, &min))
@@ -327,6 +329,8 @@ static bool parse_limits(wat *w, uint8_t flags, sl_buf *out)
     }
     if (sl_take_keyword(w->c, "shared"))
         flags |= 2;
+    if (sl_at_form(w->c, "pagesize"))
+        return wat_unsupported(w, "custom-page-sizes");
     sl_buf_u8(out, flags);
     sl_buf_u64(out, min);
     if (flags & 1)
