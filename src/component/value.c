@@ -35,7 +35,8 @@ static bool is_packed(const sluice_val *val)
     return val->kind == SLUICE_LIST && val->elem != SLUICE_BOOL;
 }
 
-/* --- Releasing ---------------------------------------------------------------- */
+/* --- Releasing
+ * ---------------------------------------------------------------- */
 
 static void free_items(sluice_val *val)
 {
@@ -54,10 +55,10 @@ static void drop_end(sluice_val *val)
 
 static void drop_handle(sluice_val *val)
 {
-    void (*drop)(void *, uint32_t) =
-        val->kind == SLUICE_OWN      ? sl_val_drop.own
-        : val->kind == SLUICE_BORROW ? sl_val_drop.borrow
-                                     : sl_val_drop.error_context;
+    void (*drop)(void *, uint32_t) = val->kind == SLUICE_OWN ? sl_val_drop.own
+                                     : val->kind == SLUICE_BORROW
+                                         ? sl_val_drop.borrow
+                                         : sl_val_drop.error_context;
     if (drop != NULL && val->of.handle.resource != NULL)
         drop(val->of.handle.resource, val->of.handle.rep);
 }
@@ -103,7 +104,8 @@ void sluice_val_deinit(sluice_val *val)
     *val = (sluice_val){0};
 }
 
-/* --- Making ------------------------------------------------------------------- */
+/* --- Making
+ * ------------------------------------------------------------------- */
 
 bool sluice_val_string(sluice_val *out, const char *data, size_t len)
 {
@@ -174,7 +176,8 @@ bool sluice_val_variant(sluice_val *out, sluice_kind kind, uint32_t index,
     return true;
 }
 
-/* --- Copying ------------------------------------------------------------------ */
+/* --- Copying
+ * ------------------------------------------------------------------ */
 
 static bool copy_items(const sluice_val *from, sluice_val *to)
 {
@@ -232,7 +235,8 @@ bool sluice_val_copy(const sluice_val *from, sluice_val *to)
     }
 }
 
-/* --- Comparing ---------------------------------------------------------------- */
+/* --- Comparing
+ * ---------------------------------------------------------------- */
 
 /* The same bits, or both some NaN. */
 static bool f32_eq(float a, float b)

@@ -3,7 +3,8 @@
 #include "component/component.h"
 #include "text/component_int.h"
 
-/* --- Options ---------------------------------------------------------------- */
+/* --- Options ----------------------------------------------------------------
+ */
 
 const sl_ct_option sl_ct_options[] = {
     {"string-encoding=utf8", 0x00, SL_N_SORTS},
@@ -54,7 +55,8 @@ static bool options(sl_ct *p)
     return true;
 }
 
-/* --- Immediates ------------------------------------------------------------- */
+/* --- Immediates -------------------------------------------------------------
+ */
 
 static bool put_ref(sl_ct *p, sl_sort sort)
 {
@@ -83,9 +85,8 @@ static bool put_pointer_type(sl_ct *p)
 
 static bool put_memory(sl_ct *p)
 {
-    return sl_take_form(p->c, "memory")
-               ? option_index(p, SL_SORT_CORE_MEMORY)
-               : sl_unexpected(p->c);
+    return sl_take_form(p->c, "memory") ? option_index(p, SL_SORT_CORE_MEMORY)
+                                        : sl_unexpected(p->c);
 }
 
 static bool put_u32(sl_ct *p)
@@ -163,7 +164,8 @@ static bool is_lift(const sl_canon_row *row)
     return row == &sl_canons[SL_CANON_LIFT];
 }
 
-/* --- Definitions ------------------------------------------------------------ */
+/* --- Definitions ------------------------------------------------------------
+ */
 
 /* The function at the end of a standalone definition: with lift its type. */
 static bool made_function(sl_ct *p, bool lift, sl_name *id)

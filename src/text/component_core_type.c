@@ -23,7 +23,9 @@ static const sl_ct_word numbers[] = {
     {"f64", 0x7c}, {"v128", 0x7b}, {NULL, 0},
 };
 static const sl_ct_word packed[] = {
-    {"i8", 0x78}, {"i16", 0x77}, {NULL, 0},
+    {"i8", 0x78},
+    {"i16", 0x77},
+    {NULL, 0},
 };
 
 static bool more(const sl_ct *p)
@@ -42,7 +44,8 @@ static bool take_word(sl_ct *p, const sl_ct_word *words)
     return false;
 }
 
-/* --- Value types ------------------------------------------------------------ */
+/* --- Value types ------------------------------------------------------------
+ */
 
 static bool heaptype(sl_ct *p)
 {
@@ -82,7 +85,8 @@ bool sl_ct_core_valtype(sl_ct *p)
     return take_word(p, numbers) || reftype(p);
 }
 
-/* --- Composite types -------------------------------------------------------- */
+/* --- Composite types --------------------------------------------------------
+ */
 
 /* (param $id? t) and (param t*), (result t*): the types as one vec. */
 static bool valtypes(sl_ct *p, const char *word)
@@ -177,7 +181,8 @@ static bool subtype(sl_ct *p, bool alone)
     return comptype(p) && sl_expect_rpar(p->c);
 }
 
-/* --- Recursive groups ------------------------------------------------------- */
+/* --- Recursive groups -------------------------------------------------------
+ */
 
 static bool names_value(const sl_ct *p, size_t pos)
 {
@@ -242,7 +247,8 @@ bool sl_ct_core_rec(sl_ct *p)
     return sl_expect_rpar(p->c) && sl_ct_define(p, SL_CT_CORE_TYPE, mark);
 }
 
-/* --- Module types ----------------------------------------------------------- */
+/* --- Module types -----------------------------------------------------------
+ */
 
 /* typeuse: `(type X)`, which parameters and results may repeat, or a function
  * type written out, which is shared with an equal one of this module type. */
@@ -271,8 +277,8 @@ static bool core_typeuse(sl_ct *p, uint32_t *out)
         }
     char *bytes = sl_arena_dup(p->c->arena, p->out.data + mark, len);
     if (bytes == NULL ||
-        !sl_vec_push(&s->known, (sl_ct_known){s->count[SL_SORT_CORE_TYPE],
-                                              {bytes, len}}))
+        !sl_vec_push(&s->known,
+                     (sl_ct_known){s->count[SL_SORT_CORE_TYPE], {bytes, len}}))
         return sl_cursor_nomem(p->c);
     return sl_ct_define_as(p, SL_CT_CORE_TYPE, mark, SL_SORT_CORE_TYPE,
                            (sl_name){0}, out);
@@ -334,8 +340,9 @@ static bool core_externtype(sl_ct *p)
     if (!sl_expect_lpar(p->c) || !sl_ct_take_sort(p, true, &sort))
         return false;
     if (sort > SL_SORT_CORE_TAG)
-        return sl_cursor_fail(p->c, "unexpected token: modules do not import "
-                                    "or export a %s",
+        return sl_cursor_fail(p->c,
+                              "unexpected token: modules do not import "
+                              "or export a %s",
                               sl_ct_sorts[sort].word);
     sl_take_id(p->c);
     sl_buf_u8(&p->out, sl_ct_sorts[sort].code);
@@ -410,13 +417,12 @@ bool sl_ct_core_type(sl_ct *p)
         return sl_ct_alias_as(p, SL_SORT_CORE_TYPE, id, NULL) &&
                sl_expect_rpar(p->c);
     if (sl_take_form(p->c, "module"))
-        return module_type(p) && sl_expect_rpar(p->c) &&
-               sl_expect_rpar(p->c) &&
+        return module_type(p) && sl_expect_rpar(p->c) && sl_expect_rpar(p->c) &&
                sl_ct_define_as(p, SL_CT_CORE_TYPE, mark, SL_SORT_CORE_TYPE, id,
                                NULL);
     uint32_t index;
-    if (!alias_outer_types(p) ||
-        !sl_ct_add(p, SL_SORT_CORE_TYPE, id, &index) || !subtype(p, true))
+    if (!alias_outer_types(p) || !sl_ct_add(p, SL_SORT_CORE_TYPE, id, &index) ||
+        !subtype(p, true))
         return false;
     size_t len = p->out.len - mark;
     if (p->scope->kind == SL_CT_IN_MODULE_TYPE && !p->out.failed) {

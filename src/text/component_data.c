@@ -4,7 +4,8 @@
 #include "base/utf8.h"
 #include "text/component_int.h"
 
-/* --- core data ---------------------------------------------------------------- */
+/* --- core data
+ * ---------------------------------------------------------------- */
 
 static bool at_string(const sl_ct *p)
 {
@@ -90,8 +91,8 @@ static bool external(sl_ct *p)
     for (; sl_peek(p->c)->kind == SL_TOK_LPAR; n++) {
         if (!zstd && !digest(p))
             return false;
-        if (zstd && !(sl_take_form(p->c, "frame") ? frame(p)
-                                                  : sl_unexpected(p->c)))
+        if (zstd &&
+            !(sl_take_form(p->c, "frame") ? frame(p) : sl_unexpected(p->c)))
             return false;
     }
     sl_ct_count(p, mark, n);
@@ -106,7 +107,8 @@ bool sl_ct_data(sl_ct *p)
     return put_strings(p);
 }
 
-/* --- Values ------------------------------------------------------------------- */
+/* --- Values
+ * ------------------------------------------------------------------- */
 
 static bool val(sl_ct *p, sl_reader *type);
 
@@ -135,8 +137,8 @@ static bool val_integer(sl_ct *p, uint8_t code)
     if (!(minus ? sl_parse_i64(t->text, &value) && (int64_t)value <= 0
                 : sl_parse_u64(t->text, &value)))
         return sl_cursor_fail(p->c, "constant out of range");
-    uint64_t top = is_signed ? (UINT64_C(1) << (bits - 1)) - 1
-                             : UINT64_MAX >> (64 - bits);
+    uint64_t top =
+        is_signed ? (UINT64_C(1) << (bits - 1)) - 1 : UINT64_MAX >> (64 - bits);
     if (minus ? (is_signed ? (int64_t)value < -(int64_t)top - 1 : value != 0)
               : value > top)
         return sl_cursor_fail(p->c, "constant out of range");

@@ -180,7 +180,8 @@ int sl_ct_attribute(const sl_cursor *c);
 /* "name" and its attributes. */
 bool sl_ct_externname(sl_ct *p);
 
-/* --- Types (component_type.c, component_core_type.c) ----------------------- */
+/* --- Types (component_type.c, component_core_type.c) -----------------------
+ */
 
 bool sl_ct_valtype(sl_ct *p);
 /* The type behind `(type $id?`, up to the closing parenthesis. */
@@ -202,7 +203,8 @@ bool sl_ct_module_type(sl_ct *p, uint32_t *out);
 bool sl_ct_core_valtype(sl_ct *p);
 bool sl_ct_result_list(sl_ct *p);
 
-/* --- canon (component_canon.c), data and values (component_data.c) --------- */
+/* --- canon (component_canon.c), data and values (component_data.c) ---------
+ */
 
 /* Behind `(canon`: the definition, to its closing parenthesis. */
 bool sl_ct_canon(sl_ct *p);

@@ -3,7 +3,8 @@
  * "Import and Export Definitions"; docs/data-segments.md, section 3. */
 #include "text/component_int.h"
 
-/* --- Inline imports and exports --------------------------------------------- */
+/* --- Inline imports and exports ---------------------------------------------
+ */
 
 /* (export "n")* and (import "n") behind a field's $id: where they are in the
  * text. The exports follow the definition, the import replaces it. */
@@ -17,8 +18,7 @@ typedef struct inlined {
 static bool at_inline(const sl_cursor *c, const char *word)
 {
     sl_cursor ahead = *c;
-    if (!sl_take_form(&ahead, word) ||
-        sl_next(&ahead)->kind != SL_TOK_STRING)
+    if (!sl_take_form(&ahead, word) || sl_next(&ahead)->kind != SL_TOK_STRING)
         return false;
     while (sl_ct_attribute(&ahead) >= 0)
         sl_skip(&ahead);
@@ -109,7 +109,8 @@ static bool field(sl_ct *p, sl_sort sort,
     return ok && sl_expect_rpar(p->c) && put_exports(p, &in, sort, index);
 }
 
-/* --- Modules, components ---------------------------------------------------- */
+/* --- Modules, components ----------------------------------------------------
+ */
 
 /* Strings in a row, as bytes. */
 static bool joined_strings(sl_cursor *c, sl_buf *out)
@@ -164,7 +165,8 @@ static bool body_component(sl_ct *p, sl_name id, uint32_t *out)
     return ok;
 }
 
-/* --- Instances -------------------------------------------------------------- */
+/* --- Instances --------------------------------------------------------------
+ */
 
 /* (export "n" (sort X))*, as a vec. */
 static bool inline_exports(sl_ct *p, bool core)
@@ -256,7 +258,8 @@ static bool body_instance(sl_ct *p, sl_name id, uint32_t *out)
     return any_instance(p, false, id, out);
 }
 
-/* --- Functions, types, data, values, start ---------------------------------- */
+/* --- Functions, types, data, values, start ----------------------------------
+ */
 
 static bool body_core_func(sl_ct *p, sl_name id, uint32_t *out)
 {
@@ -280,8 +283,8 @@ static bool body_type(sl_ct *p, sl_name id, uint32_t *out)
 static bool body_data(sl_ct *p, sl_name id, uint32_t *out)
 {
     size_t mark = sl_ct_mark(p);
-    return sl_ct_data(p) && sl_ct_define_as(p, SL_CT_DATA, mark,
-                                            SL_SORT_CORE_DATA, id, out);
+    return sl_ct_data(p) &&
+           sl_ct_define_as(p, SL_CT_DATA, mark, SL_SORT_CORE_DATA, id, out);
 }
 
 static bool body_value(sl_ct *p, sl_name id, uint32_t *out)
@@ -308,9 +311,9 @@ static bool field_start(sl_ct *p)
     }
     sl_ct_count(p, args, n);
     for (; sl_take_form(c, "result"); results++)
-        if (!(sl_take_form(c, "value") ? sl_ct_add(p, SL_SORT_VALUE,
-                                                   sl_take_id(c), NULL)
-                                       : sl_unexpected(c)) ||
+        if (!(sl_take_form(c, "value")
+                  ? sl_ct_add(p, SL_SORT_VALUE, sl_take_id(c), NULL)
+                  : sl_unexpected(c)) ||
             !sl_expect_rpar(c) || !sl_expect_rpar(c))
             return false;
     sl_buf_u32(&p->out, results);
@@ -321,7 +324,8 @@ static bool field_start(sl_ct *p)
     return sl_expect_rpar(c) && sl_ct_section(p, SL_CT_START, &body);
 }
 
-/* --- Imports and exports ---------------------------------------------------- */
+/* --- Imports and exports ----------------------------------------------------
+ */
 
 static bool field_import(sl_ct *p)
 {
@@ -351,7 +355,8 @@ static bool field_export(sl_ct *p)
            sl_ct_define_as(p, SL_CT_EXPORT, mark, sort, id, NULL);
 }
 
-/* --- Fields ----------------------------------------------------------------- */
+/* --- Fields -----------------------------------------------------------------
+ */
 
 static bool core_field(sl_ct *p)
 {
@@ -405,7 +410,8 @@ static bool component_field(sl_ct *p)
     return sl_unexpected(p->c);
 }
 
-/* --- Whole components ------------------------------------------------------- */
+/* --- Whole components -------------------------------------------------------
+ */
 
 static bool parse_fields(sl_cursor *c, sl_name id, sl_buf *out)
 {

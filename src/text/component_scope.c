@@ -20,7 +20,8 @@ const sl_ct_sort sl_ct_sorts[SL_N_SORTS] = {
     [SL_SORT_INSTANCE] = {"instance", 0x05, false},
 };
 
-/* --- Scopes ----------------------------------------------------------------- */
+/* --- Scopes -----------------------------------------------------------------
+ */
 
 void sl_ct_push(sl_ct *p, sl_ct_scope *scope, sl_ct_scope_kind kind, sl_name id)
 {
@@ -51,7 +52,8 @@ bool sl_ct_enter(sl_ct *p)
            sl_cursor_fail(p->c, "nesting too deep");
 }
 
-/* --- Definitions ------------------------------------------------------------ */
+/* --- Definitions ------------------------------------------------------------
+ */
 
 void sl_ct_count(sl_ct *p, size_t mark, uint32_t n)
 {
@@ -214,7 +216,8 @@ bool sl_ct_finish(sl_ct *p)
     return sl_ct_section(p, SL_CT_CUSTOM, &body);
 }
 
-/* --- Sorts ------------------------------------------------------------------ */
+/* --- Sorts ------------------------------------------------------------------
+ */
 
 void sl_ct_put_sort(sl_buf *out, sl_sort sort)
 {
@@ -247,7 +250,8 @@ bool sl_ct_is_core_export(sl_sort sort)
     return sort <= SL_SORT_CORE_TYPE || sort == SL_SORT_CORE_INSTANCE;
 }
 
-/* --- Identifiers ------------------------------------------------------------ */
+/* --- Identifiers ------------------------------------------------------------
+ */
 
 bool sl_ct_lookup(const sl_ct *p, sl_sort sort, sl_name id, uint32_t *depth,
                   uint32_t *index)
@@ -309,7 +313,8 @@ bool sl_ct_resolve(sl_ct *p, sl_sort sort, sl_name id, uint32_t at,
            (sl_map_put(&s->implied[sort], id, *out) || sl_cursor_nomem(p->c));
 }
 
-/* --- References ------------------------------------------------------------- */
+/* --- References -------------------------------------------------------------
+ */
 
 bool sl_ct_at_index(const sl_cursor *c, size_t ahead)
 {
@@ -345,8 +350,8 @@ static bool at_string(const sl_cursor *c, size_t ahead)
 /* Explainer.md: sortidx ::= ... | (X <idx> <name>+), an alias per name. */
 static bool inline_alias(sl_ct *p, sl_sort sort, uint32_t *out)
 {
-    sl_sort instances = sl_ct_is_core_export(sort) ? SL_SORT_CORE_INSTANCE
-                                                   : SL_SORT_INSTANCE;
+    sl_sort instances =
+        sl_ct_is_core_export(sort) ? SL_SORT_CORE_INSTANCE : SL_SORT_INSTANCE;
     uint32_t index;
     if (!sl_ct_index(p, instances, &index))
         return false;
@@ -383,7 +388,8 @@ bool sl_ct_any_ref(sl_ct *p, bool core, sl_sort *sort, uint32_t *out)
            sl_ct_ref_tail(p, *sort, out) && sl_expect_rpar(p->c);
 }
 
-/* --- alias ------------------------------------------------------------------ */
+/* --- alias ------------------------------------------------------------------
+ */
 
 /* The `(sort $id?)` at the end of an alias, or what is known already. */
 static bool alias_target(sl_ct *p, bool core, bool known, sl_sort *sort,
@@ -465,8 +471,9 @@ static bool alias_outer(sl_ct *p, bool known, sl_sort sort, sl_name id,
     if (!alias_target(p, module, known, &sort, &id))
         return false;
     if (!is_outer_sort(sort) || (module && sort != SL_SORT_CORE_TYPE))
-        return sl_cursor_fail_at(c, at, "unexpected token: not a sort for "
-                                        "outer aliases");
+        return sl_cursor_fail_at(c, at,
+                                 "unexpected token: not a sort for "
+                                 "outer aliases");
     size_t end = c->pos;
     c->pos = index_at;
     if (!outer_index(p, count, sort, &index))
@@ -495,7 +502,8 @@ bool sl_ct_alias_as(sl_ct *p, sl_sort sort, sl_name id, uint32_t *out)
     return alias(p, true, sort, id, out);
 }
 
-/* --- Names ------------------------------------------------------------------ */
+/* --- Names ------------------------------------------------------------------
+ */
 
 bool sl_ct_put_name(sl_ct *p)
 {

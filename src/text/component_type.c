@@ -4,12 +4,15 @@
 #include "text/component_int.h"
 
 const sl_ct_word sl_ct_primitives[] = {
-    {"bool", 0x7f},    {"s8", 0x7e},      {"u8", 0x7d},
-    {"s16", 0x7c},     {"u16", 0x7b},     {"s32", 0x7a},
-    {"u32", 0x79},     {"s64", 0x78},     {"u64", 0x77},
-    {"f32", 0x76},     {"f64", 0x75},     {"char", 0x74},
+    {"bool", 0x7f},    {"s8", 0x7e},
+    {"u8", 0x7d},      {"s16", 0x7c},
+    {"u16", 0x7b},     {"s32", 0x7a},
+    {"u32", 0x79},     {"s64", 0x78},
+    {"u64", 0x77},     {"f32", 0x76},
+    {"f64", 0x75},     {"char", 0x74},
     {"string", 0x73},  {"error-context", 0x64},
-    {"float32", 0x76}, {"float64", 0x75}, {NULL, 0},
+    {"float32", 0x76}, {"float64", 0x75},
+    {NULL, 0},
 };
 
 static bool take_primitive(sl_ct *p)
@@ -37,7 +40,8 @@ static bool more(const sl_ct *p)
     return !at_rpar(p) && sl_peek(p->c)->kind != SL_TOK_EOF;
 }
 
-/* --- Value types ------------------------------------------------------------ */
+/* --- Value types ------------------------------------------------------------
+ */
 
 /* <T>? */
 static bool optional_valtype(sl_ct *p)
@@ -169,8 +173,7 @@ static bool compound(sl_ct *p)
             if (!sl_ct_enter(p))
                 return false;
             sl_buf_u8(&p->out, compounds[i].code);
-            return sl_ct_leave(p, compounds[i].body(p) &&
-                                      sl_expect_rpar(p->c));
+            return sl_ct_leave(p, compounds[i].body(p) && sl_expect_rpar(p->c));
         }
     return sl_unexpected(p->c);
 }
@@ -215,7 +218,8 @@ bool sl_ct_valtype(sl_ct *p)
     return true;
 }
 
-/* --- Functions -------------------------------------------------------------- */
+/* --- Functions --------------------------------------------------------------
+ */
 
 bool sl_ct_result_list(sl_ct *p)
 {
@@ -254,8 +258,8 @@ static bool type_resource(sl_ct *p)
         return false;
     bool dtor = sl_take_form(p->c, "dtor");
     uint32_t index;
-    if (dtor && (!sl_ct_ref(p, SL_SORT_CORE_FUNC, &index) ||
-                 !sl_expect_rpar(p->c)))
+    if (dtor &&
+        (!sl_ct_ref(p, SL_SORT_CORE_FUNC, &index) || !sl_expect_rpar(p->c)))
         return false;
     sl_buf_u8(&p->out, dtor);
     if (dtor)
@@ -263,7 +267,8 @@ static bool type_resource(sl_ct *p)
     return true;
 }
 
-/* --- Component and instance types ------------------------------------------- */
+/* --- Component and instance types -------------------------------------------
+ */
 
 static bool import_or_export(sl_ct *p, sl_ct_kind kind)
 {
@@ -357,7 +362,8 @@ bool sl_ct_deftype(sl_ct *p, sl_name id)
     return sl_expect_lpar(p->c) && paren_deftype(p, id);
 }
 
-/* --- Import and export types ------------------------------------------------ */
+/* --- Import and export types ------------------------------------------------
+ */
 
 bool sl_ct_at_typeuse(const sl_cursor *c)
 {
@@ -439,8 +445,9 @@ bool sl_ct_externtype_body(sl_ct *p, sl_sort sort)
 {
     if (sl_ct_sorts[sort].core && sort != SL_SORT_CORE_MODULE &&
         sort != SL_SORT_CORE_DATA)
-        return sl_cursor_fail(p->c, "unexpected token: core %s has no "
-                                    "component-level type",
+        return sl_cursor_fail(p->c,
+                              "unexpected token: core %s has no "
+                              "component-level type",
                               sl_ct_sorts[sort].word);
     sl_ct_put_sort(&p->out, sort);
     if (sort == SL_SORT_CORE_DATA)

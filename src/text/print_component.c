@@ -4,7 +4,8 @@
 #include "component/component.h"
 #include "text/print_component_int.h"
 
-/* --- Pieces of text ----------------------------------------------------------- */
+/* --- Pieces of text
+ * ----------------------------------------------------------- */
 
 void sl_pc_text(sl_pc *p, const char *text)
 {
@@ -58,7 +59,8 @@ bool sl_pc_enter(sl_pc *p, sl_reader *r)
     return sl_reader_fail(r, SL_ELIMIT, "nesting too deep");
 }
 
-/* --- Names -------------------------------------------------------------------- */
+/* --- Names
+ * -------------------------------------------------------------------- */
 
 static bool is_idchar(char c)
 {
@@ -97,9 +99,8 @@ static const sl_name *name_of(const sl_pc_scope *scope, sl_sort sort,
 
 void sl_pc_index(sl_pc *p, sl_sort sort, uint32_t index)
 {
-    const sl_name *name = index < p->scope->count[sort]
-                              ? name_of(p->scope, sort, index)
-                              : NULL;
+    const sl_name *name =
+        index < p->scope->count[sort] ? name_of(p->scope, sort, index) : NULL;
     if (name != NULL)
         put_id(p, *name);
     else
@@ -187,7 +188,8 @@ static void scope_deinit(sl_pc_scope *scope)
         sl_vec_deinit(&scope->names[i]);
 }
 
-/* --- Sorts, names, aliases ---------------------------------------------------- */
+/* --- Sorts, names, aliases
+ * ---------------------------------------------------- */
 
 void sl_pc_sort(sl_pc *p, sl_sort sort)
 {
@@ -281,7 +283,8 @@ void sl_pc_alias(sl_pc *p, sl_reader *r)
     sl_pc_text(p, "))");
 }
 
-/* --- Instances ---------------------------------------------------------------- */
+/* --- Instances
+ * ---------------------------------------------------------------- */
 
 static void inline_exports(sl_pc *p, sl_reader *r, bool core)
 {
@@ -345,7 +348,8 @@ static void field_instance(sl_pc *p, sl_reader *r)
     instance(p, r, false);
 }
 
-/* --- canon -------------------------------------------------------------------- */
+/* --- canon
+ * -------------------------------------------------------------------- */
 
 static void option(sl_pc *p, sl_reader *r)
 {
@@ -488,7 +492,8 @@ static void field_canon(sl_pc *p, sl_reader *r)
     sl_pc_text(p, "))");
 }
 
-/* --- Data, values, start ------------------------------------------------------ */
+/* --- Data, values, start
+ * ------------------------------------------------------ */
 
 #define BYTES_PER_LINE 64
 
@@ -501,7 +506,8 @@ static void byte_lines(sl_pc *p, const uint8_t *bytes, size_t len)
             sl_pc_line(p);
         else
             sl_pc_text(p, " ");
-        sl_pc_bytes(p, bytes + i, left < BYTES_PER_LINE ? left : BYTES_PER_LINE);
+        sl_pc_bytes(p, bytes + i,
+                    left < BYTES_PER_LINE ? left : BYTES_PER_LINE);
     }
     p->indent--;
 }
@@ -578,7 +584,8 @@ static void section_start(sl_pc *p, sl_reader *r)
     sl_pc_text(p, ")");
 }
 
-/* --- Types, imports, exports -------------------------------------------------- */
+/* --- Types, imports, exports
+ * -------------------------------------------------- */
 
 static void field_type(sl_pc *p, sl_reader *r)
 {
@@ -635,7 +642,8 @@ static void field_export(sl_pc *p, sl_reader *r)
     sl_pc_text(p, ")");
 }
 
-/* --- Sections ----------------------------------------------------------------- */
+/* --- Sections
+ * ----------------------------------------------------------------- */
 
 /* Modules print themselves, behind "(core module $id (;i;)". */
 static void section_module(sl_pc *p, sl_reader *r)

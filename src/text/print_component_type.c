@@ -4,8 +4,8 @@
 
 static void malformed(sl_reader *r, uint8_t byte, const char *what)
 {
-    sl_reader_fail(r, SL_EMALFORMED, "invalid leading byte (0x%x) for %s",
-                   byte, what);
+    sl_reader_fail(r, SL_EMALFORMED, "invalid leading byte (0x%x) for %s", byte,
+                   what);
 }
 
 static const char *word_of(const sl_ct_word *words, uint8_t code)
@@ -16,7 +16,8 @@ static const char *word_of(const sl_ct_word *words, uint8_t code)
     return NULL;
 }
 
-/* --- Value types ------------------------------------------------------------ */
+/* --- Value types ------------------------------------------------------------
+ */
 
 void sl_pc_valtype(sl_pc *p, sl_reader *r)
 {
@@ -131,13 +132,20 @@ static const struct compound {
     const char *word;
     void (*body)(sl_pc *p, sl_reader *r);
 } compounds[] = {
-    {0x72, "record", record_type},      {0x71, "variant", cases},
-    {0x70, "list", one_type},           {0x67, "list", fixed_list},
-    {0x6f, "tuple", tuple_type},        {0x6e, "flags", labels},
-    {0x6d, "enum", labels},             {0x6b, "option", one_type},
-    {0x6a, "result", result_type},      {0x69, "own", handle_type},
-    {0x68, "borrow", handle_type},      {0x66, "stream", optional_valtype},
-    {0x65, "future", optional_valtype}, {0x63, "map", map_type},
+    {0x72, "record", record_type},
+    {0x71, "variant", cases},
+    {0x70, "list", one_type},
+    {0x67, "list", fixed_list},
+    {0x6f, "tuple", tuple_type},
+    {0x6e, "flags", labels},
+    {0x6d, "enum", labels},
+    {0x6b, "option", one_type},
+    {0x6a, "result", result_type},
+    {0x69, "own", handle_type},
+    {0x68, "borrow", handle_type},
+    {0x66, "stream", optional_valtype},
+    {0x65, "future", optional_valtype},
+    {0x63, "map", map_type},
 };
 
 static void defvaltype(sl_pc *p, sl_reader *r, uint8_t code)
@@ -157,7 +165,8 @@ static void defvaltype(sl_pc *p, sl_reader *r, uint8_t code)
     malformed(r, code, "component defined type");
 }
 
-/* --- Functions, resources ---------------------------------------------------- */
+/* --- Functions, resources ----------------------------------------------------
+ */
 
 void sl_pc_result_list(sl_pc *p, sl_reader *r)
 {
@@ -190,7 +199,8 @@ static void resource(sl_pc *p, sl_reader *r)
     sl_pc_text(p, ")");
 }
 
-/* --- Component and instance types -------------------------------------------- */
+/* --- Component and instance types --------------------------------------------
+ */
 
 static void import_or_export(sl_pc *p, sl_reader *r, const char *word)
 {
@@ -333,7 +343,8 @@ void sl_pc_externtype(sl_pc *p, sl_reader *r, bool binds)
     sl_pc_text(p, ")");
 }
 
-/* --- Core types -------------------------------------------------------------- */
+/* --- Core types --------------------------------------------------------------
+ */
 
 static const sl_ct_word numbers[] = {
     {"i32", 0x7f},  {"i64", 0x7e}, {"f32", 0x7d}, {"f64", 0x7c},
@@ -475,7 +486,8 @@ static void rec_group(sl_pc *p, sl_reader *r, bool core)
     sl_pc_text(p, ")");
 }
 
-/* --- Module types ------------------------------------------------------------ */
+/* --- Module types ------------------------------------------------------------
+ */
 
 static void limits(sl_pc *p, sl_reader *r)
 {

@@ -6,6 +6,9 @@
 GROUP(lexer)
 GROUP(core_parse)
 GROUP(core_print)
+GROUP(component)
+GROUP(wave)
+GROUP(script_val)
 #undef GROUP
 
 int main(void)
@@ -17,6 +20,9 @@ int main(void)
     GROUP(lexer);
     GROUP(core_parse);
     GROUP(core_print);
+    GROUP(component);
+    GROUP(wave);
+    GROUP(script_val);
 #undef GROUP
     return failed != 0;
 }
