@@ -22,8 +22,11 @@ struct sluice_store;
 
 /** The readable end of a stream, in the host's hands: from a value, from
  * sluice_stream_new() or sluice_segment_read(). Give it to a guest by putting
- * it into a value, or read it and release it with sluice_stream_drop(). */
+ * it into a value, hand it to sluice_reader_new() or sluice_stream_to_fd(), or
+ * release it with sluice_stream_drop(). */
 typedef struct sluice_stream sluice_stream;
+/** The host reading a stream. */
+typedef struct sluice_reader sluice_reader;
 /** The writable end of a stream that the host made. */
 typedef struct sluice_writer sluice_writer;
 /** The readable end of a future. */
@@ -33,25 +36,39 @@ typedef struct sluice_promise sluice_promise;
 
 /* --- Reading ------------------------------------------------------------- */
 
+/** Start reading a stream. Takes it, also on failure.
+ * @return NULL: SLUICE_ENOMEM. Yours: sluice_reader_free(). */
+SLUICE_API sluice_reader *sluice_reader_new(sluice_stream *stream,
+                                            sluice_error *error);
 /** `n` elements arrived; `end`: the writer is gone, nothing more will come.
- * `error` is NULL, or says why the transfer broke (a data fault). */
+ * `error` is NULL, or says why the transfer broke (a data fault) or was
+ * cancelled. */
 typedef void (*sluice_read_fn)(void *arg, size_t n, bool end,
                                const sluice_error *error);
-
 /**
  * Read up to `len` elements of a stream of numbers into `to`, a C array that
- * must stay valid until `done`. One read at a time.
+ * must stay valid until `done`. One read at a time; `done` comes on the loop
+ * when at least one element is there, or at the end.
  * @return SLUICE_OK, or SLUICE_EUSAGE: a read is under way, the stream has
  *         ended, or its elements are no numbers
  */
-SLUICE_API sluice_status sluice_stream_read(sluice_stream *stream, void *to,
+SLUICE_API sluice_status sluice_reader_read(sluice_reader *reader, void *to,
                                             size_t len, sluice_read_fn done,
                                             void *arg);
-/** The same for elements of any type: fills vals[0..n), which are then yours. */
-SLUICE_API sluice_status sluice_stream_read_vals(sluice_stream *stream,
+/** The same for elements that are no numbers: fills vals[0..n), then yours. */
+SLUICE_API sluice_status sluice_reader_read_vals(sluice_reader *reader,
                                                  sluice_val *vals, size_t len,
                                                  sluice_read_fn done,
                                                  void *arg);
+/** Ends a read under way; its callback comes with what was read until then. */
+SLUICE_API void sluice_reader_cancel(sluice_reader *reader);
+/** The stream again, where reading stopped, to hand it on; the reader is freed.
+ * @return NULL while a read is under way, or when the stream has ended */
+SLUICE_API sluice_stream *sluice_reader_release(sluice_reader *reader);
+/** Drops the stream; a read under way is forgotten (no callback). NULL is fine.
+ */
+SLUICE_API void sluice_reader_free(sluice_reader *reader);
+
 /** Write everything that comes out of a stream<u8> to a descriptor, which is
  * borrowed until `done`. Bytes of a segment go from its file to the descriptor
  * without passing through this process where the system can do that. `n` is
@@ -69,7 +86,7 @@ SLUICE_API sluice_status sluice_stream_from_fd(struct sluice_store *store,
                                                int fd, sluice_stream **stream,
                                                sluice_copied_fn done, void *arg,
                                                sluice_error *error);
-/** Releases the end; a read under way is forgotten (no callback). */
+/** Releases an end that nobody reads; its writer is told. NULL is fine. */
 SLUICE_API void sluice_stream_drop(sluice_stream *stream);
 
 /* --- Writing ------------------------------------------------------------- */
@@ -83,12 +100,16 @@ SLUICE_API sluice_status sluice_stream_new(struct sluice_store *store,
                                            sluice_error *error);
 /** `n` elements were taken; `end`: the reader is gone. */
 typedef void (*sluice_write_fn)(void *arg, size_t n, bool end);
-/** Write `len` elements from a C array of numbers, valid until `done`. One
- * write at a time; `done` comes when at least one was taken. */
+/** Write up to `len` elements from a C array of numbers, valid until `done`. One
+ * write at a time; `done` comes on the loop when at least one was taken, or the
+ * reader is gone.
+ * @return SLUICE_OK, or SLUICE_EUSAGE: a write is under way, or the elements
+ *         are no numbers */
 SLUICE_API sluice_status sluice_writer_write(sluice_writer *writer,
                                              const void *from, size_t len,
                                              sluice_write_fn done, void *arg);
-/** The same for elements of any type; the values are taken. */
+/** The same for elements that are no numbers. Values that were taken are moved
+ * out and zeroed. */
 SLUICE_API sluice_status sluice_writer_write_vals(sluice_writer *writer,
                                                   sluice_val *vals, size_t len,
                                                   sluice_write_fn done,
@@ -105,9 +126,12 @@ SLUICE_API sluice_status sluice_future_new(struct sluice_store *store,
                                            sluice_error *error);
 /** Resolves the future; takes the promise and *val (may be NULL: no payload). */
 SLUICE_API void sluice_promise_set(sluice_promise *promise, sluice_val *val);
-/** Called once; `val` (NULL: no payload) is borrowed for the call. */
-typedef void (*sluice_future_fn)(void *arg, sluice_val *val);
-/** Waits for the value. */
+/** Called once, on the loop; `val` (NULL: no payload) is borrowed for the call:
+ * move out what you keep and zero it. `error` is NULL, or says that the value
+ * will never come. */
+typedef void (*sluice_future_fn)(void *arg, sluice_val *val,
+                                 const sluice_error *error);
+/** Waits for the value. Takes the future, also on failure. */
 SLUICE_API sluice_status sluice_future_read(sluice_future *future,
                                             sluice_future_fn done, void *arg);
 SLUICE_API void sluice_future_drop(sluice_future *future);

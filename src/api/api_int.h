@@ -69,6 +69,9 @@ sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
  * a kind that cannot leave); *to is then zeroed. */
 bool sl_api_take(sl_val *from, sl_val *to);
 
+/* stream.c: what releasing a value does with its streams and futures. */
+void sl_api_install_drops(void);
+
 /* segment.c: the segment in a store, a new reference; NULL on failure. */
 sl_segment *sl_api_segment_open(sluice_segment *segment, sl_store *store,
                                 sl_err *err);

@@ -60,6 +60,7 @@ sluice_engine *sluice_engine_new(const sluice_limits *limits,
         sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
         return NULL;
     }
+    sl_api_install_drops();
     *engine = (sluice_engine){
         .limits = limits != NULL ? *limits : sluice_limits_default(),
         .features = sl_features_default(),

@@ -1,0 +1,524 @@
+#!/usr/bin/env python3
+"""The command as a user meets it: right and wrong input, output, exit codes.
+
+    cli_test.py --sluice PATH --root PROJECT GROUP...
+
+Every function test_GROUP__CASE is a case. Each may use the fixture `t`: a
+scratch folder, the command, and checks. Ends with "N passed, N failed, N
+skipped".
+"""
+import argparse
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+OK, FAILED, USAGE, INVALID, NO_INPUT, UNSUPPORTED = 0, 1, 64, 65, 66, 69
+IO, INTERRUPTED, TRAP = 74, 130, 134
+
+
+class Failure(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+class Fixture:
+    def __init__(self, args, folder):
+        self.sluice, self.root, self.folder = args.sluice, args.root, folder
+        self.sanitized = args.sanitized == '1'
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, data):
+        if isinstance(data, str):
+            data = data.encode()
+        with open(self.path(name), 'wb') as f:
+            f.write(data)
+        return self.path(name)
+
+    def read(self, name):
+        with open(self.path(name), 'rb') as f:
+            return f.read()
+
+    def run(self, *args, code=0, stdin=b'', timeout=60, **kwargs):
+        kwargs.setdefault('stdout', subprocess.PIPE)
+        p = subprocess.run([self.sluice, *args], input=stdin,
+                           stderr=subprocess.PIPE, timeout=timeout,
+                           cwd=self.folder, **kwargs)
+        self.out = p.stdout or b''
+        self.err = p.stderr.decode(errors='replace')
+        if b'Sanitizer' in p.stderr or b'runtime error' in p.stderr:
+            raise Failure(f'{args}: {self.err}')
+        if code is not None and p.returncode != code:
+            raise Failure(f'{args}: exit {p.returncode}, not {code}\n'
+                          f'{self.out[:500]!r}\n{self.err}')
+        return p.returncode
+
+    def says(self, *patterns):
+        for pattern in patterns:
+            if not re.search(pattern, self.err):
+                raise Failure(f'no /{pattern}/ in:\n{self.err}')
+
+    def equal(self, have, want):
+        if have != want:
+            raise Failure(f'{have!r:.400} is not {want!r:.400}')
+
+    def true(self, condition, what):
+        if not condition:
+            raise Failure(what)
+
+    def example(self, name):
+        return os.path.join(self.root, 'examples', name)
+
+    def bundle(self, wat, out, **data):
+        args = []
+        for name, path in data.items():
+            args += ['--data', f'{name}={path}']
+        self.run('bundle', *args, '-o', out, wat)
+        return self.path(out)
+
+    def text(self, size, seed=1):
+        """`size` bytes of words and lines."""
+        rng = random.Random(seed)
+        words = [''.join(rng.choice('abcdefghij') for _ in range(rng.randint(1, 9)))
+                 for _ in range(500)]
+        out = bytearray()
+        while len(out) < size:
+            out += rng.choice(words).encode() + rng.choice([b' ', b' ', b'  ', b'\n', b'\t'])
+        return bytes(out[:size])
+
+
+# --- usage -------------------------------------------------------------------
+
+COMMANDS = ['run', 'validate', 'inspect', 'parse', 'print', 'bundle', 'wast']
+
+
+def test_usage__no_arguments(t):
+    t.run(code=USAGE)
+    t.says('usage: sluice')
+
+
+def test_usage__help_and_version(t):
+    for flag in ('--help', '-h', 'help'):
+        t.run(flag)
+        t.true(b'commands:' in t.out and b'exit codes' in t.out, 'no help')
+    t.run('--version')
+    t.true(re.match(rb'sluice \d+\.\d+\.\d+\n$', t.out), 'no version')
+
+
+def test_usage__every_command_has_help(t):
+    for command in COMMANDS:
+        t.run(command, '--help')
+        t.true(t.out.startswith(b'usage: sluice ' + command.encode()), command)
+
+
+def test_usage__wrong_arguments(t):
+    t.run('frobnicate', code=USAGE)
+    t.says('no command `frobnicate`')
+    for command in COMMANDS:
+        t.run(command, code=USAGE)
+        t.run(command, '--no-such-option', code=USAGE)
+        t.says('--help|usage')
+    t.run('run', '--env', 'NOVALUE', 'x.wasm', code=USAGE)
+    t.run('run', '--data', 'name', 'x.wasm', code=USAGE)
+    t.run('run', '--seed', 'x', 'x.wasm', code=USAGE)
+    t.run('parse', 'a', 'b', code=USAGE)
+    t.run('bundle', '--data', 'x', '-o', 'o', 'i', code=USAGE)
+    t.run('bundle', 'in.wat', code=USAGE)
+    t.run('validate', '--features', 'nonsense', 'x', code=USAGE)
+
+
+def test_usage__closed_or_full_output(t):
+    with open('/dev/full', 'wb') as full:
+        t.run('--help', code=IO, stdout=full)
+        t.says('standard output: No space left')
+
+
+def test_usage__missing_and_unreadable_files(t):
+    for command in ('run', 'validate', 'inspect', 'parse', 'print'):
+        t.run(command, t.path('missing'), code=NO_INPUT)
+        t.says('No such file')
+        t.run(command, t.folder, code=None)
+        t.true(t.err != '', 'a directory as input says nothing')
+
+
+# --- text ----------------------------------------------------------------------
+
+def test_text__parse_then_print_round_trips(t):
+    for wat in ('forward/forward.wat', 'relay/relay.wat'):
+        t.run('parse', '-o', 'a.wasm', t.example(wat))
+        t.run('print', '-o', 'a.wat', 'a.wasm')
+        t.run('parse', '-o', 'b.wasm', 'a.wat')
+        t.equal(t.read('a.wasm'), t.read('b.wasm'))
+
+
+def test_text__errors_have_a_place_and_a_caret(t):
+    t.write('bad.wat', '(component\n  (core data $x "a")\n  (frob))\n')
+    t.run('parse', 'bad.wat', code=INVALID)
+    t.says(r'bad\.wat:3:4', r'\(frob\)\)', r'\n +\| +\^|\n *\^')
+    t.write('bad2.wat', '(component (core data "\\zz"))')
+    t.run('parse', 'bad2.wat', code=INVALID)
+    t.says(r'bad2\.wat:1:')
+    t.write('deep.wat', '(component ' * 100000)
+    t.run('parse', 'deep.wat', code=INVALID)
+    t.write('deep2.wat', '(module (func ' + '(block ' * 100000)
+    t.run('parse', 'deep2.wat', code=INVALID)
+
+
+def test_text__stdin_and_stdout(t):
+    t.run('parse', '-', stdin=b'(component)')
+    t.equal(t.out, b'\0asm\x0d\0\1\0')
+    t.run('print', '-', stdin=t.out)
+    t.true(b'(component' in t.out, 'no component')
+
+
+def test_text__unwritable_output(t):
+    wat = t.write('a.wat', '(component)')
+    t.run('parse', '-o', t.path('no/such/folder/x'), wat, code=IO)
+    t.says('No such file')
+    t.run('parse', '-o', '/dev/full', wat, code=IO)
+    t.says('No space left')
+
+
+def test_text__not_wasm(t):
+    noise = t.write('noise', random.Random(3).randbytes(5000))
+    t.run('print', noise, code=INVALID)
+    t.says('magic header not detected')
+    t.run('parse', noise, code=INVALID)
+    t.run('validate', noise, code=INVALID)
+
+
+def test_text__validate_says_where(t):
+    t.run('parse', '-o', 'a.wasm', '-',
+          stdin=b'(component (core func (canon data.size 3)))')
+    t.run('validate', 'a.wasm', code=INVALID)
+    t.says('unknown core data', 'at byte 0x')
+
+
+def test_text__core_module_is_told_apart(t):
+    t.run('parse', '-o', 'm.wasm', '-', stdin=b'(module)')
+    t.run('validate', 'm.wasm', code=UNSUPPORTED)
+    t.says('core module')
+
+
+# --- inspect -----------------------------------------------------------------
+
+def test_inspect__tree_and_json(t):
+    data = t.write('data', b'x' * 1000)
+    t.bundle(t.example('relay/relay.wat'), 'r.wasm', text=data)
+    t.run('inspect', 'r.wasm')
+    line = re.search(rb'core data 0.*: 1000 bytes at (\d+), aligned to 65536', t.out)
+    t.true(line, f'no segment in {t.out!r}')
+    t.equal(t.read('r.wasm')[int(line[1]):int(line[1]) + 1000], b'x' * 1000)
+    t.run('inspect', '--json', 'r.wasm')
+    items = json.loads(t.out)
+    segments = [i for i in items if i['sort'] == 'core data' and i['how'] == 'definition']
+    t.equal(len(segments), 1)
+    t.equal((segments[0]['size'], segments[0]['alignment'], segments[0]['index']),
+            (1000, 65536, 0))
+    t.true(any(i['how'] == 'export' and i.get('name') == 'sum' for i in items), 'no export')
+    t.equal(items[0]['sort'], 'component')
+
+
+# --- run ---------------------------------------------------------------------
+
+ARITHMETIC = '''(component
+  (core module $M
+    (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+    (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+    (func $outer (export "div") (param i32) (result i32) (call $inner (local.get 0)))
+    (func (export "spin") (loop $l (br $l))))
+  (core instance $m (instantiate $M))
+  (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+    (canon lift (core func $m "add")))
+  (func (export "div") (param "by" u32) (result u32) (canon lift (core func $m "div")))
+  (func (export "spin") (canon lift (core func $m "spin"))))'''
+
+
+def test_run__invoke(t):
+    t.write('a.wat', ARITHMETIC)
+    t.run('run', '--invoke', 'add(2, 40)', 'a.wat')
+    t.equal(t.out, b'42\n')
+    t.run('run', '--invoke', 'add(1)', 'a.wat', code=USAGE)
+    t.says('takes 2 arguments')
+    t.run('run', '--invoke', 'add(1, x)', 'a.wat', code=USAGE)
+    t.run('run', '--invoke', 'add(1, -1)', 'a.wat', code=USAGE)
+    t.run('run', '--invoke', 'nothing()', 'a.wat', code=INVALID)
+    t.says('no exported function `nothing`')
+    t.run('run', 'a.wat', code=INVALID)
+    t.says('exports no wasi:cli/run')
+
+
+def test_run__trap_has_a_backtrace(t):
+    t.write('a.wat', ARITHMETIC)
+    t.run('run', '--invoke', 'div(0)', 'a.wat', code=TRAP)
+    t.says('trap', 'integer divide by zero', 'inner', 'outer')
+    t.true(t.err.index('inner') < t.err.index('outer'), 'innermost frame first')
+
+
+def test_run__forward_is_the_identity_and_copies_nothing(t):
+    for size in (0, 1, 65535, 65536, 300001, 5000000):
+        text = t.text(size) if size else b''
+        t.bundle(t.example('forward/forward.wat'), 'f.wasm', input=t.write('in', text))
+        t.run('run', '--stats', 'f.wasm')
+        t.equal(t.out, text)
+        t.says(r'\b0 copied into linear memory', rf'\b{size} forwarded')
+        with open(t.path('out'), 'wb') as out:
+            t.run('run', 'f.wasm', stdout=out)
+        t.equal(t.read('out'), text)
+
+
+def test_run__forward_from_text_with_data(t):
+    text = t.text(100000)
+    t.run('run', '--data', 'input=' + t.write('in', text), t.example('forward/forward.wat'))
+    t.equal(t.out, text)
+    t.run('run', t.example('forward/forward.wat'), code=INVALID)
+    t.says('input')
+    t.run('run', '--data', 'input=missing', t.example('forward/forward.wat'), code=NO_INPUT)
+
+
+def test_run__relay_under_many_seeds(t):
+    text = t.text(20000)
+    t.bundle(t.example('relay/relay.wat'), 'r.wasm', text=t.write('in', text))
+    for seed in range(0, 20):
+        t.run('run', '--seed', str(seed), '--invoke', 'sum()', 'r.wasm')
+        t.equal(t.out, b'%d\n' % sum(text))
+
+
+def test_run__stream_result_goes_to_stdout(t):
+    t.write('g.wat', '''(component
+      (core data $greeting "hello from a segment\\n")
+      (core func $read (canon data.read $greeting))
+      (core module $Main
+        (import "" "read" (func $read (param i32 i32) (result i32)))
+        (func (export "greet") (result i32) (call $read (i32.const 0) (i32.const 21))))
+      (core instance $main (instantiate $Main (with "" (instance (export "read" (func $read))))))
+      (func (export "greet") (result (stream u8)) (canon lift (core func $main "greet"))))''')
+    t.run('run', '--invoke', 'greet()', 'g.wat')
+    t.equal(t.out, b'hello from a segment\n')
+
+
+def test_run__wordcount_agrees_with_wc(t):
+    if shutil.which('clang') is None or shutil.which('wasm-ld') is None:
+        raise Skip('no clang or lld for wasm32')
+    text = t.text(3_000_001)
+    path = t.write('text', text)
+    subprocess.run([t.example('wordcount/build.sh'), t.sluice, path, t.path('w.wasm')],
+                   check=True, capture_output=True, cwd=t.folder)
+    words, lines = len(text.split()), text.count(b'\n')
+    want = b'%d %d %d\n' % (lines, words, len(text))
+    t.run('run', 'w.wasm')
+    t.equal(t.out, want)
+    t.equal(subprocess.run([t.path('w.wasm.native'), path], capture_output=True).stdout, want)
+    for seed in range(1, 4):
+        t.run('run', '--seed', str(seed), 'w.wasm', timeout=300)
+        t.equal(t.out, want)
+
+
+def test_run__closed_and_full_stdout(t):
+    t.bundle(t.example('forward/forward.wat'), 'f.wasm', input=t.write('in', t.text(1000000)))
+    with open('/dev/full', 'wb') as full:
+        t.run('run', 'f.wasm', stdout=full, code=FAILED)
+    reader, writer = os.pipe()
+    os.close(reader)
+    t.run('run', 'f.wasm', stdout=writer, code=FAILED)
+    os.close(writer)
+
+
+def test_run__wasi_component_of_another_maker(t):
+    shared = os.environ.get('SLUICE_COMPONENTS',
+                            os.path.join(t.root, '..', 'shared', 'components'))
+    component = os.path.join(shared, 'bin', 'wat-hello03-sync.wasm')
+    if not os.path.exists(component):
+        raise Skip('no ' + component)
+    t.run('run', component)
+    with open(os.path.join(shared, 'expected', 'wat-hello03-sync.out'), 'rb') as f:
+        t.equal(t.out, f.read())
+
+
+# --- errors in what is embedded: truncated and corrupted components ------------
+
+def sample(t):
+    t.run('parse', '-o', 's.wasm', t.write('s.wat', ARITHMETIC))
+    return t.read('s.wasm')
+
+
+def test_embed_errors__every_truncation(t):
+    whole = sample(t)
+    step = 7 if t.sanitized else 1
+    for n in range(0, len(whole), step):
+        t.write('cut.wasm', whole[:n])
+        code = t.run('validate', 'cut.wasm', code=None)
+        t.true(code in (OK, INVALID), f'cut at {n}: exit {code}\n{t.err}')
+
+
+def test_embed_errors__truncated_segment(t):
+    t.bundle(t.example('forward/forward.wat'), 'f.wasm', input=t.write('in', b'x' * 100000))
+    whole = t.read('f.wasm')
+    t.write('cut.wasm', whole[:100000])
+    t.run('run', 'cut.wasm', code=INVALID)
+    t.says('unexpected end|length out of bounds|truncated')
+
+
+def test_embed_errors__shrinks_while_it_runs(t):
+    """A file that is cut after validation is a data fault or a failed run, not a crash."""
+    t.bundle(t.example('relay/relay.wat'), 'r.wasm', text=t.write('in', b'x' * 3000000))
+    p = subprocess.Popen([t.sluice, 'run', '--seed', '5', '--invoke', 'sum()', t.path('r.wasm')],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.05)
+    os.truncate(t.path('r.wasm'), 1000000)
+    out, err = p.communicate(timeout=120)
+    if p.returncode == 0:
+        t.equal(out, b'%d\n' % (120 * 3000000))
+    elif p.returncode == TRAP:
+        t.true(b'data fault' in err, err)
+    else:
+        t.true(p.returncode in (INVALID, NO_INPUT), f'exit {p.returncode}: {err}')
+
+
+# --- bundle --------------------------------------------------------------------
+
+def test_bundle__wrong_names_and_files(t):
+    data = t.write('d', b'abc')
+    forward = t.example('forward/forward.wat')
+    t.run('bundle', '--data', f'nope={data}', '-o', 'o.wasm', forward, code=INVALID)
+    t.says('no `core data` import named `nope`')
+    t.true(not os.path.exists(t.path('o.wasm')), 'an output was left')
+    t.run('bundle', '--data', f'input={data}', '--data', f'input={data}', '-o', 'o.wasm',
+          forward, code=INVALID)
+    t.run('bundle', '--data', 'input=missing', '-o', 'o.wasm', forward, code=IO)
+    t.run('bundle', '--data', f'input={t.folder}', '-o', 'o.wasm', forward, code=IO)
+    t.run('bundle', '--data', f'input={data}', '-o', 'no/such/o.wasm', forward, code=IO)
+    t.equal([f for f in os.listdir(t.folder) if 'part' in f or f == 'o.wasm'], [])
+
+
+def test_bundle__several_segments_keep_their_index(t):
+    wat = t.write('two.wat', '''(component
+      (import "a" (core data $a)) (import "x" (func)) (import "b" (core data $b))
+      (core func $a (canon data.size $a)) (core func $b (canon data.size $b)))''')
+    t.bundle(wat, 'o.wasm', b=t.write('fb', b'b' * 70000), a=t.write('fa', b'a' * 3))
+    t.run('inspect', '--json', 'o.wasm')
+    have = [(i['index'], i['size'], i['alignment']) for i in json.loads(t.out)
+            if i['sort'] == 'core data']
+    t.equal(have, [(0, 3, 65536), (1, 70000, 65536)])
+
+
+def test_bundle__three_gib_in_little_memory(t):
+    if t.sanitized:
+        raise Skip('memory is measured in the release build')
+    if shutil.disk_usage(t.folder).free < 8 << 30:
+        raise Skip('less than 8 GiB of disk are free')
+    big = t.path('big')
+    with open(big, 'wb') as f:
+        f.truncate(3 << 30)
+        f.seek((3 << 30) - 5)
+        f.write(b'tail\n')
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    p = subprocess.run(['/usr/bin/env', 'bash', '-c',
+                        f'ulimit -v $((512*1024)); exec "$0" "$@"', t.sluice, 'bundle', '--data',
+                        f'input={big}', '-o', t.path('big.wasm'), t.example('forward/forward.wat')],
+                       capture_output=True)
+    t.equal((p.returncode, p.stderr), (0, b''))
+    rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    t.true(rss < 32 * 1024 or rss == before, f'peak RSS {rss} KiB')
+    p = subprocess.run(f'"{t.sluice}" run "{t.path("big.wasm")}" | tail -c 5', shell=True,
+                       capture_output=True)
+    t.equal(p.stdout, b'tail\n')
+
+
+# --- signals -------------------------------------------------------------------
+
+def interrupt(t, *args, number=signal.SIGINT, wait=0.3):
+    p = subprocess.Popen([t.sluice, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         cwd=t.folder)
+    time.sleep(wait if not t.sanitized else 1.0)
+    t.true(p.poll() is None, 'it ended by itself')
+    p.send_signal(number)
+    out, err = p.communicate(timeout=20)
+    t.true(b'Sanitizer' not in err, err.decode())
+    return p.returncode, err.decode()
+
+
+SLEEPER = '''(component
+  (import "wasi:clocks/monotonic-clock@0.3.0" (instance $clock
+    (export "wait-for" (func async (param "how-long" u64)))))
+  (core func $sleep (canon lower (func $clock "wait-for")))
+  (core module $M (import "" "sleep" (func $sleep (param i64)))
+    (func (export "nap") (param i64) (call $sleep (local.get 0))))
+  (core instance $m (instantiate $M (with "" (instance (export "sleep" (func $sleep))))))
+  (func (export "nap") async (param "ns" u64) (canon lift (core func $m "nap"))))'''
+
+
+def test_signals__busy_guest(t):
+    t.write('a.wat', ARITHMETIC)
+    code, err = interrupt(t, 'run', '--invoke', 'spin()', 'a.wat')
+    t.equal(code, INTERRUPTED)
+
+
+def test_signals__waiting_guest(t):
+    t.write('s.wat', SLEEPER)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        code, err = interrupt(t, 'run', '--invoke', 'nap(100000000000)', 's.wat', number=number)
+        t.equal(code, INTERRUPTED)
+    start = time.monotonic()
+    t.run('run', '--invoke', 'nap(200000000)', 's.wat')
+    t.true(time.monotonic() - start >= 0.2, 'it did not wait')
+
+
+# --- mutants ---------------------------------------------------------------------
+
+def test_mutants__none(t):
+    """The sweep proper is the program mutants (tests/sweep); here a few by hand."""
+    whole = bytearray(sample(t))
+    rng = random.Random(7)
+    for _ in range(60):
+        mutant = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            mutant[rng.randrange(len(mutant))] = rng.randrange(256)
+        t.write('m.wasm', mutant)
+        code = t.run('run', '--invoke', 'add(1, 2)', 'm.wasm', code=None, timeout=20)
+        t.true(code in (OK, INVALID, UNSUPPORTED, TRAP, USAGE, 70), f'exit {code}\n{t.err}')
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--sluice', required=True)
+    parser.add_argument('--root', required=True)
+    parser.add_argument('--sanitized', default='0')
+    parser.add_argument('--only', default='')
+    parser.add_argument('groups', nargs='+')
+    args = parser.parse_args()
+    counts = {'passed': 0, 'failed': 0, 'skipped': 0}
+    cases = [(n, f) for n, f in globals().items() if n.startswith('test_')
+             and n[5:].split('__')[0] in args.groups and args.only in n]
+    for name, case in cases:
+        folder = tempfile.mkdtemp(prefix='sluice-test-')
+        try:
+            case(Fixture(args, folder))
+            counts['passed'] += 1
+        except Skip as reason:
+            counts['skipped'] += 1
+            print(f'{name}: skipped: {reason}')
+        except Exception as failure:
+            counts['failed'] += 1
+            print(f'{name}: FAILED')
+            print(str(failure) if isinstance(failure, Failure) else traceback.format_exc())
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    print('{passed} passed, {failed} failed, {skipped} skipped'.format(**counts))
+    return 1 if counts['failed'] or not cases else 0
+
+
+sys.exit(main())
