@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/name.h"
 #include "core/module.h"
@@ -80,10 +81,15 @@ typedef struct sl_trap_info {
     sl_err err; /* the message: "integer divide by zero", ... */
     uint32_t n_frames, n_dropped; /* innermost first */
     sl_trap_frame frames[SL_TRAP_FRAMES_MAX];
+    const void *last; /* exec's own: where the last frame stands */
 } sl_trap_info;
 
 /* Records a trap in the thread (first one wins); returns SL_ETRAP. */
 sl_status sl_trap(sl_core_thread *thread, const char *fmt, ...) SL_PRINTF(2, 3);
+
+/* Prints the message and a line per frame, `0: module!func (offset 0x2a)`,
+ * with names from the modules' name sections. */
+void sl_trap_format(const sl_trap_info *trap, sl_buf *out);
 
 /* --- Threads of core execution ----------------------------------------- */
 
@@ -94,7 +100,8 @@ struct sl_core_thread {
     sl_slot *stack, *stack_end; /* reserved; touched lazily */
     sl_slot *sp;                /* first free slot */
     struct sl_frame *frame;     /* innermost running frame, for backtraces */
-    const void *c_stack_limit;  /* lowest C stack address a call may reach */
+    const void *c_stack_limit;  /* lowest C stack address a call may reach;
+                                   NULL: nesting is bounded by count alone */
     uint32_t depth;             /* host -> wasm nesting on this C stack */
     sl_trap_info *trap;         /* where a trap is recorded; never NULL */
     void *host;                 /* the component layer's thread */
@@ -117,6 +124,7 @@ typedef struct sl_core_limits {
     uint32_t call_depth;     /* frames on one thread; 0: by stack size alone */
 } sl_core_limits;
 
+/* `limits` NULL: none. */
 sl_core_store *sl_core_store_new(const sl_core_limits *limits, sl_err *err);
 /* Frees every instance, function, memory, table and global in it. */
 void sl_core_store_free(sl_core_store *store);
@@ -171,7 +179,8 @@ sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
 /* Calls a function. `vals` holds the parameters, then the results; room for
  * the larger count. SL_OK, SL_ETRAP (thread->trap has message and backtrace)
  * or whatever a host function returned. Nested calls from host functions are
- * fine. Exhausted stacks trap with "call stack exhausted". */
+ * fine. Exhausted stacks trap with "call stack exhausted". The outermost call
+ * of a thread (depth 0) forgets what thread->trap held before. */
 sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
                        sl_slot *vals);
 

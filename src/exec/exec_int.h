@@ -1,0 +1,108 @@
+/* What the files of exec/ share. */
+#ifndef SL_EXEC_EXEC_INT_H
+#define SL_EXEC_EXEC_INT_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "exec/exec.h"
+#include "exec/interp/ir.h"
+
+struct sl_core_func {
+    const sl_ins *code;         /* where a call goes; a stub at first */
+    sl_core_instance *instance; /* NULL: the host's */
+    uint32_t type_id;           /* equal ids are equal types, in one store */
+    uint32_t index;             /* in its module */
+    uint32_t saved_at;          /* the slot of its frame's saved state */
+    const sl_functype *type;
+    sl_core_host_fn host;
+    void *ctx;
+};
+
+struct sl_core_instance {
+    sl_core_store *store;
+    const sl_module *module;
+    sl_code *code;
+    sl_core_func **funcs;
+    sl_table **tables;
+    sl_memory **memories;
+    sl_global **globals;
+    sl_memory *memory; /* the first, or the store's empty one */
+    bool *elem_dropped, *data_dropped;
+};
+
+/* The store owns these in lists. */
+typedef struct sl_owned_memory {
+    sl_memory memory;
+    struct sl_owned_memory *next;
+} sl_owned_memory;
+
+typedef struct sl_owned_table {
+    sl_table table;
+    struct sl_owned_table *next;
+} sl_owned_table;
+
+/* Apart by two: a backtrace looks one word in front of where calls return. */
+typedef enum sl_stub {
+    SL_STUB_LAZY = 1,
+    SL_STUB_HOST = 3,
+    SL_STUB_CROSS = 5,
+    SL_STUB_HALT = 7,
+    SL_N_STUBS,
+} sl_stub;
+
+typedef struct sl_interned {
+    const sl_functype *type;
+    uint32_t next; /* in its bucket, plus one */
+} sl_interned;
+
+struct sl_core_store {
+    sl_core_limits limits;
+    sl_arena arena; /* instances, functions, globals, types */
+    sl_owned_memory *memories;
+    sl_owned_table *tables;
+    sl_code *codes;
+    SL_VEC(sl_interned) types;
+    uint32_t *buckets; /* indices into types, plus one */
+    uint32_t n_buckets;
+    sl_ins stubs[SL_N_STUBS];
+    sl_memory no_memory; /* of instances that have none */
+    sl_core_stats stats;
+    atomic_int interrupt;
+};
+
+/* The id of a function type in the store; UINT32_MAX: out of memory. */
+uint32_t sl_intern_type(sl_core_store *store, const sl_functype *type);
+static inline const sl_functype *sl_interned_type(const sl_core_store *store,
+                                                  uint32_t id)
+{
+    return store->types.v[id].type;
+}
+/* The code of a module in the store, made at the first call. */
+sl_code *sl_store_code(sl_core_store *store, const sl_module *module);
+
+/* Grows by `delta` elements of `value`; the old size, or -1. */
+int64_t sl_table_grow(sl_core_store *store, sl_table *table, uint64_t delta,
+                      void *value);
+/* Both check the range; false when it is out of bounds. */
+bool sl_table_init_from(sl_core_instance *instance, sl_table *table,
+                        uint32_t elem, uint64_t to, uint64_t from,
+                        uint64_t n);
+bool sl_memory_init_from(sl_core_instance *instance, sl_memory *memory,
+                         uint32_t data, uint64_t to, uint64_t from,
+                         uint64_t n);
+
+/* Core specification, "Constant Expressions". */
+sl_slot sl_constexpr_eval(const sl_core_instance *instance,
+                          const sl_constexpr *expr);
+
+const char *sl_trap_text(sl_trap_code code);
+void sl_trap_clear(sl_trap_info *trap);
+/* Records a failure that is no trap in the thread, with its backtrace. */
+sl_status sl_abort_call(sl_core_thread *thread, const sl_err *err);
+
+sl_status sl_memory_map(sl_memory *memory, sl_err *err);
+void sl_memory_unmap(sl_memory *memory);
+
+#endif

@@ -1,0 +1,322 @@
+/* Values, operands and instructions of the translator. */
+#include "exec/interp/translate.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* Distances in bytes stay within 31 bits. */
+#define INS_MAX (UINT32_C(1) << 26)
+
+void fail(translator *t, sl_status code, const char *why)
+{
+    t->failed = true;
+    sl_fail(t->err, code, SL_ERR_NO_PLACE, "%s", why);
+}
+
+static void no_memory(translator *t)
+{
+    fail(t, SL_ENOMEM, "out of memory");
+}
+
+/* --- Instructions -------------------------------------------------------------- */
+
+static uint32_t push_ins(translator *t, sl_ins ins)
+{
+    if (t->ins.n >= INS_MAX)
+        fail(t, SL_ELIMIT, "limit: a function is too large to translate");
+    if (t->failed)
+        return 0;
+    if (!sl_vec_push(&t->ins, ins) ||
+        (t->locate && !sl_vec_push(&t->at, t->now))) {
+        no_memory(t);
+        return 0;
+    }
+    t->last = NONE;
+    return (uint32_t)t->ins.n - 1;
+}
+
+uint32_t emit(translator *t, uint32_t op, uint32_t a, uint32_t b, uint32_t c,
+              uint32_t d)
+{
+    sl_ins ins = {.op = op};
+    ins.a = (uint16_t)a;
+    ins.b = (uint16_t)b;
+    ins.c = (uint16_t)c;
+    ins.d = (uint16_t)d;
+    return push_ins(t, ins);
+}
+
+uint32_t emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
+                  int32_t imm)
+{
+    sl_ins ins = {.op = op};
+    ins.a = (uint16_t)a;
+    ins.b = (uint16_t)b;
+    ins.imm = imm;
+    return push_ins(t, ins);
+}
+
+void emit_word(translator *t, uint32_t low, uint32_t high)
+{
+    sl_ins ins = {.op = IR_WORD};
+    ins.bits = (uint64_t)high << 32 | low;
+    push_ins(t, ins);
+}
+
+void made(translator *t, acc_class acc)
+{
+    if (t->failed)
+        return;
+    t->last = (uint32_t)t->ins.n - 1;
+    uint32_t slot = t->ins.v[t->last].a;
+    memcpy(t->accs_before, t->accs, sizeof t->accs);
+    for (unsigned i = 0; i < N_ACCS; i++)
+        if (t->accs[i] == slot)
+            t->accs[i] = NONE;
+    t->accs[acc] = slot;
+}
+
+void forget(translator *t)
+{
+    for (unsigned i = 0; i < N_ACCS; i++)
+        t->accs[i] = NONE;
+    t->last = NONE;
+}
+
+void unemit(translator *t)
+{
+    t->ins.n--;
+    if (t->locate)
+        t->at.n--;
+    if (t->pooled.n != 0 && sl_vec_last(&t->pooled) == t->ins.n)
+        t->pooled.n--;
+    memcpy(t->accs, t->accs_before, sizeof t->accs);
+    t->last = NONE;
+}
+
+void emit_copy(translator *t, uint32_t to, uint32_t from)
+{
+    if (to == from)
+        return;
+    if (t->last != NONE && t->ins.v[t->last].op == IR_COPY &&
+        t->ins.v[t->last].a != from) {
+        /* Two copies in one. It makes two values: no .a to redirect. */
+        sl_ins *copy = &t->ins.v[t->last];
+        copy->op = IR_COPY2;
+        copy->c = (uint16_t)to;
+        copy->d = (uint16_t)from;
+        for (unsigned i = 0; i < N_ACCS; i++)
+            if (t->accs[i] == to)
+                t->accs[i] = NONE;
+        t->accs[ACC_INT] = to;
+        t->last = NONE;
+        return;
+    }
+    emit(t, IR_COPY, to, from, 0, 0);
+    made(t, ACC_INT);
+}
+
+void emit_const(translator *t, uint32_t to, uint64_t bits, acc_class acc)
+{
+    if (acc == ACC_F32) {
+        emit_imm(t, IR_CONSTF32, to, 0, (int32_t)bits);
+    } else if (acc == ACC_F64) {
+        emit_imm(t, IR_CONSTF64, to, 0, (int32_t)pool_u64(t, bits));
+        in_pool(t);
+    } else if (bits <= UINT32_MAX) {
+        emit_imm(t, IR_CONST32, to, 0, (int32_t)bits);
+    } else if ((int64_t)bits == (int32_t)bits) {
+        emit_imm(t, IR_CONST64S, to, 0, (int32_t)bits);
+    } else {
+        emit_imm(t, IR_CONST64, to, 0, (int32_t)pool_u64(t, bits));
+        in_pool(t);
+    }
+    made(t, acc);
+}
+
+void in_pool(translator *t)
+{
+    if (!t->failed && !sl_vec_push(&t->pooled, (uint32_t)t->ins.n - 1))
+        no_memory(t);
+}
+
+/* A place in the pool, in bytes. The newest few constants are shared. */
+uint32_t pool_u64(translator *t, uint64_t bits)
+{
+    size_t n = t->pool.n;
+    for (size_t i = n >= 16 ? (n - 16) & ~(size_t)1 : 0; i + 2 <= n; i += 2) {
+        uint64_t have;
+        memcpy(&have, &t->pool.v[i], sizeof have);
+        if (have == bits)
+            return (uint32_t)i * 4;
+    }
+    if ((n & 1) != 0 && !sl_vec_push(&t->pool, 0))
+        no_memory(t);
+    if (!sl_vec_push(&t->pool, (uint32_t)bits) ||
+        !sl_vec_push(&t->pool, (uint32_t)(bits >> 32))) {
+        no_memory(t);
+        return 0;
+    }
+    return ((uint32_t)t->pool.n - 2) * 4;
+}
+
+/* --- Values --------------------------------------------------------------------- */
+
+uint32_t temp_slot(const translator *t, uint32_t height)
+{
+    return t->n_local_slots + height;
+}
+
+static void push(translator *t, value v)
+{
+    uint32_t slot = temp_slot(t, (uint32_t)t->stack.n);
+    if (slot >= SL_FRAME_MAX)
+        fail(t, SL_ELIMIT, "limit: a function has too many operands");
+    else if (!sl_vec_push(&t->stack, v))
+        no_memory(t);
+    else if (slot >= t->n_slots)
+        t->n_slots = slot + 1;
+}
+
+void push_temp(translator *t)
+{
+    push(t, (value){VALUE_TEMP, temp_slot(t, (uint32_t)t->stack.n), 0, 0});
+}
+
+void push_const(translator *t, uint64_t bits)
+{
+    push(t, (value){VALUE_CONST, NONE, 0, bits});
+}
+
+void push_local(translator *t, uint32_t slot)
+{
+    push(t, (value){VALUE_LOCAL, slot, t->readers[slot], 0});
+    if (!t->failed)
+        t->readers[slot] = (uint32_t)t->stack.n;
+}
+
+value pop(translator *t)
+{
+    value v = sl_vec_pop(&t->stack);
+    if (v.kind == VALUE_LOCAL)
+        t->readers[v.slot] = v.older;
+    if (t->flushed > t->stack.n)
+        t->flushed = (uint32_t)t->stack.n;
+    return v;
+}
+
+void pop_to(translator *t, uint32_t height)
+{
+    while (t->stack.n > height)
+        pop(t);
+}
+
+uint32_t slot_of(translator *t, uint32_t i, acc_class acc)
+{
+    value *v = &t->stack.v[i];
+    if (v->kind != VALUE_CONST)
+        return v->slot;
+    uint32_t slot = temp_slot(t, i);
+    emit_const(t, slot, v->bits, acc);
+    *v = (value){VALUE_TEMP, slot, 0, 0};
+    return slot;
+}
+
+void settle(translator *t, uint32_t i)
+{
+    value *v = &t->stack.v[i];
+    uint32_t slot = temp_slot(t, i);
+    if (v->kind == VALUE_TEMP)
+        return;
+    if (v->kind == VALUE_CONST) {
+        emit_const(t, slot, v->bits, ACC_INT);
+    } else {
+        t->readers[v->slot] = v->older;
+        emit_copy(t, slot, v->slot);
+    }
+    *v = (value){VALUE_TEMP, slot, 0, 0};
+}
+
+void settle_top(translator *t, uint32_t n)
+{
+    uint32_t top = (uint32_t)t->stack.n;
+    for (uint32_t i = top; i-- > top - n;)
+        settle(t, i);
+}
+
+void settle_readers(translator *t, uint32_t slot)
+{
+    while (t->readers[slot] != 0)
+        settle(t, t->readers[slot] - 1);
+}
+
+void flush(translator *t)
+{
+    for (uint32_t i = (uint32_t)t->stack.n; i-- > t->flushed;)
+        if (t->stack.v[i].kind == VALUE_LOCAL)
+            settle(t, i);
+    t->flushed = (uint32_t)t->stack.n;
+}
+
+/* --- Jumps ---------------------------------------------------------------------- */
+
+static int32_t distance(uint32_t from, uint32_t to)
+{
+    return ((int32_t)to - (int32_t)from) * (int32_t)sizeof(sl_ins);
+}
+
+void patch(translator *t, uint32_t ins, uint32_t target)
+{
+    if (!t->failed)
+        t->ins.v[ins].imm = distance(ins, target);
+}
+
+static void add_fix(translator *t, uint32_t ins, uint32_t word, label *to)
+{
+    fix f = {ins, word, to->fixes};
+    if (!sl_vec_push(&t->fixes, f))
+        no_memory(t);
+    else
+        to->fixes = (uint32_t)t->fixes.n;
+}
+
+void jump_to(translator *t, uint32_t ins, label *to)
+{
+    if (t->failed)
+        return;
+    if (to->kind == SL_OP_LOOP)
+        patch(t, ins, to->loop_at);
+    else
+        add_fix(t, ins, NONE, to);
+}
+
+void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to)
+{
+    if (t->failed)
+        return;
+    if (to->kind == SL_OP_LOOP)
+        t->pool.v[word] = (uint32_t)distance(ins, to->loop_at);
+    else
+        add_fix(t, ins, word, to);
+}
+
+void patch_word(translator *t, uint32_t ins, uint32_t word, uint32_t target)
+{
+    if (!t->failed)
+        t->pool.v[word] = (uint32_t)distance(ins, target);
+}
+
+void land(translator *t, label *l)
+{
+    uint32_t here = (uint32_t)t->ins.n;
+    for (uint32_t i = l->fixes; i != 0 && !t->failed;) {
+        fix f = t->fixes.v[i - 1];
+        if (f.word == NONE)
+            patch(t, f.ins, here);
+        else
+            patch_word(t, f.ins, f.word, here);
+        i = f.next;
+    }
+    forget(t);
+}

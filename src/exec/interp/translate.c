@@ -1,0 +1,1062 @@
+/* From a function's body to the interpreter's code, in one pass. The body has
+ * been validated. Operands stay where they are (in locals, as constants) until
+ * an instruction uses them; results go straight into the local that receives
+ * them; comparisons become part of the branch behind them. */
+#include "exec/interp/translate.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+const char *const sl_ir_names[SL_N_IR_OPS] = {
+#define OP(name, ...) #name,
+#include "exec/interp/handlers.def"
+#undef OP
+};
+
+/* --- Families: which rows of handlers.def an instruction becomes -------------- */
+
+typedef enum shape { OTHER, BINARY, COMMUTATIVE, COMPARE, UNARY, LOAD, STORE }
+    shape;
+typedef enum numtype { I32, I64, F32, F64 } numtype;
+
+/* Distances to the first member of a family, as handlers.def orders them. */
+enum { INT_RR, INT_RI, INT_AR, INT_AI, I64_RK, I64_AK };
+enum { FLOAT_RR, FLOAT_AR, FLOAT_RK, FLOAT_AK, FLOAT_RA };
+enum { BRANCH_RR, BRANCH_RI, BRANCH_AR, BRANCH_AI, N_BRANCHES };
+enum { STORE_RR, STORE_AR, STORE_RA, STORE_KR, STORE_KA, STORE_RI, STORE_AI,
+       STORE_KI };
+enum { MODE_R, MODE_A, MODE_K };
+
+typedef struct family {
+    uint16_t ir; /* its first member */
+    uint8_t shape, in, out;
+} family;
+
+/* clang-format off */
+#define BIN(id, sh, t)    [SL_OP_##id] = {IR_##id##_RR, sh, t, t},
+#define CMP(id, t)        [SL_OP_##id] = {IR_##id##_RR, COMPARE, t, I32},
+#define UN(id, from, to)  [SL_OP_##id] = {IR_##id##_R, UNARY, from, to},
+#define LD(id, t)         [SL_OP_##id] = {IR_##id##_R, LOAD, I32, t},
+#define ST(id, as, t)     [SL_OP_##id] = {IR_##as##_RR, STORE, t, t},
+#define INTS(P, T) \
+    BIN(P##_ADD, COMMUTATIVE, T) BIN(P##_MUL, COMMUTATIVE, T) \
+    BIN(P##_AND, COMMUTATIVE, T) BIN(P##_OR, COMMUTATIVE, T) \
+    BIN(P##_XOR, COMMUTATIVE, T) BIN(P##_SUB, BINARY, T) \
+    BIN(P##_SHL, BINARY, T) BIN(P##_SHR_S, BINARY, T) \
+    BIN(P##_SHR_U, BINARY, T) BIN(P##_ROTL, BINARY, T) \
+    BIN(P##_ROTR, BINARY, T) BIN(P##_DIV_S, BINARY, T) \
+    BIN(P##_DIV_U, BINARY, T) BIN(P##_REM_S, BINARY, T) \
+    BIN(P##_REM_U, BINARY, T) \
+    CMP(P##_EQ, T) CMP(P##_NE, T) CMP(P##_LT_S, T) CMP(P##_LT_U, T) \
+    CMP(P##_GT_S, T) CMP(P##_GT_U, T) CMP(P##_LE_S, T) CMP(P##_LE_U, T) \
+    CMP(P##_GE_S, T) CMP(P##_GE_U, T) \
+    UN(P##_CLZ, T, T) UN(P##_CTZ, T, T) UN(P##_POPCNT, T, T) \
+    UN(P##_EXTEND8_S, T, T) UN(P##_EXTEND16_S, T, T) \
+    UN(P##_TRUNC_F32_S, F32, T) UN(P##_TRUNC_F32_U, F32, T) \
+    UN(P##_TRUNC_F64_S, F64, T) UN(P##_TRUNC_F64_U, F64, T) \
+    UN(P##_TRUNC_SAT_F32_S, F32, T) UN(P##_TRUNC_SAT_F32_U, F32, T) \
+    UN(P##_TRUNC_SAT_F64_S, F64, T) UN(P##_TRUNC_SAT_F64_U, F64, T) \
+    LD(P##_LOAD, T) LD(P##_LOAD8_S, T) LD(P##_LOAD8_U, T) \
+    LD(P##_LOAD16_S, T) LD(P##_LOAD16_U, T) ST(P##_STORE, P##_STORE, T) \
+    ST(P##_STORE8, I32_STORE8, T) ST(P##_STORE16, I32_STORE16, T)
+#define FLOATS(P, T) \
+    BIN(P##_ADD, COMMUTATIVE, T) BIN(P##_SUB, BINARY, T) \
+    BIN(P##_MUL, COMMUTATIVE, T) \
+    BIN(P##_DIV, BINARY, T) BIN(P##_MIN, BINARY, T) BIN(P##_MAX, BINARY, T) \
+    BIN(P##_COPYSIGN, BINARY, T) \
+    CMP(P##_EQ, T) CMP(P##_NE, T) CMP(P##_LT, T) CMP(P##_GT, T) \
+    CMP(P##_LE, T) CMP(P##_GE, T) \
+    UN(P##_ABS, T, T) UN(P##_NEG, T, T) UN(P##_CEIL, T, T) \
+    UN(P##_FLOOR, T, T) UN(P##_TRUNC, T, T) UN(P##_NEAREST, T, T) \
+    UN(P##_SQRT, T, T) \
+    UN(P##_CONVERT_I32_S, I32, T) UN(P##_CONVERT_I32_U, I32, T) \
+    UN(P##_CONVERT_I64_S, I64, T) UN(P##_CONVERT_I64_U, I64, T) \
+    LD(P##_LOAD, T) ST(P##_STORE, P##_STORE, T)
+
+static const family families[SL_N_OPS] = {
+    INTS(I32, I32) INTS(I64, I64) FLOATS(F32, F32) FLOATS(F64, F64)
+    UN(I64_EXTEND32_S, I64, I64) UN(I32_WRAP_I64, I64, I32)
+    UN(I64_EXTEND_I32_S, I32, I64) UN(I64_EXTEND_I32_U, I32, I64)
+    UN(F32_DEMOTE_F64, F64, F32) UN(F64_PROMOTE_F32, F32, F64)
+    UN(I32_REINTERPRET_F32, F32, I32) UN(I64_REINTERPRET_F64, F64, I64)
+    UN(F32_REINTERPRET_I32, I32, F32) UN(F64_REINTERPRET_I64, I64, F64)
+    LD(I64_LOAD32_S, I64) LD(I64_LOAD32_U, I64)
+    ST(I64_STORE32, I32_STORE, I64)
+};
+/* clang-format on */
+
+_Static_assert(IR_I32_SUB_RA == IR_I32_SUB_RR + INT_AI + 1, "i32: RA");
+_Static_assert(IR_I64_SUB_RA == IR_I64_SUB_RR + I64_AK + 1, "i64: RA");
+_Static_assert(IR_F64_SUB_RA == IR_F64_SUB_RR + FLOAT_RA, "f64: RA");
+_Static_assert(IR_BR_I32_EQ_RR == IR_I32_EQ_RR + INT_AI + 1, "i32 branch");
+_Static_assert(IR_BR_I64_EQ_RR == IR_I64_EQ_RR + I64_AK + 1, "i64 branch");
+_Static_assert(IR_BR_F32_EQ_RR == IR_F32_EQ_RR + FLOAT_AK + 1, "f32 branch");
+_Static_assert(IR_BRZ_F32_EQ_AI ==
+                   IR_BR_F32_EQ_RR + N_BRANCHES + BRANCH_AI, "f32 not");
+_Static_assert(IR_I32_STORE_KI == IR_I32_STORE_RR + STORE_KI, "stores");
+_Static_assert(IR_I32_LOAD_K == IR_I32_LOAD_R + MODE_K, "loads");
+
+static acc_class acc_of(unsigned type)
+{
+    return type == F32 ? ACC_F32 : type == F64 ? ACC_F64 : ACC_INT;
+}
+
+static bool in_acc(const translator *t, acc_class acc, uint32_t slot)
+{
+    return t->accs[acc] == slot;
+}
+
+/* The place of a comparison in its row EQ NE LT_S LT_U GT_S GT_U LE_S LE_U
+ * GE_S GE_U, or EQ NE LT GT LE GE for floats. */
+static sl_op first_compare(sl_op op)
+{
+    switch (families[op].in) {
+    case I32: return SL_OP_I32_EQ;
+    case I64: return SL_OP_I64_EQ;
+    case F32: return SL_OP_F32_EQ;
+    default:  return SL_OP_F64_EQ;
+    }
+}
+
+/* With the operands exchanged. */
+static sl_op mirrored(sl_op op)
+{
+    static const uint8_t ints[] = {0, 1, 4, 5, 2, 3, 8, 9, 6, 7};
+    static const uint8_t floats[] = {0, 1, 3, 2, 5, 4};
+    sl_op first = first_compare(op);
+    return first + (families[op].in <= I64 ? ints : floats)[op - first];
+}
+
+/* The negation, or NONE: of floats only == and != have one. */
+static sl_op inverted(sl_op op)
+{
+    static const uint8_t ints[] = {1, 0, 8, 9, 6, 7, 4, 5, 2, 3};
+    sl_op first = first_compare(op);
+    if (families[op].in > I64 && op - first > 1)
+        return SL_OP_NONE;
+    return first + ints[op - first];
+}
+
+/* --- Numeric instructions ------------------------------------------------------ */
+
+static bool fits_imm(unsigned type, uint64_t bits)
+{
+    return type == I32 || (type == I64 && (int64_t)bits == (int32_t)bits);
+}
+
+/* The constant `y` as an operand: immediate where it fits, else the pool. */
+static unsigned emit_with_const(translator *t, const family *f, uint32_t to,
+                                uint32_t x, uint64_t y)
+{
+    bool a = in_acc(t, acc_of(f->in), x);
+    unsigned mode;
+    if (fits_imm(f->in, y))
+        mode = a ? INT_AI : INT_RI;
+    else if (f->in == I64)
+        mode = a ? I64_AK : I64_RK;
+    else
+        mode = a ? FLOAT_AK : FLOAT_RK;
+
+    if (fits_imm(f->in, y) || f->in == F32) {
+        emit_imm(t, f->ir + mode, to, x, (int32_t)y);
+    } else {
+        emit_imm(t, f->ir + mode, to, x, (int32_t)pool_u64(t, y));
+        in_pool(t);
+    }
+    return mode;
+}
+
+static unsigned emit_with_slots(translator *t, const family *f, uint32_t to,
+                                uint32_t x, uint32_t y)
+{
+    bool is_int = f->in <= I64;
+    acc_class acc = acc_of(f->in);
+    unsigned mode = is_int ? INT_RR : FLOAT_RR;
+    if (in_acc(t, acc, x))
+        mode = is_int ? INT_AR : FLOAT_AR;
+    else if (in_acc(t, acc, y) && f->shape == BINARY)
+        mode = f->in == I32   ? INT_AI + 1
+               : f->in == I64 ? I64_AK + 1
+                              : FLOAT_RA;
+    emit(t, f->ir + mode, to, x, y, 0);
+    return mode;
+}
+
+static void exchange(value *x, value *y)
+{
+    value keep = *x;
+    *x = *y;
+    *y = keep;
+}
+
+static void binary(translator *t, sl_op op)
+{
+    const family *f = &families[op];
+    acc_class acc = acc_of(f->in);
+    value y = pop(t), x = pop(t);
+    uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
+    bool y_first = x.kind == VALUE_CONST && y.kind != VALUE_CONST;
+    if (y.kind != VALUE_CONST && x.kind != VALUE_CONST)
+        y_first = in_acc(t, acc, y.slot) && !in_acc(t, acc, x.slot);
+    if (y_first && f->shape != BINARY) {
+        exchange(&x, &y);
+        if (f->shape == COMPARE)
+            f = &families[op = mirrored(op)];
+    }
+    if (x.kind == VALUE_CONST) {
+        emit_const(t, to, x.bits, acc);
+        x.slot = to;
+    }
+    unsigned mode = y.kind == VALUE_CONST
+                        ? emit_with_const(t, f, to, x.slot, y.bits)
+                        : emit_with_slots(t, f, to, x.slot, y.slot);
+    made(t, acc_of(f->out));
+    push_temp(t);
+    if (f->shape == COMPARE)
+        t->cmp = (comparison){t->last, op, mode};
+}
+
+static void unary(translator *t, sl_op op)
+{
+    const family *f = &families[op];
+    uint32_t i = (uint32_t)t->stack.n - 1;
+    uint32_t from = slot_of(t, i, acc_of(f->in));
+    pop(t);
+    unsigned mode = in_acc(t, acc_of(f->in), from) ? MODE_A : MODE_R;
+    emit(t, f->ir + mode, temp_slot(t, i), from, 0, 0);
+    made(t, acc_of(f->out));
+    push_temp(t);
+}
+
+/* Whether the value just popped is the newest comparison's. */
+static bool is_compared(const translator *t, const value *v)
+{
+    return v->kind == VALUE_TEMP && t->last != NONE && t->cmp.at == t->last &&
+           t->ins.v[t->last].a == v->slot;
+}
+
+static void eqz(translator *t, sl_op equal)
+{
+    value *top = &sl_vec_last(&t->stack);
+    if (equal == SL_OP_I32_EQ && is_compared(t, top)) {
+        sl_op op = inverted(t->cmp.op);
+        if (op != SL_OP_NONE) {
+            t->cmp.op = op;
+            t->ins.v[t->last].op = families[op].ir + t->cmp.mode;
+            return;
+        }
+    }
+    push_const(t, 0);
+    if (!t->failed)
+        binary(t, equal);
+}
+
+/* --- Branches on conditions ------------------------------------------------------ */
+
+/* What takes the comparison's place; false when nothing can. */
+static bool branch_form(const translator *t, bool if_zero, sl_ins *out)
+{
+    const family *f = &families[t->cmp.op];
+    const sl_ins *cmp = &t->ins.v[t->cmp.at];
+    bool is_int = f->in <= I64;
+    unsigned mode = t->cmp.mode;
+    unsigned values = f->in == I64 ? I64_AK + 1 : INT_AI + 1;
+    sl_op op = t->cmp.op;
+    unsigned zero = 0;
+    if (if_zero && inverted(op) != SL_OP_NONE)
+        op = inverted(op);
+    else if (if_zero)
+        zero = N_BRANCHES;
+
+    *out = (sl_ins){.op = 0};
+    out->a = cmp->b;
+    out->b = cmp->c;
+    bool a = is_int ? mode == INT_AR || mode == INT_AI || mode == I64_AK
+                    : mode == FLOAT_AR || mode == FLOAT_AK;
+    bool constant = is_int ? mode != INT_RR && mode != INT_AR
+                           : mode != FLOAT_RR && mode != FLOAT_AR;
+    if (constant && f->in <= I64) {
+        if ((is_int && mode >= I64_RK) || cmp->imm != (int16_t)cmp->imm)
+            return false;
+        out->b = (uint16_t)cmp->imm;
+    } else if (constant && f->in == F32) {
+        if ((cmp->imm & 0xffff) != 0)
+            return false;
+        out->b = (uint16_t)((uint32_t)cmp->imm >> 16);
+    } else if (constant) {
+        const uint32_t *half = &t->pool.v[cmp->imm / 4];
+        if (half[0] != 0 || (half[1] & 0xffff) != 0)
+            return false;
+        out->b = (uint16_t)(half[1] >> 16);
+    }
+    unsigned branch = constant ? (a ? BRANCH_AI : BRANCH_RI)
+                               : (a ? BRANCH_AR : BRANCH_RR);
+    out->op = families[op].ir + values + zero + branch;
+    /* Against zero there are shorter ones. */
+    if (f->in == I32 && constant && out->b == 0) {
+        if (op == SL_OP_I32_NE)
+            out->op = a ? IR_BR_IF_A : IR_BR_IF_R;
+        else if (op == SL_OP_I32_EQ)
+            out->op = a ? IR_BR_IFZ_A : IR_BR_IFZ_R;
+    }
+    return true;
+}
+
+/* Emits a branch on a condition that was popped; its distance is open. */
+static uint32_t branch_on(translator *t, value v, bool if_zero)
+{
+    sl_ins ins;
+    if (is_compared(t, &v) && branch_form(t, if_zero, &ins)) {
+        unemit(t);
+        return emit_imm(t, (uint32_t)ins.op, ins.a, ins.b, 0);
+    }
+    if (v.kind == VALUE_CONST) {
+        v.slot = temp_slot(t, (uint32_t)t->stack.n);
+        emit_const(t, v.slot, v.bits, ACC_INT);
+    }
+    bool a = in_acc(t, ACC_INT, v.slot);
+    uint32_t op = if_zero ? (a ? IR_BR_IFZ_A : IR_BR_IFZ_R)
+                          : (a ? IR_BR_IF_A : IR_BR_IF_R);
+    return emit_imm(t, op, v.slot, 0, 0);
+}
+
+/* --- Labels ------------------------------------------------------------------------ */
+
+static uint32_t arity(const label *l)
+{
+    return l->kind == SL_OP_LOOP ? l->n_params : l->n_results;
+}
+
+static label *label_at(translator *t, uint32_t depth)
+{
+    return &t->labels.v[t->labels.n - 1 - depth];
+}
+
+/* Whether the operands that go to a label are not where it wants them. */
+static bool must_move(const translator *t, const label *l)
+{
+    uint32_t n = arity(l), first = (uint32_t)t->stack.n - n;
+    for (uint32_t i = 0; i < n; i++) {
+        const value *v = &t->stack.v[first + i];
+        if (v->kind == VALUE_CONST ||
+            v->slot != temp_slot(t, l->height + i))
+            return true;
+    }
+    return false;
+}
+
+/* Copies them there. A temporary only moves down, so the order is safe; the
+ * stack stays as it is, for the way on when the branch is not taken. */
+static void move_to(translator *t, const label *l)
+{
+    uint32_t n = arity(l), first = (uint32_t)t->stack.n - n;
+    for (uint32_t i = 0; i < n && !t->failed; i++) {
+        value v = t->stack.v[first + i];
+        uint32_t to = temp_slot(t, l->height + i);
+        if (v.kind == VALUE_CONST)
+            emit_const(t, to, v.bits, ACC_INT);
+        else
+            emit_copy(t, to, v.slot);
+    }
+}
+
+static void emit_return(translator *t)
+{
+    label *l = &t->labels.v[0];
+    uint32_t saved = t->func->saved_at;
+    value v = {VALUE_TEMP, NONE, 0, 0};
+    if (l->n_results == 1) {
+        v = sl_vec_last(&t->stack);
+        if (v.kind == VALUE_CONST) {
+            v.slot = temp_slot(t, (uint32_t)t->stack.n - 1);
+            emit_const(t, v.slot, v.bits, ACC_INT);
+        }
+    } else if (l->n_results > 1) {
+        move_to(t, l);
+    }
+    if (t->func->home->counted)
+        emit(t, IR_LEAVE_COUNTED, 0, 0, 0, 0);
+    if (l->n_results == 0)
+        emit(t, IR_RETURN0, saved, 0, 0, 0);
+    else if (l->n_results > 1)
+        emit(t, IR_RETURN_N, saved, temp_slot(t, 0), l->n_results, 0);
+    else
+        emit(t, in_acc(t, ACC_INT, v.slot) ? IR_RETURN1_A : IR_RETURN1_R,
+             saved, v.slot, 0, 0);
+}
+
+static void emit_jump(translator *t, label *l)
+{
+    if (l->kind == SL_OP_NONE) {
+        emit_return(t);
+        return;
+    }
+    move_to(t, l);
+    uint32_t at = emit_imm(t, IR_BR, 0, 0, 0);
+    jump_to(t, at, l);
+}
+
+/* The jump needs more than its distance: operands to move, or a return. */
+static bool needs_code(const translator *t, const label *l)
+{
+    return l->kind == SL_OP_NONE ? l->n_results != 0 : must_move(t, l);
+}
+
+static void branch_if(translator *t, label *l)
+{
+    value v = pop(t);
+    if (!needs_code(t, l)) {
+        uint32_t at = branch_on(t, v, false);
+        jump_to(t, at, l);
+        return;
+    }
+    uint32_t around = branch_on(t, v, true);
+    uint32_t accs[N_ACCS];
+    memcpy(accs, t->accs, sizeof accs);
+    emit_jump(t, l);
+    patch(t, around, (uint32_t)t->ins.n);
+    memcpy(t->accs, accs, sizeof accs);
+    t->last = NONE;
+}
+
+/* One target of a br_table; those that need code share it per label. */
+static void table_target(translator *t, uint32_t at, uint32_t word, label *l)
+{
+    if (!needs_code(t, l)) {
+        jump_word_to(t, at, word, l);
+        return;
+    }
+    if (l->stub_of != t->n_tables) {
+        l->stub_of = t->n_tables;
+        l->stub_at = (uint32_t)t->ins.n;
+        forget(t);
+        emit_jump(t, l);
+    }
+    patch_word(t, at, word, l->stub_at);
+}
+
+static void branch_table(translator *t, const sl_instr *in)
+{
+    value v = pop(t);
+    if (v.kind == VALUE_CONST) {
+        v.slot = temp_slot(t, (uint32_t)t->stack.n);
+        emit_const(t, v.slot, v.bits, ACC_INT);
+    }
+    bool a = in_acc(t, ACC_INT, v.slot);
+    uint32_t word = (uint32_t)t->pool.n;
+    uint32_t at = emit_imm(t, a ? IR_BR_TABLE_A : IR_BR_TABLE_R, v.slot, 0,
+                           (int32_t)(word * 4));
+    in_pool(t);
+    t->n_tables++;
+    uint32_t n = in->n + 1;
+    if (!sl_vec_reserve(&t->pool, (size_t)n + 1)) {
+        fail(t, SL_ENOMEM, "out of memory");
+        return;
+    }
+    t->pool.v[t->pool.n] = n;
+    t->pool.n += (size_t)n + 1;
+
+    sl_err err = {0};
+    sl_reader r = sl_reader_over(in->vec, in->vec_len, 0, &err);
+    for (uint32_t i = 0; i < n && !t->failed; i++)
+        table_target(t, at, word + 1 + i, label_at(t, sl_read_u32(&r)));
+}
+
+/* --- Blocks -------------------------------------------------------------------------- */
+
+static void push_label(translator *t, sl_op kind, uint32_t n_params,
+                       uint32_t n_results)
+{
+    label l = {
+        .kind = kind,
+        .height = (uint32_t)t->stack.n - n_params,
+        .n_params = n_params,
+        .n_results = n_results,
+        .loop_at = (uint32_t)t->ins.n,
+        .else_at = NONE,
+    };
+    if (!sl_vec_push(&t->labels, l))
+        fail(t, SL_ENOMEM, "out of memory");
+}
+
+static void push_temps(translator *t, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && !t->failed; i++)
+        push_temp(t);
+}
+
+static void begin_block(translator *t, const sl_instr *in)
+{
+    uint32_t n_params = 0, n_results = in->type != SL_BLOCK_EMPTY;
+    if (in->type >= 0) {
+        const sl_functype *type = &t->module->types[in->type];
+        n_params = type->n_params;
+        n_results = type->n_results;
+    }
+    value condition = {VALUE_TEMP, NONE, 0, 0};
+    if (in->op == SL_OP_IF)
+        condition = pop(t);
+    /* Code inside may write locals, on some ways and not on others. */
+    if (in->op != SL_OP_BLOCK)
+        settle_top(t, n_params);
+    flush(t);
+    if (in->op == SL_OP_LOOP)
+        forget(t);
+    push_label(t, in->op, n_params, n_results);
+    if (in->op == SL_OP_IF && !t->failed) {
+        uint32_t at = branch_on(t, condition, true);
+        sl_vec_last(&t->labels).else_at = at;
+    }
+}
+
+/* After a jump: nothing is reached until the label's else or end. */
+static void begin_else(translator *t, bool reached)
+{
+    label *l = &sl_vec_last(&t->labels);
+    if (reached) {
+        move_to(t, l);
+        uint32_t at = emit_imm(t, IR_BR, 0, 0, 0);
+        jump_to(t, at, l);
+    }
+    patch(t, l->else_at, (uint32_t)t->ins.n);
+    l->else_at = NONE;
+    l->kind = SL_OP_BLOCK;
+    l->stub_of = 0;
+    forget(t);
+    pop_to(t, l->height);
+    push_temps(t, l->n_params);
+}
+
+/* Whether the code behind the end is reached. */
+static bool end_block(translator *t, bool reached)
+{
+    label l = sl_vec_pop(&t->labels);
+    bool joined = l.fixes != 0 || l.else_at != NONE;
+    if (!joined && reached)
+        return true;
+    if (reached) {
+        label as_block = l;
+        as_block.kind = SL_OP_BLOCK;
+        move_to(t, &as_block);
+    }
+    if (joined) {
+        if (l.else_at != NONE)
+            patch(t, l.else_at, (uint32_t)t->ins.n);
+        land(t, &l);
+    }
+    pop_to(t, l.height);
+    push_temps(t, l.n_results);
+    return joined;
+}
+
+static void end_function(translator *t, bool reached)
+{
+    if (reached)
+        emit_return(t);
+    label l = t->labels.v[0];
+    if (l.fixes != 0) { /* only without results: see needs_code */
+        land(t, &l);
+        emit_return(t);
+    }
+    t->labels.n = 0;
+}
+
+/* --- Calls ----------------------------------------------------------------------------- */
+
+/* Arguments into place; the new frame begins where they do. */
+static uint32_t begin_call(translator *t, const sl_functype *type)
+{
+    settle_top(t, type->n_params);
+    uint32_t base = temp_slot(t, (uint32_t)t->stack.n - type->n_params);
+    uint32_t need = base + sl_saved_at(type) + SL_FRAME_SAVED;
+    if (need > SL_FRAME_MAX)
+        fail(t, SL_ELIMIT, "limit: a function has too many operands");
+    if (need > t->n_slots)
+        t->n_slots = need;
+    return base;
+}
+
+static void end_call(translator *t, const sl_functype *type)
+{
+    if (t->failed)
+        return;
+    pop_to(t, (uint32_t)t->stack.n - type->n_params);
+    push_temps(t, type->n_results);
+    forget(t);
+}
+
+static void call(translator *t, uint32_t func)
+{
+    const sl_functype *type = &t->module->types[t->module->funcs[func].type];
+    uint32_t base = begin_call(t, type);
+    emit_imm(t,
+             func < t->module->n_imported_funcs ? IR_CALL_IMPORT : IR_CALL,
+             base, base + sl_saved_at(type), (int32_t)func);
+    end_call(t, type);
+}
+
+static void call_indirect(translator *t, uint32_t type_index, uint32_t table)
+{
+    const sl_functype *type = &t->module->types[type_index];
+    value v = pop(t);
+    if (v.kind == VALUE_CONST) {
+        v.slot = temp_slot(t, (uint32_t)t->stack.n);
+        emit_const(t, v.slot, v.bits, ACC_INT);
+    }
+    uint32_t base = begin_call(t, type);
+    emit(t,
+         in_acc(t, ACC_INT, v.slot) ? IR_CALL_INDIRECT_A
+                                    : IR_CALL_INDIRECT_R,
+         base, base + sl_saved_at(type), v.slot, 0);
+    emit_word(t, type_index, table);
+    end_call(t, type);
+}
+
+/* --- Variables, memory, tables ------------------------------------------------------------ */
+
+static uint32_t local_slot(const translator *t, uint32_t local)
+{
+    uint32_t n = t->type->n_params;
+    return local < n ? local
+                     : t->func->saved_at + SL_FRAME_SAVED + (local - n);
+}
+
+/* The value on top goes into a local: straight from the instruction that made
+ * it, when that is the last one. */
+static void set_local(translator *t, uint32_t slot)
+{
+    value v = pop(t);
+    if (v.kind == VALUE_LOCAL && v.slot == slot)
+        return;
+    bool fresh = v.kind == VALUE_TEMP && t->last != NONE &&
+                 t->ins.v[t->last].a == v.slot;
+    if (t->readers[slot] != 0) {
+        settle_readers(t, slot);
+        fresh = false;
+    }
+    if (v.kind == VALUE_CONST) {
+        emit_const(t, slot, v.bits, ACC_INT);
+    } else if (!fresh) {
+        emit_copy(t, slot, v.slot);
+    } else {
+        t->ins.v[t->last].a = (uint16_t)slot;
+        for (unsigned i = 0; i < N_ACCS; i++)
+            t->accs[i] = t->accs[i] == v.slot ? slot
+                         : t->accs[i] == slot ? NONE
+                                              : t->accs[i];
+    }
+}
+
+static void global_get(translator *t, uint32_t global)
+{
+    uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
+    emit_imm(t, IR_GLOBAL_GET, to, 0, (int32_t)global);
+    made(t, ACC_INT);
+    push_temp(t);
+}
+
+static void global_set(translator *t, uint32_t global)
+{
+    uint32_t from = slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
+    pop(t);
+    emit_imm(t, in_acc(t, ACC_INT, from) ? IR_GLOBAL_SET_A : IR_GLOBAL_SET_R,
+             0, from, (int32_t)global);
+}
+
+static void select_(translator *t)
+{
+    uint32_t n = (uint32_t)t->stack.n;
+    uint32_t x = slot_of(t, n - 3, ACC_INT), y = slot_of(t, n - 2, ACC_INT);
+    uint32_t c = slot_of(t, n - 1, ACC_INT);
+    pop_to(t, n - 3);
+    emit(t, in_acc(t, ACC_INT, c) ? IR_SELECT_A : IR_SELECT_R,
+         temp_slot(t, n - 3), x, y, c);
+    made(t, ACC_INT);
+    push_temp(t);
+}
+
+/* A memory other than the first: out of line. */
+static void access_other(translator *t, const sl_instr *in)
+{
+    bool store = families[in->op].shape == STORE;
+    uint32_t n = (uint32_t)t->stack.n, value_slot = 0;
+    if (store)
+        value_slot = slot_of(t, n - 1, ACC_INT);
+    uint32_t address = slot_of(t, n - (store ? 2 : 1), ACC_INT);
+    pop_to(t, n - (store ? 2 : 1));
+    emit_imm(t, IR_ACCESS,
+             store ? value_slot : temp_slot(t, (uint32_t)t->stack.n), address,
+             (int32_t)(uint32_t)in->offset);
+    emit_word(t, in->op, in->index[0]);
+    forget(t);
+    if (!store)
+        push_temp(t);
+}
+
+/* A constant address with its offset, as far as 32 bits reach. */
+static bool known_address(const value *v, uint64_t offset, uint32_t *out)
+{
+    uint64_t ea = (uint64_t)(uint32_t)v->bits + offset;
+    *out = (uint32_t)ea;
+    return v->kind == VALUE_CONST && ea <= UINT32_MAX;
+}
+
+static void load(translator *t, const sl_instr *in)
+{
+    const family *f = &families[in->op];
+    uint32_t i = (uint32_t)t->stack.n - 1, ea, from = 0;
+    unsigned mode = MODE_K;
+    if (!known_address(&t->stack.v[i], in->offset, &ea)) {
+        from = slot_of(t, i, ACC_INT);
+        mode = in_acc(t, ACC_INT, from) ? MODE_A : MODE_R;
+        ea = (uint32_t)in->offset;
+    }
+    pop(t);
+    emit_imm(t, f->ir + mode, temp_slot(t, i), from, (int32_t)ea);
+    made(t, acc_of(f->out));
+    push_temp(t);
+}
+
+static bool fits_store(const family *f, const value *v)
+{
+    if (v->kind != VALUE_CONST || f->in > I64)
+        return false;
+    int64_t n = f->in == I32 ? (int32_t)v->bits : (int64_t)v->bits;
+    return n == (int16_t)n;
+}
+
+static void store(translator *t, const sl_instr *in)
+{
+    const family *f = &families[in->op];
+    uint32_t n = (uint32_t)t->stack.n, ea, to = 0;
+    bool imm = fits_store(f, &t->stack.v[n - 1]);
+    uint32_t from = (uint16_t)t->stack.v[n - 1].bits;
+    bool known = known_address(&t->stack.v[n - 2], in->offset, &ea);
+    if (!known) {
+        to = slot_of(t, n - 2, ACC_INT);
+        ea = (uint32_t)in->offset;
+    }
+    if (!imm)
+        from = slot_of(t, n - 1, acc_of(f->in));
+    pop_to(t, n - 2);
+    bool to_acc = !known && in_acc(t, ACC_INT, to);
+    bool from_acc = !imm && in_acc(t, acc_of(f->in), from);
+    unsigned mode;
+    if (known)
+        mode = imm ? STORE_KI : from_acc ? STORE_KA : STORE_KR;
+    else if (imm)
+        mode = to_acc ? STORE_AI : STORE_RI;
+    else
+        mode = from_acc ? STORE_RA : to_acc ? STORE_AR : STORE_RR;
+    emit_imm(t, f->ir + mode, to, from, (int32_t)ea);
+}
+
+/* Three operands, none or one result, a second word; out of line. */
+static void bulk(translator *t, uint32_t op, uint32_t low, uint32_t high)
+{
+    uint32_t n = (uint32_t)t->stack.n;
+    uint32_t a = slot_of(t, n - 3, ACC_INT), b = slot_of(t, n - 2, ACC_INT);
+    uint32_t c = slot_of(t, n - 1, ACC_INT);
+    pop_to(t, n - 3);
+    emit(t, op, a, b, c, 0);
+    emit_word(t, low, high);
+    forget(t);
+}
+
+/* A result alone, or made of one operand; the immediate is an index. */
+static void simple(translator *t, uint32_t op, uint32_t n_pops, uint32_t index)
+{
+    uint32_t i = (uint32_t)t->stack.n - n_pops, from = 0;
+    if (n_pops != 0)
+        from = slot_of(t, i, ACC_INT);
+    pop_to(t, i);
+    emit_imm(t, op, temp_slot(t, i), from, (int32_t)index);
+    forget(t);
+    push_temp(t);
+}
+
+static void table_access(translator *t, const sl_instr *in)
+{
+    uint32_t n = (uint32_t)t->stack.n, a, b, c = 0, op;
+    if (in->op == SL_OP_TABLE_SET) {
+        op = IR_TABLE_SET;
+        a = slot_of(t, n - 2, ACC_INT);
+        b = slot_of(t, n - 1, ACC_INT);
+        pop_to(t, n - 2);
+    } else if (in->op == SL_OP_TABLE_GET) {
+        op = IR_TABLE_GET;
+        b = slot_of(t, n - 1, ACC_INT);
+        a = temp_slot(t, n - 1);
+        pop_to(t, n - 1);
+    } else {
+        op = IR_TABLE_GROW;
+        b = slot_of(t, n - 2, ACC_INT);
+        c = slot_of(t, n - 1, ACC_INT);
+        a = temp_slot(t, n - 2);
+        pop_to(t, n - 2);
+    }
+    emit(t, op, a, b, c, 0);
+    emit_word(t, in->index[0], 0);
+    forget(t);
+    if (op != IR_TABLE_SET)
+        push_temp(t);
+}
+
+/* --- The walk ----------------------------------------------------------------------------- */
+
+static void by_family(translator *t, const sl_instr *in)
+{
+    switch ((shape)families[in->op].shape) {
+    case BINARY:
+    case COMMUTATIVE:
+    case COMPARE:
+        binary(t, in->op);
+        break;
+    case UNARY:
+        unary(t, in->op);
+        break;
+    case LOAD:
+        if (in->index[0] != 0)
+            access_other(t, in);
+        else
+            load(t, in);
+        break;
+    case STORE:
+        if (in->index[0] != 0)
+            access_other(t, in);
+        else
+            store(t, in);
+        break;
+    case OTHER:
+        fail(t, SL_EUNSUPPORTED, "unsupported instruction");
+        break;
+    }
+}
+
+/* Instructions after which the next one is reached. */
+static void translate_plain(translator *t, const sl_instr *in)
+{
+    const uint32_t *x = in->index;
+    switch (in->op) {
+    case SL_OP_NOP: break;
+    case SL_OP_BLOCK:
+    case SL_OP_LOOP:
+    case SL_OP_IF: begin_block(t, in); break;
+    case SL_OP_BR_IF: branch_if(t, label_at(t, x[0])); break;
+    case SL_OP_CALL: call(t, x[0]); break;
+    case SL_OP_CALL_INDIRECT: call_indirect(t, x[0], x[1]); break;
+    case SL_OP_DROP: pop(t); break;
+    case SL_OP_SELECT:
+    case SL_OP_SELECT_T: select_(t); break;
+    case SL_OP_LOCAL_GET: push_local(t, local_slot(t, x[0])); break;
+    case SL_OP_LOCAL_SET: set_local(t, local_slot(t, x[0])); break;
+    case SL_OP_LOCAL_TEE:
+        set_local(t, local_slot(t, x[0]));
+        push_local(t, local_slot(t, x[0]));
+        break;
+    case SL_OP_GLOBAL_GET: global_get(t, x[0]); break;
+    case SL_OP_GLOBAL_SET: global_set(t, x[0]); break;
+    case SL_OP_TABLE_GET:
+    case SL_OP_TABLE_SET:
+    case SL_OP_TABLE_GROW: table_access(t, in); break;
+    case SL_OP_TABLE_SIZE: simple(t, IR_TABLE_SIZE, 0, x[0]); break;
+    case SL_OP_TABLE_FILL: bulk(t, IR_TABLE_FILL, x[0], 0); break;
+    case SL_OP_TABLE_COPY: bulk(t, IR_TABLE_COPY, x[0], x[1]); break;
+    case SL_OP_TABLE_INIT: bulk(t, IR_TABLE_INIT, x[0], x[1]); break;
+    case SL_OP_ELEM_DROP: emit_imm(t, IR_ELEM_DROP, 0, 0, (int32_t)x[0]); break;
+    case SL_OP_DATA_DROP: emit_imm(t, IR_DATA_DROP, 0, 0, (int32_t)x[0]); break;
+    case SL_OP_MEMORY_SIZE: simple(t, IR_MEMORY_SIZE, 0, x[0]); break;
+    case SL_OP_MEMORY_GROW: simple(t, IR_MEMORY_GROW, 1, x[0]); break;
+    case SL_OP_MEMORY_INIT: bulk(t, IR_MEMORY_INIT, x[0], x[1]); break;
+    case SL_OP_MEMORY_COPY: bulk(t, IR_MEMORY_COPY, x[0], x[1]); break;
+    case SL_OP_MEMORY_FILL: bulk(t, IR_MEMORY_FILL, x[0], 0); break;
+    case SL_OP_I32_CONST: push_const(t, (uint32_t)in->bits); break;
+    case SL_OP_I64_CONST:
+    case SL_OP_F32_CONST:
+    case SL_OP_F64_CONST: push_const(t, in->bits); break;
+    case SL_OP_REF_NULL: push_const(t, 0); break;
+    case SL_OP_REF_IS_NULL:
+    case SL_OP_I64_EQZ: eqz(t, SL_OP_I64_EQ); break;
+    case SL_OP_I32_EQZ: eqz(t, SL_OP_I32_EQ); break;
+    case SL_OP_REF_FUNC: simple(t, IR_REF_FUNC, 0, x[0]); break;
+    default: by_family(t, in); break;
+    }
+}
+
+/* Whether the next instruction is reached from this one. */
+static bool translate_one(translator *t, const sl_instr *in)
+{
+    switch (in->op) {
+    case SL_OP_UNREACHABLE:
+        emit(t, IR_UNREACHABLE, 0, 0, 0, 0);
+        return false;
+    case SL_OP_BR:
+        emit_jump(t, label_at(t, in->index[0]));
+        return false;
+    case SL_OP_BR_TABLE:
+        branch_table(t, in);
+        return false;
+    case SL_OP_RETURN:
+        emit_return(t);
+        return false;
+    default:
+        translate_plain(t, in);
+        return true;
+    }
+}
+
+/* Code that is not reached makes nothing; its blocks are only counted. */
+static void translate_body(translator *t, sl_reader *r)
+{
+    bool reached = true;
+    uint32_t unreached_blocks = 0;
+    sl_instr in;
+    while (!t->failed && t->labels.n != 0 && sl_read_instr(r, &in)) {
+        t->now = (uint32_t)(in.at - r->origin);
+        bool block = in.op == SL_OP_BLOCK || in.op == SL_OP_LOOP ||
+                     in.op == SL_OP_IF;
+        if (!reached && unreached_blocks != 0 && in.op == SL_OP_END) {
+            unreached_blocks--;
+        } else if (!reached && block) {
+            unreached_blocks++;
+        } else if (unreached_blocks != 0) {
+            continue;
+        } else if (in.op == SL_OP_ELSE) {
+            begin_else(t, reached);
+            reached = true;
+        } else if (in.op == SL_OP_END && t->labels.n == 1) {
+            end_function(t, reached);
+        } else if (in.op == SL_OP_END) {
+            reached = end_block(t, reached);
+        } else if (reached) {
+            reached = translate_one(t, &in);
+        }
+    }
+    if (r->err->code != SL_OK)
+        t->failed = true;
+}
+
+/* --- Beginning and end --------------------------------------------------------------------- */
+
+static void begin_function(translator *t, sl_reader *r)
+{
+    uint64_t n_locals = 0;
+    for (uint32_t groups = sl_read_u32(r); groups != 0; groups--) {
+        n_locals += sl_read_u32(r);
+        sl_read_u32(r); /* the type: a reference's or a number's one byte */
+    }
+    uint32_t first = t->func->saved_at + SL_FRAME_SAVED;
+    if (first + n_locals + 256 > SL_FRAME_MAX) {
+        fail(t, SL_ELIMIT, "limit: a function has too many locals");
+        return;
+    }
+    t->n_local_slots = t->n_slots = first + (uint32_t)n_locals;
+    t->readers = sl_calloc(t->n_local_slots, sizeof *t->readers);
+    if (t->readers == NULL) {
+        fail(t, SL_ENOMEM, "out of memory");
+        return;
+    }
+    push_label(t, SL_OP_NONE, 0, t->type->n_results);
+    emit(t, t->func->home->counted ? IR_ENTER_COUNTED : IR_ENTER, first,
+         (uint32_t)n_locals, 0, 0);
+}
+
+static bool init(translator *t, sl_code_func *func, sl_err *err)
+{
+    const sl_module *m = func->home->module;
+    *t = (translator){
+        .module = m,
+        .func = func,
+        .type = &m->types[m->funcs[func->index].type],
+        .err = err,
+        .last = NONE,
+        .cmp = {.at = NONE},
+    };
+    forget(t);
+    if (func->saved_at + SL_FRAME_SAVED > SL_FRAME_MAX / 2) {
+        fail(t, SL_ELIMIT, "limit: a function has too many parameters");
+        return false;
+    }
+    return true;
+}
+
+static void run(translator *t)
+{
+    const sl_func *f = &t->module->funcs[t->func->index];
+    sl_reader r = sl_reader_over(f->body, f->body_len, f->at, t->err);
+    begin_function(t, &r);
+    if (!t->failed)
+        translate_body(t, &r);
+    if (!t->failed)
+        t->ins.v[0].c = (uint16_t)t->n_slots;
+}
+
+static void deinit(translator *t)
+{
+    sl_vec_deinit(&t->ins);
+    sl_vec_deinit(&t->at);
+    sl_vec_deinit(&t->pool);
+    sl_vec_deinit(&t->pooled);
+    sl_vec_deinit(&t->stack);
+    sl_vec_deinit(&t->labels);
+    sl_vec_deinit(&t->fixes);
+    sl_free(t->readers);
+}
+
+/* Code, IR_END, pool: one block; then operations become handlers. */
+static sl_ins *finish(translator *t, size_t *bytes)
+{
+    size_t n = t->ins.n;
+    size_t pool_bytes = t->pool.n * sizeof *t->pool.v;
+    *bytes = (n + 1) * sizeof(sl_ins) + pool_bytes;
+    if (*bytes > INT32_MAX) {
+        fail(t, SL_ELIMIT, "limit: a function is too large to translate");
+        return NULL;
+    }
+    sl_ins *code = sl_malloc(*bytes);
+    if (code == NULL) {
+        fail(t, SL_ENOMEM, "out of memory");
+        return NULL;
+    }
+    memcpy(code, t->ins.v, n * sizeof *code);
+    code[n] = (sl_ins){.op = IR_END};
+    code[n].bits = (uint64_t)(uintptr_t)t->func;
+    if (pool_bytes != 0)
+        memcpy(code + n + 1, t->pool.v, pool_bytes);
+    for (size_t i = 0; i < t->pooled.n; i++) {
+        uint32_t at = t->pooled.v[i];
+        code[at].imm += (int32_t)((n + 1 - at) * sizeof(sl_ins));
+    }
+    const void *const *handlers = sl_interp_handlers();
+    for (size_t i = 0; i <= n; i++)
+        sl_ins_link(&code[i], handlers);
+    return code;
+}
+
+sl_status sl_translate(sl_code_func *func, size_t *bytes, sl_err *err)
+{
+    translator t;
+    if (init(&t, func, err))
+        run(&t);
+    if (!t.failed)
+        func->code = finish(&t, bytes);
+    deinit(&t);
+    return t.failed ? err->code : SL_OK;
+}
+
+uint64_t sl_translate_locate(const sl_code_func *func, size_t ins)
+{
+    sl_code_func again = *func;
+    sl_err err = {0};
+    translator t;
+    uint64_t at = 0;
+    bool ok = init(&t, &again, &err);
+    t.locate = true;
+    if (ok)
+        run(&t);
+    if (!t.failed && ins < t.at.n)
+        at = func->home->module->funcs[func->index].at + t.at.v[ins];
+    deinit(&t);
+    return at;
+}

@@ -1,0 +1,123 @@
+/* What the translator's two files share: emit.c has values, operands and
+ * instructions; translate.c walks a function's body. */
+#ifndef SL_EXEC_INTERP_TRANSLATE_H
+#define SL_EXEC_INTERP_TRANSLATE_H
+
+#include "base/vec.h"
+#include "core/op.h"
+#include "exec/interp/ir.h"
+
+#define NONE UINT32_MAX
+
+/* The accumulators. */
+typedef enum acc_class { ACC_INT, ACC_F32, ACC_F64, N_ACCS } acc_class;
+
+typedef enum value_kind {
+    VALUE_TEMP,  /* in the temporary of its place on the stack */
+    VALUE_LOCAL, /* still in the local it was read from */
+    VALUE_CONST,
+} value_kind;
+
+/* An operand on WebAssembly's stack. */
+typedef struct value {
+    value_kind kind;
+    uint32_t slot;  /* of a temporary or local */
+    uint32_t older; /* local: the next entry that reads it, plus one */
+    uint64_t bits;  /* constant */
+} value;
+
+typedef struct label {
+    sl_op kind;      /* BLOCK, LOOP, IF; NONE: the function's */
+    uint32_t height; /* of the stack, below the parameters */
+    uint32_t n_params, n_results;
+    uint32_t loop_at; /* LOOP: its first instruction */
+    uint32_t else_at; /* IF: the branch to the else part, or NONE */
+    uint32_t fixes;   /* what jumps here, plus one */
+    uint32_t stub_at, stub_of; /* br_table's way here, and of which one */
+} label;
+
+/* A distance to be known later: of an instruction, or a word of the pool that
+ * counts from the instruction. */
+typedef struct fix {
+    uint32_t ins, word, next;
+} fix;
+
+/* The newest comparison: a branch or eqz right behind it takes it over. */
+typedef struct comparison {
+    uint32_t at; /* or NONE */
+    sl_op op;
+    unsigned mode;
+} comparison;
+
+typedef struct translator {
+    const sl_module *module;
+    sl_code_func *func;
+    const sl_functype *type;
+    sl_err *err;
+    bool failed;
+
+    SL_VEC(sl_ins) ins;
+    SL_VEC(uint32_t) at;      /* where each came from, if `locate` */
+    SL_VEC(uint32_t) pool;    /* constants and jump tables, in half words */
+    SL_VEC(uint32_t) pooled;  /* instructions whose immediate is a place in it */
+    SL_VEC(value) stack;
+    SL_VEC(label) labels;
+    SL_VEC(fix) fixes;
+    uint32_t *readers; /* per local slot: the newest entry that reads it */
+    uint32_t flushed;  /* below, no entry reads a local */
+    bool locate;
+    uint32_t now; /* offset of the instruction in the body */
+
+    uint32_t n_local_slots; /* the first temporary */
+    uint32_t n_slots;       /* the frame's size */
+    uint32_t accs[N_ACCS];  /* the slot whose value each has, or NONE */
+    uint32_t accs_before[N_ACCS]; /* the same before the last instruction */
+    uint32_t last; /* the last instruction, when it made a value in .a */
+    comparison cmp;
+    uint32_t n_tables; /* br_tables so far */
+} translator;
+
+/* --- emit.c ---------------------------------------------------------------- */
+
+void fail(translator *t, sl_status code, const char *why);
+
+/* Instructions. `emit` and `emit_imm` leave the accumulators alone; `made`
+ * says that the last one made a value in its .a. */
+uint32_t emit(translator *t, uint32_t op, uint32_t a, uint32_t b, uint32_t c,
+              uint32_t d);
+uint32_t emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
+                  int32_t imm);
+void emit_word(translator *t, uint32_t low, uint32_t high);
+void made(translator *t, acc_class acc);
+void forget(translator *t); /* the accumulators hold nothing known */
+void unemit(translator *t); /* takes the last instruction back */
+void emit_copy(translator *t, uint32_t to, uint32_t from);
+void emit_const(translator *t, uint32_t to, uint64_t bits, acc_class acc);
+/* The last instruction's immediate is a place in the pool. */
+void in_pool(translator *t);
+uint32_t pool_u64(translator *t, uint64_t bits);
+
+/* Values. */
+uint32_t temp_slot(const translator *t, uint32_t height);
+void push_temp(translator *t);
+void push_const(translator *t, uint64_t bits);
+void push_local(translator *t, uint32_t slot);
+value pop(translator *t);
+void pop_to(translator *t, uint32_t height);
+/* The slot of stack[i]; a constant is put into its temporary. */
+uint32_t slot_of(translator *t, uint32_t i, acc_class acc);
+/* Puts stack[i] into its temporary; a local's newest reader goes first. */
+void settle(translator *t, uint32_t i);
+void settle_top(translator *t, uint32_t n);
+void settle_readers(translator *t, uint32_t slot);
+void flush(translator *t); /* no entry reads a local any more */
+
+/* Jumps. */
+void jump_to(translator *t, uint32_t ins, label *to);
+void patch(translator *t, uint32_t ins, uint32_t target);
+/* The same for a word of the pool, counted from the instruction. */
+void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to);
+void patch_word(translator *t, uint32_t ins, uint32_t word, uint32_t target);
+void land(translator *t, label *l); /* all that jump to it land here */
+
+#endif

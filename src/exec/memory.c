@@ -1,0 +1,132 @@
+/* Linear memories: address space is reserved up front, so that a memory never
+ * moves; growing makes more of it accessible. Core specification, "Execution /
+ * Runtime Structure / Memory Instances". */
+#include "exec/exec_int.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE       UINT64_C(65536)
+#define GUARD      PAGE
+#define FULL_PAGES UINT64_C(65536)
+
+static uint8_t *reserve(uint64_t bytes)
+{
+    if (bytes > SIZE_MAX - GUARD)
+        return NULL;
+    void *at = mmap(NULL, (size_t)(bytes + GUARD), PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+/* All that 32 bits can address; where address space is short, what the type
+ * allows, or as much as there is. */
+static bool reserve_some(sl_memory *memory, uint64_t min_pages)
+{
+    uint64_t pages = FULL_PAGES;
+    while ((memory->base = reserve(pages * PAGE)) == NULL) {
+        if (pages <= min_pages)
+            return false;
+        pages = pages > memory->max_pages ? memory->max_pages : pages / 2;
+        if (pages < min_pages)
+            pages = min_pages;
+    }
+    memory->reserved = pages * PAGE;
+    return true;
+}
+
+static bool commit(sl_memory *memory, uint64_t bytes)
+{
+    if (bytes == memory->size)
+        return true;
+    if (mprotect(memory->base + memory->size, (size_t)(bytes - memory->size),
+                 PROT_READ | PROT_WRITE) != 0)
+        return false;
+    memory->size = bytes;
+    return true;
+}
+
+sl_status sl_memory_map(sl_memory *memory, sl_err *err)
+{
+    uint64_t min = memory->type.limits.min;
+    if (!reserve_some(memory, min))
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
+                       "out of memory: no address space for a memory");
+    if (!commit(memory, min * PAGE)) {
+        sl_memory_unmap(memory);
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
+                       "out of memory: %llu pages of linear memory",
+                       (unsigned long long)min);
+    }
+    return SL_OK;
+}
+
+void sl_memory_unmap(sl_memory *memory)
+{
+    if (memory->base != NULL)
+        munmap(memory->base, (size_t)(memory->reserved + GUARD));
+    memory->base = NULL;
+}
+
+static bool within_limits(const sl_core_store *store, uint64_t pages,
+                          uint64_t more_pages)
+{
+    const sl_core_limits *limits = &store->limits;
+    uint64_t used = store->stats.memory_bytes;
+    return pages <= limits->memory_pages && used <= limits->memory_bytes &&
+           more_pages <= (limits->memory_bytes - used) / PAGE;
+}
+
+sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err)
+{
+    const sl_limits *l = &type.limits;
+    if (!within_limits(store, l->min, l->min)) {
+        sl_fail(err, SL_ELIMIT, SL_ERR_NO_PLACE,
+                "limit: a memory of %llu pages", (unsigned long long)l->min);
+        return NULL;
+    }
+    sl_owned_memory *owned = sl_arena_new(&store->arena, sl_owned_memory);
+    if (owned == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    sl_memory *memory = &owned->memory;
+    memory->type = type;
+    memory->max_pages =
+        l->has_max && l->max < FULL_PAGES ? l->max : FULL_PAGES;
+    if (sl_memory_map(memory, err) != SL_OK)
+        return NULL;
+    owned->next = store->memories;
+    store->memories = owned;
+    store->stats.memories++;
+    store->stats.memory_bytes += memory->size;
+    return memory;
+}
+
+/* "Growing memories". */
+int64_t sl_memory_grow(sl_core_store *store, sl_memory *memory, uint64_t delta)
+{
+    uint64_t pages = memory->size / PAGE;
+    if (delta == 0)
+        return (int64_t)pages;
+    if (delta > memory->max_pages - pages ||
+        (pages + delta) * PAGE > memory->reserved ||
+        !within_limits(store, pages + delta, delta) ||
+        !commit(memory, (pages + delta) * PAGE))
+        return -1;
+    store->stats.memory_bytes += delta * PAGE;
+    return (int64_t)pages;
+}
+
+bool sl_memory_init_from(sl_core_instance *instance, sl_memory *memory,
+                         uint32_t data, uint64_t to, uint64_t from, uint64_t n)
+{
+    const sl_data *segment = &instance->module->datas[data];
+    uint64_t len = instance->data_dropped[data] ? 0 : segment->len;
+    uint8_t *target = sl_memory_at(memory, to, n);
+    if (from > len || n > len - from || target == NULL)
+        return false;
+    if (n != 0)
+        memcpy(target, segment->bytes + from, (size_t)n);
+    return true;
+}

@@ -1,0 +1,127 @@
+/* Threads of core execution and calls into core code from the host. */
+#include "exec/exec_int.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Host functions nested in core code where no C stack limit is known. */
+#define DEPTH_MAX 256
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Bytes of a stack without its guard. */
+static size_t stack_bytes(const sl_core_thread *thread)
+{
+    return (size_t)(thread->stack_end - thread->stack) * sizeof(sl_slot);
+}
+
+sl_status sl_core_thread_init(sl_core_thread *thread, sl_core_store *store,
+                              size_t stack_slots, sl_trap_info *trap,
+                              sl_err *err)
+{
+    size_t page = page_size();
+    *thread = (sl_core_thread){.store = store, .trap = trap};
+    if (stack_slots == 0 || stack_slots > SIZE_MAX / sizeof(sl_slot) / 2)
+        return sl_fail(err, SL_ERANGE, SL_ERR_NO_PLACE,
+                       "out of range: a stack of %zu slots", stack_slots);
+    size_t bytes = (stack_slots * sizeof(sl_slot) + page - 1) & ~(page - 1);
+    uint8_t *base = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
+                       "out of memory: a stack of %zu slots", stack_slots);
+    if (mprotect(base + bytes, page, PROT_NONE) != 0) {
+        munmap(base, bytes + page);
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
+                       "out of memory: a stack's guard");
+    }
+    thread->stack = (sl_slot *)(void *)base;
+    thread->stack_end = thread->stack + bytes / sizeof(sl_slot);
+    thread->sp = thread->stack;
+    return SL_OK;
+}
+
+void sl_core_thread_deinit(sl_core_thread *thread)
+{
+    if (thread->stack != NULL)
+        munmap(thread->stack, stack_bytes(thread) + page_size());
+    thread->stack = thread->stack_end = thread->sp = NULL;
+}
+
+void sl_core_thread_trim(sl_core_thread *thread)
+{
+    size_t page = page_size();
+    size_t used = (size_t)((uint8_t *)thread->sp - (uint8_t *)thread->stack);
+    size_t keep = (used + page - 1) & ~(page - 1);
+    if (keep < stack_bytes(thread) && thread->frame == NULL)
+        madvise((uint8_t *)thread->stack + keep, stack_bytes(thread) - keep,
+                MADV_DONTNEED);
+}
+
+void sl_frame_enter(sl_frame *frame, sl_core_instance *instance)
+{
+    frame->instance = instance;
+    frame->funcs = instance->funcs;
+    frame->globals = instance->globals;
+    frame->tables = instance->tables;
+    frame->type_ids = instance->code->type_ids;
+    frame->memory = instance->memory;
+}
+
+static bool c_stack_is_short(const sl_core_thread *thread)
+{
+    if (thread->c_stack_limit == NULL)
+        return thread->depth >= DEPTH_MAX;
+    return (const char *)__builtin_frame_address(0) <
+           (const char *)thread->c_stack_limit;
+}
+
+/* Lays the callee's frame out at thread->sp: parameters and saved state. */
+static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
+                           sl_slot *vals)
+{
+    sl_frame *prev = thread->frame;
+    sl_core_store *store = thread->store;
+    sl_slot *fp = thread->sp;
+    sl_frame frame = {
+        .thread = thread,
+        .prev = prev,
+        .limit = prev != NULL ? prev->limit : thread->stack_end,
+        .interrupt = &store->interrupt,
+        .n_calls = prev != NULL ? prev->n_calls : 0,
+        .max_calls = store->limits.call_depth,
+    };
+    if (frame.limit - fp < (ptrdiff_t)func->saved_at + SL_FRAME_SAVED)
+        return sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
+    sl_frame_enter(&frame, func->instance);
+    memcpy(fp, vals, func->type->n_params * sizeof *fp);
+    fp[func->saved_at].ref = &store->stubs[SL_STUB_HALT];
+    fp[func->saved_at + 1].ref = NULL;
+
+    thread->frame = &frame;
+    sl_interp_run(&frame, func, fp);
+    thread->frame = prev;
+    thread->sp = fp;
+    if (frame.status == SL_OK)
+        memcpy(vals, fp, func->type->n_results * sizeof *fp);
+    return frame.status;
+}
+
+sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
+                       sl_slot *vals)
+{
+    if (thread->depth == 0)
+        sl_trap_clear(thread->trap);
+    if (c_stack_is_short(thread))
+        return sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
+    thread->depth++;
+    sl_status st = func->instance != NULL
+                       ? call_core(thread, func, vals)
+                       : func->host(thread, func->ctx, vals);
+    thread->depth--;
+    return st;
+}
