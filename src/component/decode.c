@@ -438,7 +438,7 @@ static void free_export_maps(sl_ptrmap *maps)
     sl_ptrmap_deinit(maps);
 }
 
-static bool decode_root(sl_decoder *d, sl_err *err)
+static bool decode_root(sl_decoder *d)
 {
     cursor c = {.d = d, .at = 0, .end = d->source->size};
     sl_scope *s = sl_malloc(sizeof *s);
@@ -449,10 +449,6 @@ static bool decode_root(sl_decoder *d, sl_err *err)
     sl_scope_deinit(d, s);
     sl_free(s);
     free_export_maps(&d->export_maps);
-    if (!ok) {
-        name_the_end(d->err);
-        sl_fail(err, d->err->code, d->err->at, "%s", d->err->msg);
-    }
     return ok;
 }
 
@@ -484,8 +480,10 @@ sl_component *sl_component_decode(sl_source *source,
             ? options->max_depth
             : SL_MAX_DEPTH;
     d.fuel = SL_FUEL_FREE;
-    if (decode_root(&d, err))
+    if (decode_root(&d))
         return &root->component;
+    name_the_end(&own);
+    sl_fail(err, own.code, own.at, "%s", own.msg);
     sl_component_free(&root->component);
     return NULL;
 }

@@ -221,6 +221,13 @@ static bool in(sl_matcher *m, bool ok, const char *fmt, ...)
     return false;
 }
 
+static bool no_memory(sl_matcher *m)
+{
+    if (m->d != NULL)
+        sl_dec_nomem(m->d);
+    return no(m, "out of memory");
+}
+
 static bool burn(sl_matcher *m)
 {
     if (m->d != NULL)
@@ -253,7 +260,7 @@ static bool bind(sl_matcher *m, const sl_type *want, const sl_type *have)
     if (slot != NULL)
         *slot = have;
     else if (m->want != NULL && want != have)
-        return no(m, "out of memory");
+        return no_memory(m);
     return true;
 }
 
@@ -504,7 +511,7 @@ static bool unbind(sl_matcher *m, sl_ptrmap *map, const sl_type *const *v,
         const void **slot =
             map == NULL ? NULL : sl_ptrmap_at(map, v[i], true);
         if (slot == NULL)
-            return no(m, "out of memory");
+            return no_memory(m);
         *slot = NULL;
     }
     return true;
