@@ -285,6 +285,7 @@ const struct CMUnitTest wave_tests[] = {
     cmocka_unit_test(test_wave_parse__packs_lists_of_numbers),
     cmocka_unit_test(test_wave_parse__reports_errors),
     cmocka_unit_test(test_wave_parse__survives_short_memory),
+    cmocka_unit_test(test_val_deinit__drops_what_a_store_lent),
     cmocka_unit_test(test_wave_split_call__takes_calls_apart),
     cmocka_unit_test(test_wave_split_call__reports_errors),
 };
