@@ -35,8 +35,7 @@ static bool is_packed(const sluice_val *val)
     return val->kind == SLUICE_LIST && val->elem != SLUICE_BOOL;
 }
 
-/* --- Releasing
- * ---------------------------------------------------------------- */
+/* --- Releasing ------------------------------------------------------------ */
 
 static void free_items(sluice_val *val)
 {
@@ -104,8 +103,7 @@ void sluice_val_deinit(sluice_val *val)
     *val = (sluice_val){0};
 }
 
-/* --- Making
- * ------------------------------------------------------------------- */
+/* --- Making --------------------------------------------------------------- */
 
 bool sluice_val_string(sluice_val *out, const char *data, size_t len)
 {
@@ -176,8 +174,7 @@ bool sluice_val_variant(sluice_val *out, sluice_kind kind, uint32_t index,
     return true;
 }
 
-/* --- Copying
- * ------------------------------------------------------------------ */
+/* --- Copying -------------------------------------------------------------- */
 
 static bool copy_items(const sluice_val *from, sluice_val *to)
 {
@@ -235,8 +232,7 @@ bool sluice_val_copy(const sluice_val *from, sluice_val *to)
     }
 }
 
-/* --- Comparing
- * ---------------------------------------------------------------- */
+/* --- Comparing ------------------------------------------------------------ */
 
 /* The same bits, or both some NaN. */
 static bool f32_eq(float a, float b)

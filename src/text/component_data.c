@@ -4,8 +4,7 @@
 #include "base/utf8.h"
 #include "text/component_int.h"
 
-/* --- core data
- * ---------------------------------------------------------------- */
+/* --- core data ------------------------------------------------------------ */
 
 static bool at_string(const sl_ct *p)
 {
@@ -107,8 +106,7 @@ bool sl_ct_data(sl_ct *p)
     return put_strings(p);
 }
 
-/* --- Values
- * ------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 
 static bool val(sl_ct *p, sl_reader *type);
 

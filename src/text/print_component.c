@@ -4,8 +4,7 @@
 #include "component/component.h"
 #include "text/print_component_int.h"
 
-/* --- Pieces of text
- * ----------------------------------------------------------- */
+/* --- Pieces of text ------------------------------------------------------- */
 
 void sl_pc_text(sl_pc *p, const char *text)
 {
@@ -59,8 +58,7 @@ bool sl_pc_enter(sl_pc *p, sl_reader *r)
     return sl_reader_fail(r, SL_ELIMIT, "nesting too deep");
 }
 
-/* --- Names
- * -------------------------------------------------------------------- */
+/* --- Names ---------------------------------------------------------------- */
 
 static bool is_idchar(char c)
 {
@@ -188,8 +186,7 @@ static void scope_deinit(sl_pc_scope *scope)
         sl_vec_deinit(&scope->names[i]);
 }
 
-/* --- Sorts, names, aliases
- * ---------------------------------------------------- */
+/* --- Sorts, names, aliases ------------------------------------------------ */
 
 void sl_pc_sort(sl_pc *p, sl_sort sort)
 {
@@ -283,8 +280,7 @@ void sl_pc_alias(sl_pc *p, sl_reader *r)
     sl_pc_text(p, "))");
 }
 
-/* --- Instances
- * ---------------------------------------------------------------- */
+/* --- Instances ------------------------------------------------------------ */
 
 static void inline_exports(sl_pc *p, sl_reader *r, bool core)
 {
@@ -348,8 +344,7 @@ static void field_instance(sl_pc *p, sl_reader *r)
     instance(p, r, false);
 }
 
-/* --- canon
- * -------------------------------------------------------------------- */
+/* --- canon ---------------------------------------------------------------- */
 
 static void option(sl_pc *p, sl_reader *r)
 {
@@ -492,8 +487,7 @@ static void field_canon(sl_pc *p, sl_reader *r)
     sl_pc_text(p, "))");
 }
 
-/* --- Data, values, start
- * ------------------------------------------------------ */
+/* --- Data, values, start -------------------------------------------------- */
 
 #define BYTES_PER_LINE 64
 
@@ -584,8 +578,7 @@ static void section_start(sl_pc *p, sl_reader *r)
     sl_pc_text(p, ")");
 }
 
-/* --- Types, imports, exports
- * -------------------------------------------------- */
+/* --- Types, imports, exports ---------------------------------------------- */
 
 static void field_type(sl_pc *p, sl_reader *r)
 {
@@ -642,8 +635,7 @@ static void field_export(sl_pc *p, sl_reader *r)
     sl_pc_text(p, ")");
 }
 
-/* --- Sections
- * ----------------------------------------------------------------- */
+/* --- Sections ------------------------------------------------------------- */
 
 /* Modules print themselves, behind "(core module $id (;i;)". */
 static void section_module(sl_pc *p, sl_reader *r)

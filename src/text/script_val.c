@@ -41,8 +41,7 @@ bool sl_at_script_val(const sl_cursor *c)
     return sl_peek(c)->kind == SL_TOK_LPAR && word_of(sl_peek_at(c, 1)) != NULL;
 }
 
-/* --- Parsing
- * ------------------------------------------------------------------ */
+/* --- Parsing -------------------------------------------------------------- */
 
 static bool parse_value(sl_cursor *c, unsigned depth, sl_script_val *out);
 
@@ -234,8 +233,7 @@ bool sl_parse_script_val(sl_cursor *c, sl_script_val *out)
     return sl_expect_lpar(c) && parse_value(c, 0, out) && sl_expect_rpar(c);
 }
 
-/* --- To values of a type
- * -------------------------------------------------------- */
+/* --- To values of a type -------------------------------------------------- */
 
 static bool mismatch(const sl_script_val *from, const sl_type *type,
                      sl_err *err)

@@ -34,8 +34,7 @@ static bool nomem(parser *p)
     return false;
 }
 
-/* --- Tokens
- * ------------------------------------------------------------------- */
+/* --- Tokens --------------------------------------------------------------- */
 
 static int peek(const parser *p)
 {
@@ -134,8 +133,7 @@ static uint32_t label_index(const sl_type *type, sl_name label)
     return i;
 }
 
-/* --- Scalars
- * ------------------------------------------------------------------ */
+/* --- Scalars -------------------------------------------------------------- */
 
 static sl_name number_text(parser *p)
 {
@@ -298,8 +296,7 @@ static bool parse_string(parser *p, sl_val *out)
     return ok;
 }
 
-/* --- Compounds
- * ---------------------------------------------------------------- */
+/* --- Compounds ------------------------------------------------------------ */
 
 static bool parse(parser *p, const sl_type *type, sl_val *out);
 
@@ -649,8 +646,7 @@ bool sl_wave_parse(sl_name text, const sl_type *type, sl_val *out, sl_err *err)
     return fail(&p, "the end of the value");
 }
 
-/* --- Printing
- * ----------------------------------------------------------------- */
+/* --- Printing ------------------------------------------------------------- */
 
 static void put(sl_buf *out, const char *text)
 {
@@ -888,8 +884,7 @@ void sl_wave_print(const sl_val *val, const sl_type *type, sl_buf *out)
     }
 }
 
-/* --- Calls
- * -------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 
 /* Behind the opening quote: to behind the closing one. */
 static void skip_quoted(parser *p, int quote)

@@ -9,8 +9,7 @@
 #include "component/component.h"
 #include "text/text.h"
 
-/* --- Helpers
- * ------------------------------------------------------------------ */
+/* --- Helpers -------------------------------------------------------------- */
 
 static bool parse(const char *text, sl_buf *out, sl_err *err)
 {
@@ -74,8 +73,7 @@ static void assert_same(const char *text, const sl_buf *a, const sl_buf *b)
 
 #define BYTES(s) (s), sizeof(s) - 1
 
-/* --- Exact bytes
- * -------------------------------------------------------------- */
+/* --- Exact bytes ---------------------------------------------------------- */
 
 static void test_parse_component__gives_exact_bytes(void **state)
 {
@@ -233,8 +231,7 @@ static void test_parse_component__emits_names(void **state)
     sl_buf_deinit(&want);
 }
 
-/* --- Sugar
- * -------------------------------------------------------------------- */
+/* --- Sugar ---------------------------------------------------------------- */
 
 static void test_parse_component__expands_sugar(void **state)
 {
@@ -330,8 +327,7 @@ static void test_parse_component__expands_sugar(void **state)
     }
 }
 
-/* --- Errors
- * ------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------- */
 
 static void test_parse_component__reports_errors(void **state)
 {
@@ -444,8 +440,7 @@ static void test_parse_component__bounds_nesting(void **state)
         }
 }
 
-/* --- Printing
- * ----------------------------------------------------------------- */
+/* --- Printing ------------------------------------------------------------- */
 
 static const char *const everything[] = {
     "(component)",
@@ -554,8 +549,7 @@ static void test_print_component__survives_every_prefix(void **state)
     }
 }
 
-/* --- Short memory
- * ------------------------------------------------------------- */
+/* --- Short memory --------------------------------------------------------- */
 
 static void test_component_text__survives_short_memory(void **state)
 {
@@ -578,8 +572,7 @@ static void test_component_text__survives_short_memory(void **state)
     }
 }
 
-/* --- The conformance suite
- * ---------------------------------------------------- */
+/* --- The conformance suite ------------------------------------------------ */
 
 static char *read_file(const char *path, size_t *len)
 {

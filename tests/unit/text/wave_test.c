@@ -3,8 +3,7 @@
 #include "base/alloc.h"
 #include "text/wave.h"
 
-/* --- Types
- * -------------------------------------------------------------------- */
+/* --- Types ---------------------------------------------------------------- */
 
 #define PRIMITIVE(name, k) static const sl_type name = {.kind = k};
 PRIMITIVE(t_bool, SL_T_BOOL)
@@ -59,8 +58,7 @@ static const sl_type t_flags = {.kind = SL_T_FLAGS,
                                 .of.labels = {3, flag_labels}};
 static const sl_type t_own = {.kind = SL_T_OWN};
 
-/* --- Values
- * ------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 
 static const struct {
     const sl_type *type;
@@ -228,8 +226,46 @@ static void test_wave_parse__survives_short_memory(void **state)
     }
 }
 
-/* --- Calls
- * -------------------------------------------------------------------- */
+/* --- Values that belong to a store -------------------------------------- */
+
+static unsigned n_dropped;
+
+static void drop_stream(struct sluice_stream *stream)
+{
+    assert_non_null(stream);
+    n_dropped++;
+}
+
+static void drop_own(void *resource, uint32_t rep)
+{
+    assert_non_null(resource);
+    n_dropped += rep;
+}
+
+static void test_val_deinit__drops_what_a_store_lent(void **state)
+{
+    (void)state;
+    int thing;
+    sl_val val, copy;
+    sl_val_drop = (sl_val_drops){.stream = drop_stream, .own = drop_own};
+    n_dropped = 0;
+    assert_true(sluice_val_items(&val, SLUICE_TUPLE, 3));
+    val.of.list.items[0] = (sl_val){.kind = SLUICE_STREAM};
+    val.of.list.items[0].of.stream = (struct sluice_stream *)&thing;
+    val.of.list.items[1] = (sl_val){.kind = SLUICE_OWN};
+    val.of.list.items[1].of.handle.resource = &thing;
+    val.of.list.items[1].of.handle.rep = 10;
+    val.of.list.items[2] = (sl_val){.kind = SLUICE_FUTURE};
+    assert_false(sluice_val_copy(&val, &copy));
+    assert_int_equal(n_dropped, 0);
+    sluice_val_deinit(&val);
+    assert_int_equal(n_dropped, 11);
+    sluice_val_deinit(&val);
+    assert_int_equal(n_dropped, 11);
+    sl_val_drop = (sl_val_drops){0};
+}
+
+/* --- Calls ---------------------------------------------------------------- */
 
 static void test_wave_split_call__takes_calls_apart(void **state)
 {
