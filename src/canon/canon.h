@@ -5,6 +5,7 @@
 #define SL_CANON_CANON_H
 
 #include "stream/stream.h"
+#include "task/resource.h"
 #include "task/task.h"
 
 /* Made by link/ when it reaches a canon definition; lives in the instance's
@@ -89,33 +90,15 @@ sl_status sl_val_to_utf8(sl_val *val, sl_arena *arena);
  * and why. Values of this check are safe to lower. */
 sl_status sl_val_check(const sl_val *val, const sl_type *type, sl_err *err);
 
-/* resource.c: a resource type at run time (definitions.py ResourceType): each
- * instance that defines one has its own. In values: of.handle. */
-typedef struct sl_resource {
-    sl_instance *impl;  /* NULL: the host's */
-    sl_core_func *dtor; /* NULL: none */
-    void (*host_dtor)(void *ctx, uint32_t rep); /* of the host's; or NULL */
-    void *ctx;
-} sl_resource;
-/* What a RESOURCE type of the component's text stands for in the instance. */
-typedef struct sl_resource_binding {
-    const sl_type *type; /* sl_resource_of() */
-    sl_resource *resource;
-    struct sl_resource_binding *next;
-} sl_resource_binding;
-/* link/ binds each resource type as it comes into scope. */
-sl_status sl_resource_bind(sl_instance *inst, const sl_type *type,
-                           sl_resource *resource, sl_err *err);
-/* NULL when it is not bound (the validator rules that out). */
-sl_resource *sl_resource_find(const sl_instance *inst, const sl_type *type);
-
 /* definitions.py Subtask.add_lender, and the end of the loans: when the
  * resolution is delivered or the subtask is freed. */
 sl_status sl_subtask_lend(sl_store *store, sl_subtask *subtask,
                           uint32_t *num_lends);
 void sl_subtask_return_lends(sl_subtask *subtask);
 
-typedef struct sl_resource_handle { /* a block of sl_malloc */
+/* resource.c: an entry of the handle table, a block of sl_malloc. In a value
+ * it is of.handle: the sl_resource and the representation. */
+typedef struct sl_resource_handle {
     sl_resource *resource;
     uint32_t rep;
     bool own;

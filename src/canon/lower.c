@@ -64,7 +64,7 @@ static sl_cx context_of(lowered *l, sl_arena *arena)
 static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
 {
     lowered *l = lowered_of(call);
-    const sl_type *type = l->fn->func->type;
+    const sl_type *type = l->fn->canon->type;
     uint32_t max = is_async(l->fn) ? SL_MAX_FLAT_ASYNC_PARAMS
                                    : SL_MAX_FLAT_PARAMS;
     sl_cx cx = context_of(l, arena);
@@ -79,7 +79,7 @@ static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
 
 static sl_status lower_result(lowered *l, const sl_val *result)
 {
-    const sl_type *type = l->fn->func->type->of.func.result;
+    const sl_type *type = l->fn->canon->type->of.func.result;
     const sl_functype *core = l->fn->canon->core;
     sl_label label = {.type = type};
     sl_arena arena;

@@ -1,33 +1,8 @@
-/* Resources: types that each instance makes anew, handles to them in the
- * handle table. CanonicalABI.md "Resource State", "canon resource.new" and
- * the two that follow it; definitions.py lift_own, lift_borrow, lower_own,
- * lower_borrow. */
+/* Handles to resources in the handle table. CanonicalABI.md "Resource State",
+ * "canon resource.new" and the two that follow it; definitions.py lift_own,
+ * lift_borrow, lower_own, lower_borrow. */
 #include "base/alloc.h"
 #include "canon/value_int.h"
-
-/* --- Types -------------------------------------------------------------------- */
-
-sl_status sl_resource_bind(sl_instance *inst, const sl_type *type,
-                           sl_resource *resource, sl_err *err)
-{
-    if (sl_resource_find(inst, type) != NULL)
-        return SL_OK;
-    sl_resource_binding *b = sl_arena_new(&inst->arena, sl_resource_binding);
-    if (b == NULL)
-        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    *b = (sl_resource_binding){sl_resource_of(type), resource, inst->resources};
-    inst->resources = b;
-    return SL_OK;
-}
-
-sl_resource *sl_resource_find(const sl_instance *inst, const sl_type *type)
-{
-    type = sl_resource_of(type);
-    for (const sl_resource_binding *b = inst->resources; b; b = b->next)
-        if (b->type == type)
-            return b->resource;
-    return NULL;
-}
 
 static sl_status find(const sl_instance *inst, const sl_type *type,
                       sl_resource **out)

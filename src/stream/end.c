@@ -1,6 +1,7 @@
 /* The ends that guests hold: a state machine each, and its events.
  * CanonicalABI.md "Stream State" (CopyEnd), "canon stream.{read,write}". */
 #include "stream/stream.h"
+#include "task/resource.h"
 
 static sl_handle_kind kind_of(bool is_future, sl_side side)
 {
@@ -95,7 +96,8 @@ sl_status sl_end_expect(sl_instance *inst, uint32_t index, sl_side side,
     if (status != SL_OK)
         return status;
     *out = item;
-    if (!sl_type_eq((*out)->shared->elem, type->of.list.elem))
+    const sl_shared *shared = (*out)->shared;
+    if (!sl_types_same(shared->scope, shared->elem, inst, type->of.list.elem))
         return trap_wrong_type(inst, *out, type);
     return SL_OK;
 }

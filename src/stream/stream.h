@@ -91,6 +91,8 @@ struct sl_shared {
     const sl_shared_ops *ops;
     sl_store *store;
     const sl_type *elem; /* NULL: no payload */
+    sl_instance *scope;  /* in which the elements' resources are named; NULL:
+                            there are none */
     bool is_future;
     int refs; /* one per end that exists */
     /* Why a host that reads saw the end too early (a data fault); the

@@ -140,7 +140,7 @@ struct sl_instance {
     uint32_t filled[SL_N_SORTS];
     sl_exports exports;
     sl_instance *outer; /* whose scope outer aliases see; link/ */
-    struct sl_resource_binding *resources; /* canon/resource.c */
+    struct sl_resource_binding *resources; /* resource.c */
 
     sl_instance *next; /* all of the store's */
 };
