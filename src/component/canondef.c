@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* --- Options -------------------------------------------------------------------- */
+/* --- Options -------------------------------------------------------------- */
 
 static bool twice(sl_decoder *d, uint64_t at, const char *what)
 {
@@ -64,8 +64,7 @@ static bool option_signature(sl_decoder *d, sl_scope *s, uint32_t func,
                              const sl_functype *want, const char *option,
                              uint64_t at)
 {
-    const sl_functype *have =
-        sl_scope_get(d, s, SL_SORT_CORE_FUNC, func, at);
+    const sl_functype *have = sl_scope_get(d, s, SL_SORT_CORE_FUNC, func, at);
     if (have == NULL)
         return false;
     return sl_functype_eq(have, want) ||
@@ -103,19 +102,22 @@ static bool check_opts(sl_decoder *d, sl_scope *s, sl_canon_opts *o,
     if (o->realloc != SL_NO_INDEX) {
         sl_functype want = {4, 1, o->is64 ? i64s : i32s};
         if (o->memory == SL_NO_INDEX)
-            return sl_dec_invalid(d, at, "canonical option `realloc` requires "
-                                         "`memory` to also be specified");
+            return sl_dec_invalid(d, at,
+                                  "canonical option `realloc` requires "
+                                  "`memory` to also be specified");
         if (!option_signature(d, s, o->realloc, &want, "realloc", at))
             return false;
     }
     if (o->post_return != SL_NO_INDEX && o->async_)
-        return sl_dec_invalid(d, at, "canonical option `post-return` cannot "
-                                     "be specified with `async`");
+        return sl_dec_invalid(d, at,
+                              "canonical option `post-return` cannot "
+                              "be specified with `async`");
     if (o->callback != SL_NO_INDEX) {
         sl_functype want = {3, 1, i32s};
         if (!o->async_)
-            return sl_dec_invalid(d, at, "canonical option `callback` cannot "
-                                         "be specified without `async`");
+            return sl_dec_invalid(d, at,
+                                  "canonical option `callback` cannot "
+                                  "be specified without `async`");
         return option_signature(d, s, o->callback, &want, "callback", at);
     }
     return true;
@@ -137,7 +139,7 @@ static bool refuse(sl_decoder *d, uint32_t option, const char *what,
                           what, where);
 }
 
-/* --- Core signatures -------------------------------------------------------------- */
+/* --- Core signatures ------------------------------------------------------ */
 
 static const sl_functype *make_functype(sl_decoder *d, const sl_valtype *params,
                                         uint32_t n_params,
@@ -205,8 +207,8 @@ static const sl_functype *flatten_functype(sl_decoder *d, const flat_func *f,
 {
     sl_valtype params[SL_MAX_FLAT_PARAMS + 1], results[SL_MAX_FLAT_PARAMS];
     sl_valtype ptr = o->is64 ? SL_I64 : SL_I32;
-    uint32_t most = lower && o->async_ ? SL_MAX_FLAT_ASYNC_PARAMS
-                                       : SL_MAX_FLAT_PARAMS;
+    uint32_t most =
+        lower && o->async_ ? SL_MAX_FLAT_ASYNC_PARAMS : SL_MAX_FLAT_PARAMS;
     uint32_t n_params = 1, n_results = 0;
     params[0] = ptr;
     if (f->params.n_flat <= most)
@@ -263,13 +265,14 @@ static bool check_core(sl_decoder *d, const sl_functype *want,
         types_text(hr, have->n_results, h, sizeof h));
 }
 
-/* --- lift and lower ----------------------------------------------------------------- */
+/* --- lift and lower ------------------------------------------------------- */
 
 static bool check_async(sl_decoder *d, const sl_canon *c, uint64_t at)
 {
     return !c->opts.async_ || c->type->of.func.async_ ||
-           sl_dec_invalid(d, at, "the `async` canonical option requires an "
-                                 "async function type");
+           sl_dec_invalid(d, at,
+                          "the `async` canonical option requires an "
+                          "async function type");
 }
 
 /* CanonicalABI.md "canon lift". */
@@ -296,7 +299,9 @@ static bool check_lift(sl_decoder *d, sl_scope *s, sl_canon *c, uint64_t at)
     return option_signature(d, s, o->post_return, &want, "post-return", at);
 }
 
-/* CanonicalABI.md "canon lower". */
+/* CanonicalABI.md "canon lower". An async lowering that passes nothing through
+ * memory does without one, as in the reference tests (their
+ * async/big-interleaving-test.wast), though the text asks for it always. */
 static bool check_lower(sl_decoder *d, sl_canon *c, uint64_t at)
 {
     const sl_canon_opts *o = &c->opts;
@@ -305,8 +310,7 @@ static bool check_lower(sl_decoder *d, sl_canon *c, uint64_t at)
         !check_async(d, c, at))
         return false;
     flat_func f = flatten(c->type, o->is64);
-    uint32_t params =
-        o->async_ ? SL_MAX_FLAT_ASYNC_PARAMS : SL_MAX_FLAT_PARAMS;
+    uint32_t params = o->async_ ? SL_MAX_FLAT_ASYNC_PARAMS : SL_MAX_FLAT_PARAMS;
     uint32_t results = o->async_ ? 0 : SL_MAX_FLAT_RESULTS;
     bool memory = f.params_point || f.result_points ||
                   f.params.n_flat > params || f.result.n_flat > results;
@@ -317,7 +321,7 @@ static bool check_lower(sl_decoder *d, sl_canon *c, uint64_t at)
     return c->core != NULL;
 }
 
-/* --- Built-ins ---------------------------------------------------------------------- */
+/* --- Built-ins ------------------------------------------------------------ */
 
 /* CanonicalABI.md "canon task.return". */
 static bool check_task_return(sl_decoder *d, sl_canon *c, uint64_t at)
@@ -329,8 +333,9 @@ static bool check_task_return(sl_decoder *d, sl_canon *c, uint64_t at)
         !refuse(d, o->callback, "callback", "`task.return`", at))
         return false;
     if (o->async_)
-        return sl_dec_invalid(d, at, "canonical option `async` cannot be "
-                                     "specified for `task.return`");
+        return sl_dec_invalid(d, at,
+                              "canonical option `async` cannot be "
+                              "specified for `task.return`");
     if (c->type != NULL) {
         f.params = c->type->layout[o->is64];
         if ((c->type->has_pointer || f.params.n_flat > SL_MAX_FLAT_PARAMS) &&
@@ -362,8 +367,7 @@ static bool check_error_context(sl_decoder *d, const sl_canon *c, uint64_t at)
     const char *text = sl_canons[c->kind].text;
     if (c->opts.async_)
         return sl_dec_invalid(
-            d, at, "canonical option `async` cannot be specified for %s",
-            text);
+            d, at, "canonical option `async` cannot be specified for %s", text);
     return refuse(d, c->opts.post_return, "post-return", text, at) &&
            need(d, c->opts.memory, "memory", at) &&
            (c->kind == SL_CANON_ERROR_CONTEXT_NEW ||
@@ -379,8 +383,9 @@ static bool check_context(sl_decoder *d, sl_scope *s, const sl_canon *c,
                               "`context` immediate must be zero or one, not %u",
                               (unsigned)c->slot);
     if (s->context_type != 0 && s->context_type != c->core_type)
-        return sl_dec_invalid(d, at, "`context.get` and `context.set` of one "
-                                     "component must use the same type");
+        return sl_dec_invalid(d, at,
+                              "`context.get` and `context.set` of one "
+                              "component must use the same type");
     s->context_type = c->core_type;
     return true;
 }
@@ -402,8 +407,9 @@ static bool check_new_indirect(sl_decoder *d, sl_scope *s, sl_canon *c,
         return false;
     if (start->n_params != 1 || start->n_results != 0 ||
         (start->types[0] != SL_I32 && start->types[0] != SL_I64))
-        return sl_dec_invalid(d, at, "start function must take a single `i32` "
-                                     "or `i64` argument and return nothing");
+        return sl_dec_invalid(d, at,
+                              "start function must take a single `i32` "
+                              "or `i64` argument and return nothing");
     if (table->of.table.elem != SL_FUNCREF)
         return sl_dec_invalid(
             d, at, "indirect thread table must have element type funcref");
@@ -414,7 +420,7 @@ static bool check_new_indirect(sl_decoder *d, sl_scope *s, sl_canon *c,
     return c->core != NULL;
 }
 
-/* --- Immediates --------------------------------------------------------------------- */
+/* --- Immediates ----------------------------------------------------------- */
 
 /* What only validation needs of a definition. */
 typedef struct extra {
@@ -599,8 +605,8 @@ bool sl_decode_canon(sl_decoder *d, sl_scope *s, sl_reader *r)
         !check_kind(d, s, &c, &x, at))
         return false;
     if (row->signature != NULL)
-        c.core = row_signature(d, row->signature,
-                               c.opts.is64 ? SL_I64 : SL_I32, c.core_type);
+        c.core = row_signature(d, row->signature, c.opts.is64 ? SL_I64 : SL_I32,
+                               c.core_type);
     bool lift = kind == SL_CANON_LIFT;
     sl_sort sort = lift ? SL_SORT_FUNC : SL_SORT_CORE_FUNC;
     sl_def *def = sl_scope_def(d, s, SL_DEF_CANON, sort, at);
@@ -608,6 +614,5 @@ bool sl_decode_canon(sl_decoder *d, sl_scope *s, sl_reader *r)
         return false;
     def->of.canon = c;
     return sl_scope_add(d, s, sort,
-                        lift ? (const void *)c.type : (const void *)c.core,
-                        at);
+                        lift ? (const void *)c.type : (const void *)c.core, at);
 }

@@ -84,7 +84,7 @@ typedef struct sl_canon {
     bool async_, cancellable;
 } sl_canon;
 
-/* --- Segments --------------------------------------------------------------- */
+/* --- Segments ------------------------------------------------------------- */
 
 typedef enum sl_segment_form {
     SL_SEGMENT_INLINE,
@@ -191,7 +191,7 @@ struct sl_component {
     const sl_type *const *types;  /* count[TYPE] */
 };
 
-/* --- decode.c, validate.c -------------------------------------------------- */
+/* --- decode.c, validate.c ------------------------------------------------- */
 
 typedef struct sl_component_options {
     sl_features features; /* 0: sl_features_default() */

@@ -11,29 +11,29 @@
 #include "component/names.h"
 
 /* Limits on what one component may hold. */
-#define SL_MAX_NAME          100000
-#define SL_MAX_SECTION       (256U << 20) /* bytes; not of core:data */
-#define SL_MAX_NESTED        1000 /* modules, components, instances, each */
-#define SL_MAX_SEGMENTS      100000
-#define SL_MAX_LABELS        10000 /* fields, cases */
-#define SL_MAX_PARAMS        1000
-#define SL_MAX_ITEMS         1000000 /* of any other index space */
-#define SL_MAX_ARGS          100000
-#define SL_MAX_DEPTH         100 /* of types and components */
-#define SL_MAX_WEIGHT        1000000 /* of one type, counted as a tree */
-#define SL_MAX_VALUE_BYTES   (1U << 28)
-#define SL_HEAP_PER_BYTE     64
-#define SL_HEAP_FREE         (1U << 20)
-#define SL_FUEL_PER_BYTE     16
-#define SL_FUEL_FREE         4000000
+#define SL_MAX_NAME        100000
+#define SL_MAX_SECTION     (256U << 20) /* bytes; not of core:data */
+#define SL_MAX_NESTED      1000 /* modules, components, instances, each */
+#define SL_MAX_SEGMENTS    100000
+#define SL_MAX_LABELS      10000 /* fields, cases */
+#define SL_MAX_PARAMS      1000
+#define SL_MAX_ITEMS       1000000 /* of any other index space */
+#define SL_MAX_ARGS        100000
+#define SL_MAX_DEPTH       100     /* of types and components */
+#define SL_MAX_WEIGHT      1000000 /* of one type, counted as a tree */
+#define SL_MAX_VALUE_BYTES (1U << 28)
+#define SL_HEAP_PER_BYTE   64
+#define SL_HEAP_FREE       (1U << 20)
+#define SL_FUEL_PER_BYTE   16
+#define SL_FUEL_FREE       4000000
 
-/* --- Maps from addresses ---------------------------------------------------- */
+/* --- Maps from addresses -------------------------------------------------- */
 
 typedef struct sl_ptrmap {
     struct sl_ptrmap_slot {
         const void *key;
         const void *value;
-    } *slots;
+    } * slots;
     size_t n, cap;
 } sl_ptrmap;
 
@@ -42,7 +42,7 @@ typedef struct sl_ptrmap {
 const void **sl_ptrmap_at(sl_ptrmap *map, const void *key, bool add);
 void sl_ptrmap_deinit(sl_ptrmap *map);
 
-/* --- The decoder ------------------------------------------------------------ */
+/* --- The decoder ---------------------------------------------------------- */
 
 typedef SL_VEC(const void *) sl_items;
 typedef SL_VEC(const sl_type *) sl_types;
@@ -62,9 +62,9 @@ typedef struct sl_decoder {
     const sl_core_features *core;
     uint32_t max_depth;
     sl_err *err;
-    uint64_t bytes; /* of the input read so far: they pay for the heap */
-    uint64_t scratch; /* heap of the scopes being decoded */
-    uint64_t fuel;  /* steps of comparing and substituting types left */
+    uint64_t bytes;        /* of the input read so far: they pay for the heap */
+    uint64_t scratch;      /* heap of the scopes being decoded */
+    uint64_t fuel;         /* steps of comparing and substituting types left */
     sl_ptrmap export_maps; /* sl_externs or core exports -> sl_map */
 } sl_decoder;
 
@@ -106,7 +106,7 @@ typedef struct sl_scope {
     sl_component *component; /* of a SCOPE_COMPONENT, else NULL */
     sl_items items[SL_N_SORTS];
     sl_namespace imports, exports;
-    sl_types imported, defined; /* resources this scope binds */
+    sl_types imported, defined;           /* resources this scope binds */
     sl_ptrmap import_named, export_named; /* types with a visible name */
     SL_VEC(sl_def) defs;
     SL_VEC(sl_segment_def) segments;
@@ -115,7 +115,7 @@ typedef struct sl_scope {
     sl_valtype context_type; /* of context.get and .set; 0: none yet */
 } sl_scope;
 
-/* --- scope.c ---------------------------------------------------------------- */
+/* --- scope.c -------------------------------------------------------------- */
 
 void sl_scope_init(sl_scope *s, sl_scope_kind kind, sl_scope *parent);
 void sl_scope_deinit(sl_decoder *d, sl_scope *s);
@@ -157,23 +157,22 @@ const void *sl_scope_get(sl_decoder *d, const sl_scope *s, sl_sort sort,
                          uint32_t index, uint64_t at);
 /* A new definition of a SCOPE_COMPONENT; in types a definition that goes
  * nowhere. NULL: no memory. */
-sl_def *sl_scope_def(sl_decoder *d, sl_scope *s, sl_def_kind kind,
-                     sl_sort sort, uint64_t at);
+sl_def *sl_scope_def(sl_decoder *d, sl_scope *s, sl_def_kind kind, sl_sort sort,
+                     uint64_t at);
 /* Wants a type of a kind: "type index 3 is not a function type". */
 const sl_type *sl_scope_type(sl_decoder *d, const sl_scope *s, uint32_t index,
                              sl_type_kind kind, uint64_t at);
 /* The export of that name, by a map when there are many; NULL: none. */
 const sl_extern *sl_find_export(sl_decoder *d, const sl_type *instance,
                                 sl_name name);
-const sl_core_module_export *sl_find_core_export(sl_decoder *d,
-                                                 const sl_core_exports *from,
-                                                 sl_name name);
+const sl_core_module_export *
+sl_find_core_export(sl_decoder *d, const sl_core_exports *from, sl_name name);
 /* u32 count of a vec whose elements take at least one byte, and a limit. */
 uint32_t sl_dec_count(sl_decoder *d, sl_reader *r, uint32_t max,
                       const char *what);
 sl_name sl_dec_name(sl_decoder *d, sl_reader *r);
 
-/* --- deftype.c: value, function, component and instance types ---------------- */
+/* --- deftype.c: value, function, component and instance types ------------- */
 
 bool sl_decode_type(sl_decoder *d, sl_scope *s, sl_reader *r);
 /* A valtype; NULL after a failure. */
@@ -192,7 +191,7 @@ const sl_type *sl_fresh_resource(sl_decoder *d, sl_name name);
 /* A further name for a type: what an import or export of it introduces. */
 const sl_type *sl_rename(sl_decoder *d, const sl_type *type);
 
-/* --- coretype.c ---------------------------------------------------------------- */
+/* --- coretype.c ----------------------------------------------------------- */
 
 bool sl_decode_core_type(sl_decoder *d, sl_scope *s, sl_reader *r);
 bool sl_decode_core_valtype(sl_decoder *d, sl_reader *r, sl_valtype *out);
@@ -200,7 +199,7 @@ bool sl_decode_core_valtype(sl_decoder *d, sl_reader *r, sl_valtype *out);
 const sl_type *sl_module_type(sl_decoder *d, const sl_module *module,
                               uint64_t at);
 
-/* --- extern.c: imports, exports, names, visibility ------------------------------ */
+/* --- extern.c: imports, exports, names, visibility ------------------------ */
 
 bool sl_decode_import(sl_decoder *d, sl_scope *s, sl_reader *r);
 bool sl_decode_export(sl_decoder *d, sl_scope *s, sl_reader *r);
@@ -221,17 +220,17 @@ bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext,
 bool sl_item_externtype(sl_decoder *d, const sl_scope *s, sl_sortidx item,
                         uint64_t at, sl_externtype *out);
 
-/* --- instance.c ------------------------------------------------------------------ */
+/* --- instance.c ----------------------------------------------------------- */
 
 bool sl_decode_core_instance(sl_decoder *d, sl_scope *s, sl_reader *r);
 bool sl_decode_instance(sl_decoder *d, sl_scope *s, sl_reader *r);
 bool sl_decode_alias(sl_decoder *d, sl_scope *s, sl_reader *r);
 
-/* --- canondef.c ------------------------------------------------------------------ */
+/* --- canondef.c ----------------------------------------------------------- */
 
 bool sl_decode_canon(sl_decoder *d, sl_scope *s, sl_reader *r);
 
-/* --- match.c --------------------------------------------------------------------- */
+/* --- match.c -------------------------------------------------------------- */
 
 /* In a map from types to types: "make a fresh one when it is met". */
 extern const sl_type sl_make_fresh;

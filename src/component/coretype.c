@@ -2,7 +2,7 @@
  * Binary.md "Type Definitions", core:type. */
 #include "component/component_int.h"
 
-/* --- Value and function types ----------------------------------------------------- */
+/* --- Value and function types --------------------------------------------- */
 
 bool sl_decode_core_valtype(sl_decoder *d, sl_reader *r, sl_valtype *out)
 {
@@ -52,7 +52,7 @@ static const sl_functype *decode_functype(sl_decoder *d, sl_reader *r)
     return sl_dec_ok(d) ? type : NULL;
 }
 
-/* --- Module types: what they import and export -------------------------------------- */
+/* --- Module types: what they import and export ---------------------------- */
 
 /* A module type being decoded; it has an index space of function types. */
 typedef struct module_scope {
@@ -79,8 +79,8 @@ static bool decode_limits(sl_decoder *d, sl_reader *r, sl_limits *out)
     if (!sl_reader_ok(r))
         return false;
     if (out->has_max && out->max < out->min)
-        return sl_dec_invalid(
-            d, at, "size minimum must not be greater than maximum");
+        return sl_dec_invalid(d, at,
+                              "size minimum must not be greater than maximum");
     return true;
 }
 
@@ -94,8 +94,7 @@ static bool decode_memory(sl_decoder *d, sl_reader *r, sl_limits *out)
         return false;
     if (out->min > most || (out->has_max && out->max > most))
         return sl_dec_invalid(d, at, "memory size must be at most %s",
-                              out->is64 ? "2^48 pages"
-                                        : "65536 pages (4GiB)");
+                              out->is64 ? "2^48 pages" : "65536 pages (4GiB)");
     if (out->shared && !out->has_max)
         return sl_dec_invalid(d, at, "shared memory must have maximum size");
     return true;
@@ -127,8 +126,8 @@ static const sl_functype *module_type(sl_decoder *d, module_scope *m,
     return NULL;
 }
 
-static bool decode_core_externtype(sl_decoder *d, module_scope *m,
-                                   sl_reader *r, sl_core_externtype *out)
+static bool decode_core_externtype(sl_decoder *d, module_scope *m, sl_reader *r,
+                                   sl_core_externtype *out)
 {
     uint8_t kind = sl_read_u8(r), byte;
     out->kind = (sl_core_kind)kind;
@@ -186,8 +185,7 @@ static bool check_imports(sl_decoder *d, const sl_core_import *v, uint32_t n,
         if (v[i].module.len != 0)
             memcpy(at_name, v[i].module.data, v[i].module.len);
         if (v[i].field.len != 0)
-            memcpy(at_name + v[i].module.len, v[i].field.data,
-                   v[i].field.len);
+            memcpy(at_name + v[i].module.len, v[i].field.data, v[i].field.len);
         sl_name name = {key, len};
         if (sl_map_get(&seen, name, NULL))
             ok = duplicate_import(d, &v[i], at);
@@ -256,9 +254,9 @@ static bool decode_alias(sl_decoder *d, module_scope *m, sl_reader *r)
         if (t == NULL)
             return false;
         if (t->func == NULL)
-            return sl_dec_invalid(
-                d, at, "core type index %u is not a function type",
-                (unsigned)index);
+            return sl_dec_invalid(d, at,
+                                  "core type index %u is not a function type",
+                                  (unsigned)index);
         type = t->func;
     }
     return sl_vec_push(&m->types, type) || sl_dec_nomem(d);
@@ -270,13 +268,14 @@ static bool decode_inner_type(sl_decoder *d, module_scope *m, sl_reader *r)
     uint64_t at = sl_reader_at(r);
     uint8_t form = sl_read_u8(r);
     if (form == 0x50)
-        return sl_dec_invalid(d, at, "invalid leading byte (0x%x) for a type "
-                                     "in a module type", form);
+        return sl_dec_invalid(d, at,
+                              "invalid leading byte (0x%x) for a type "
+                              "in a module type",
+                              form);
     if (form != 0x60)
         return sl_dec_bad_byte(r, form, "core type");
     const sl_functype *type = decode_functype(d, r);
-    return type != NULL &&
-           (sl_vec_push(&m->types, type) || sl_dec_nomem(d));
+    return type != NULL && (sl_vec_push(&m->types, type) || sl_dec_nomem(d));
 }
 
 static bool decode_decl(sl_decoder *d, module_scope *m, sl_reader *r)
@@ -304,8 +303,7 @@ static const sl_type *make_module(sl_decoder *d, const sl_core_import *imports,
                                   size_t n_exports, uint64_t at)
 {
     sl_type *type = sl_dec_new(d, sl_type);
-    if (type == NULL ||
-        !check_imports(d, imports, (uint32_t)n_imports, at))
+    if (type == NULL || !check_imports(d, imports, (uint32_t)n_imports, at))
         return NULL;
     type->kind = SL_T_CORE_MODULE;
     type->of.module.n_imports = (uint32_t)n_imports;
@@ -356,7 +354,7 @@ const sl_type *sl_module_type(sl_decoder *d, const sl_module *module,
                                     module->n_exports, at);
 }
 
-/* --- Core types ------------------------------------------------------------------- */
+/* --- Core types ----------------------------------------------------------- */
 
 static bool gc(sl_decoder *d, uint8_t form, uint64_t at)
 {

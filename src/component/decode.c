@@ -8,7 +8,7 @@
 
 #define READ_AHEAD 64 /* bytes read at a time where only headers are wanted */
 
-/* --- Reading by position ------------------------------------------------------------- */
+/* --- Reading by position -------------------------------------------------- */
 
 /* A place in the source and the end of what contains it. */
 typedef struct cursor {
@@ -109,7 +109,7 @@ static void skip(cursor *c, uint64_t len)
         c->at += len;
 }
 
-/* --- Modules ------------------------------------------------------------------------- */
+/* --- Modules -------------------------------------------------------------- */
 
 /* The component suite's words for a fault of a module within. */
 static bool bad_module(sl_decoder *d)
@@ -151,7 +151,7 @@ static bool add_module(cursor *c, sl_scope *s, uint64_t len)
     return sl_scope_add(d, s, SL_SORT_CORE_MODULE, type, at);
 }
 
-/* --- core:data ----------------------------------------------------------------------- */
+/* --- core:data ------------------------------------------------------------ */
 
 static bool add_segment(cursor *c, sl_scope *s)
 {
@@ -206,7 +206,7 @@ static bool data_section(cursor *c, sl_scope *s, uint64_t len)
     return section_end(&body);
 }
 
-/* --- Custom sections ------------------------------------------------------------------- */
+/* --- Custom sections ------------------------------------------------------ */
 
 /* The component-name section; whatever is wrong in it is ignored. */
 static void component_name(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
@@ -248,12 +248,11 @@ static bool custom_section(cursor *c, sl_scope *s, uint64_t len)
     return sl_dec_ok(c->d);
 }
 
-/* --- Other sections ---------------------------------------------------------------------- */
+/* --- Other sections ------------------------------------------------------- */
 
 typedef bool decode_fn(sl_decoder *d, sl_scope *s, sl_reader *r);
 
-static bool vec_section(cursor *c, sl_scope *s, uint64_t len,
-                        decode_fn *decode)
+static bool vec_section(cursor *c, sl_scope *s, uint64_t len, decode_fn *decode)
 {
     sl_decoder *d = c->d;
     uint64_t at = c->at;
@@ -347,7 +346,7 @@ static bool decode_section(cursor *c, sl_scope *s)
     }
 }
 
-/* --- Components ---------------------------------------------------------------------------- */
+/* --- Components ----------------------------------------------------------- */
 
 /* Binary.md: preamble. */
 static bool decode_preamble(cursor *c, bool outermost)
@@ -396,8 +395,8 @@ static bool finish(sl_decoder *d, sl_scope *s, sl_component *out)
     out->n_defs = (uint32_t)s->defs.n;
     out->defs = sl_dec_copy(d, s->defs.v, s->defs.n, sizeof *s->defs.v);
     out->n_segments = (uint32_t)s->segments.n;
-    out->segments = sl_dec_copy(d, s->segments.v, s->segments.n,
-                                sizeof *s->segments.v);
+    out->segments =
+        sl_dec_copy(d, s->segments.v, s->segments.n, sizeof *s->segments.v);
     const sl_items *funcs = &s->items[SL_SORT_FUNC];
     out->funcs = sl_dec_copy(d, funcs->v, funcs->n, sizeof *funcs->v);
     const sl_items *core_funcs = &s->items[SL_SORT_CORE_FUNC];
@@ -475,10 +474,9 @@ sl_component *sl_component_decode(sl_source *source,
                     .err = &own};
     d.features =
         options->features != 0 ? options->features : sl_features_default();
-    d.max_depth =
-        options->max_depth != 0 && options->max_depth < SL_MAX_DEPTH
-            ? options->max_depth
-            : SL_MAX_DEPTH;
+    d.max_depth = options->max_depth != 0 && options->max_depth < SL_MAX_DEPTH
+                      ? options->max_depth
+                      : SL_MAX_DEPTH;
     d.fuel = SL_FUEL_FREE;
     if (decode_root(&d))
         return &root->component;

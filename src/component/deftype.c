@@ -1,7 +1,7 @@
 /* Component-level types. Binary.md "Type Definitions". */
 #include "component/component_int.h"
 
-/* --- Finishing ------------------------------------------------------------------ */
+/* --- Finishing ------------------------------------------------------------ */
 
 static bool check_size(sl_decoder *d, const sl_type *type, uint64_t at)
 {
@@ -83,7 +83,7 @@ const sl_type *sl_rename(sl_decoder *d, const sl_type *type)
     return out;
 }
 
-/* --- Value types ---------------------------------------------------------------- */
+/* --- Value types ---------------------------------------------------------- */
 
 /* The kind of a primvaltype's code, or -1. */
 static int primitive(uint8_t code)
@@ -119,8 +119,7 @@ const sl_type *sl_decode_valtype(sl_decoder *d, sl_scope *s, sl_reader *r)
         sl_reader_fail(r, SL_EMALFORMED, "invalid component value type");
         return NULL;
     }
-    const sl_type *type =
-        sl_scope_get(d, s, SL_SORT_TYPE, (uint32_t)index, at);
+    const sl_type *type = sl_scope_get(d, s, SL_SORT_TYPE, (uint32_t)index, at);
     if (type == NULL || type->kind < SL_T_N_VALTYPES)
         return type;
     sl_dec_invalid(d, at, "type index %u is not a defined type",
@@ -151,8 +150,8 @@ static const label_words field_words = {
     "record field", "field", "record type must have at least one field"};
 static const label_words case_words = {
     "variant case", "case", "variant type must have at least one case"};
-static const label_words flag_words = {
-    "flag", "flag", "flags must have at least one entry"};
+static const label_words flag_words = {"flag", "flag",
+                                       "flags must have at least one entry"};
 static const label_words enum_words = {
     "enum tag", "tag", "enum type must have at least one variant"};
 static const label_words param_words = {"function parameter", "parameter",
@@ -284,8 +283,8 @@ static bool decode_element(sl_decoder *d, sl_scope *s, sl_reader *r,
     return true;
 }
 
-static bool decode_list(sl_decoder *d, sl_scope *s, sl_reader *r,
-                        sl_type *type, bool fixed)
+static bool decode_list(sl_decoder *d, sl_scope *s, sl_reader *r, sl_type *type,
+                        bool fixed)
 {
     uint64_t at = sl_reader_at(r);
     if (fixed &&
@@ -301,8 +300,7 @@ static bool decode_list(sl_decoder *d, sl_scope *s, sl_reader *r,
     return sl_reader_ok(r);
 }
 
-static bool decode_map(sl_decoder *d, sl_scope *s, sl_reader *r,
-                       sl_type *type)
+static bool decode_map(sl_decoder *d, sl_scope *s, sl_reader *r, sl_type *type)
 {
     uint64_t at = sl_reader_at(r);
     if (!sl_dec_gate(d, at, SL_FEATURE_MAP, "type map"))
@@ -367,7 +365,7 @@ static bool decode_defvaltype(sl_decoder *d, sl_scope *s, sl_reader *r,
     }
 }
 
-/* --- Function types --------------------------------------------------------------- */
+/* --- Function types ------------------------------------------------------- */
 
 const sl_type *sl_decode_result(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
@@ -384,8 +382,8 @@ const sl_type *sl_decode_result(sl_decoder *d, sl_scope *s, sl_reader *r)
     return NULL;
 }
 
-static bool decode_func(sl_decoder *d, sl_scope *s, sl_reader *r,
-                        sl_type *type, bool async_)
+static bool decode_func(sl_decoder *d, sl_scope *s, sl_reader *r, sl_type *type,
+                        bool async_)
 {
     uint64_t at = sl_reader_at(r);
     type->kind = SL_T_FUNC;
@@ -400,12 +398,12 @@ static bool decode_func(sl_decoder *d, sl_scope *s, sl_reader *r,
     if (!sl_dec_ok(d))
         return false;
     if (type->of.func.result != NULL && type->of.func.result->has_borrow)
-        return sl_dec_invalid(
-            d, at, "function result cannot contain a `borrow` type");
+        return sl_dec_invalid(d, at,
+                              "function result cannot contain a `borrow` type");
     return true;
 }
 
-/* --- Resource types --------------------------------------------------------------- */
+/* --- Resource types ------------------------------------------------------- */
 
 static bool check_dtor(sl_decoder *d, sl_scope *s, uint32_t dtor, uint64_t at)
 {
@@ -434,8 +432,7 @@ static bool decode_resource(sl_decoder *d, sl_scope *s, sl_reader *r,
         return false;
     if (s->kind != SL_SCOPE_COMPONENT)
         return sl_dec_invalid(
-            d, at,
-            "resources can only be defined within a concrete component");
+            d, at, "resources can only be defined within a concrete component");
     if (rep != SL_I32)
         return sl_dec_invalid(d, at,
                               "resources can only be represented by `i32`");
@@ -447,7 +444,7 @@ static bool decode_resource(sl_decoder *d, sl_scope *s, sl_reader *r,
     return sl_vec_push(&s->defined, type) || sl_dec_nomem(d);
 }
 
-/* --- Component and instance types --------------------------------------------------- */
+/* --- Component and instance types ----------------------------------------- */
 
 static bool decode_declarator(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
@@ -507,7 +504,7 @@ static bool decode_scope_type(sl_decoder *d, sl_scope *parent, sl_reader *r,
     return ok;
 }
 
-/* --- All types -------------------------------------------------------------------- */
+/* --- All types ------------------------------------------------------------ */
 
 static bool add_type(sl_decoder *d, sl_scope *s, const sl_type *type,
                      uint32_t dtor, uint64_t at)

@@ -3,7 +3,7 @@
  * "External Visibility of Types". */
 #include "component/component_int.h"
 
-/* --- Sorts ---------------------------------------------------------------------- */
+/* --- Sorts ---------------------------------------------------------------- */
 
 static int core_sort(const sl_decoder *d, uint8_t byte)
 {
@@ -47,8 +47,7 @@ bool sl_read_sort_bytes(sl_reader *r, uint8_t bytes[2])
     return sl_reader_ok(r);
 }
 
-bool sl_decode_sort(sl_decoder *d, sl_reader *r, const char *what,
-                    sl_sort *out)
+bool sl_decode_sort(sl_decoder *d, sl_reader *r, const char *what, sl_sort *out)
 {
     uint64_t at = sl_reader_at(r);
     uint8_t bytes[2];
@@ -76,7 +75,7 @@ bool sl_item_externtype(sl_decoder *d, const sl_scope *s, sl_sortidx item,
     return sl_dec_ok(d);
 }
 
-/* --- Names ---------------------------------------------------------------------- */
+/* --- Names ---------------------------------------------------------------- */
 
 static bool check_implements(sl_decoder *d, sl_name name, uint64_t at)
 {
@@ -153,8 +152,9 @@ static bool check_resource_name(sl_decoder *d, sl_namespace *ns,
 {
     const void **slot = sl_ptrmap_at(&ns->resource_of, resource, false);
     if (slot == NULL)
-        return sl_dec_invalid(d, at, "resource used in function does not have "
-                                     "a name in this context");
+        return sl_dec_invalid(d, at,
+                              "resource used in function does not have "
+                              "a name in this context");
     const sl_name *name = *slot;
     return sl_name_eq(*name, label) ||
            sl_dec_invalid(
@@ -193,8 +193,8 @@ static bool check_method(sl_decoder *d, sl_namespace *ns, const sl_type *func,
 }
 
 static bool check_annotation(sl_decoder *d, sl_namespace *ns,
-                             const sl_extern *ext,
-                             const sl_extern_name *parsed, uint64_t at)
+                             const sl_extern *ext, const sl_extern_name *parsed,
+                             uint64_t at)
 {
     if (parsed->kind == SL_NAME_LABEL || parsed->kind == SL_NAME_INTERFACE)
         return true;
@@ -225,8 +225,7 @@ static bool note_resource(sl_decoder *d, sl_namespace *ns, sl_extern ext)
         return sl_map_put(&ns->resources, ext.name, 1) || sl_dec_nomem(d);
     sl_name *name = sl_dec_copy(d, &ext.name, 1, sizeof ext.name);
     const void **slot =
-        name == NULL ? NULL
-                     : sl_ptrmap_at(&ns->resource_of, type, true);
+        name == NULL ? NULL : sl_ptrmap_at(&ns->resource_of, type, true);
     if (slot == NULL || !sl_map_put(&ns->resources, ext.name, 1))
         return sl_dec_nomem(d);
     *slot = name;
@@ -240,15 +239,13 @@ bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext,
     char why[160];
     uint64_t other;
     if (!sl_parse_extern_name(ext.name, &parsed, why, sizeof why))
-        return sl_dec_invalid(d, at,
-                              "%s name `%.*s` is not a valid extern name: %s",
-                              ns->what, (int)(ext.name.len < 60 ? ext.name.len : 60),
-                              ext.name.data, why);
+        return sl_dec_invalid(
+            d, at, "%s name `%.*s` is not a valid extern name: %s", ns->what,
+            (int)(ext.name.len < 60 ? ext.name.len : 60), ext.name.data, why);
     if (!check_annotation(d, ns, &ext, &parsed, at))
         return false;
     if (implements && ext.type.sort != SL_SORT_INSTANCE)
-        return sl_dec_invalid(d, at,
-                              "only instances can have an `implements`");
+        return sl_dec_invalid(d, at, "only instances can have an `implements`");
     if (implements && parsed.kind != SL_NAME_LABEL)
         return sl_dec_invalid(d, at,
                               "name `%.*s` is not valid with `implements`",
@@ -270,7 +267,7 @@ bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext,
     return note_resource(d, ns, ext);
 }
 
-/* --- External visibility ---------------------------------------------------------- */
+/* --- External visibility -------------------------------------------------- */
 
 /* Which types have names where an import or export stands: those of the
  * imports, and for an export those of the exports too. */
@@ -350,8 +347,7 @@ static bool all_shown(const visible *v, const sl_type *type)
     case SL_T_FUTURE:
         return is_shown(v, type->of.list.elem);
     case SL_T_MAP:
-        return is_shown(v, type->of.map.key) &&
-               is_shown(v, type->of.map.value);
+        return is_shown(v, type->of.map.key) && is_shown(v, type->of.map.value);
     case SL_T_RECORD:
     case SL_T_VARIANT:
     case SL_T_TUPLE:
@@ -395,7 +391,7 @@ static bool check_visible(sl_decoder *d, sl_scope *s, const sl_extern *ext,
                           is_import ? "import" : "export");
 }
 
-/* --- Extern types ------------------------------------------------------------------ */
+/* --- Extern types --------------------------------------------------------- */
 
 /* An externtype as read. `sub`: (sub resource), type is NULL still. */
 typedef struct raw_extern {
@@ -414,8 +410,7 @@ static bool decode_module_ref(sl_decoder *d, sl_scope *s, sl_reader *r,
     if (t == NULL)
         return false;
     if (t->module == NULL)
-        return sl_dec_invalid(d, at,
-                              "core type index %u is not a module type",
+        return sl_dec_invalid(d, at, "core type index %u is not a module type",
                               (unsigned)index);
     out->type = t->module;
     return true;
@@ -482,7 +477,7 @@ static bool introduce(sl_decoder *d, sl_types *resources, sl_name name,
     return sl_dec_ok(d);
 }
 
-/* --- Imports ------------------------------------------------------------------------ */
+/* --- Imports -------------------------------------------------------------- */
 
 bool sl_decode_import(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
@@ -503,7 +498,7 @@ bool sl_decode_import(sl_decoder *d, sl_scope *s, sl_reader *r)
     return sl_scope_add(d, s, ext.type.sort, ext.type.type, at);
 }
 
-/* --- Exports ------------------------------------------------------------------------ */
+/* --- Exports -------------------------------------------------------------- */
 
 bool sl_decode_exportdecl(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
@@ -521,9 +516,8 @@ bool sl_decode_exportdecl(sl_decoder *d, sl_scope *s, sl_reader *r)
 
 static bool not_compatible(sl_decoder *d, const sl_matcher *m, uint64_t at)
 {
-    return sl_dec_invalid(d, at,
-                          "ascribed type of export is not compatible: %s",
-                          m->msg);
+    return sl_dec_invalid(
+        d, at, "ascribed type of export is not compatible: %s", m->msg);
 }
 
 /* (export "n" (type $r) (type (sub resource))): a resource of its own, behind
@@ -545,8 +539,7 @@ static bool ascribe_sub(sl_decoder *d, sl_scope *s, sl_name name,
 
 /* The ascribed type, with what it left open replaced by what is exported. */
 static bool ascribe(sl_decoder *d, sl_scope *s, sl_name name, raw_extern raw,
-                    const sl_externtype *have, uint64_t at,
-                    sl_externtype *out)
+                    const sl_externtype *have, uint64_t at, sl_externtype *out)
 {
     sl_subst x = {.d = d, .fresh = &s->defined, .at = at};
     sl_matcher m = {.d = d, .want = &x.map};
@@ -558,8 +551,7 @@ static bool ascribe(sl_decoder *d, sl_scope *s, sl_name name, raw_extern raw,
                               "ascribed type of export is not compatible: "
                               "expected type, found %s",
                               sl_sort_text(have->sort));
-    bool ok = sl_match_extern(&m, have, &raw.type) ||
-              not_compatible(d, &m, at);
+    bool ok = sl_match_extern(&m, have, &raw.type) || not_compatible(d, &m, at);
     if (ok && out->sort == SL_SORT_TYPE)
         out->type = sl_rename(d, raw.type.type);
     if (ok && out->sort == SL_SORT_INSTANCE &&
@@ -589,8 +581,7 @@ bool sl_decode_export(sl_decoder *d, sl_scope *s, sl_reader *r)
     item.index = sl_read_u32(r);
     uint8_t ascribed = sl_read_u8(r);
     if (ascribed > 1)
-        return sl_dec_bad_byte(r, ascribed,
-                               "optional component export type");
+        return sl_dec_bad_byte(r, ascribed, "optional component export type");
     raw_extern raw;
     if (!sl_reader_ok(r) || !sl_item_externtype(d, s, item, at, &have) ||
         (ascribed && !decode_externtype(d, s, r, &raw)))

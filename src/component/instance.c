@@ -2,7 +2,7 @@
  * Binary.md "Instance Definitions", "Alias Definitions". */
 #include "component/component_int.h"
 
-/* --- Core instances ----------------------------------------------------------------- */
+/* --- Core instances ------------------------------------------------------- */
 
 typedef SL_VEC(sl_arg) arg_vec;
 
@@ -85,15 +85,14 @@ static bool core_instantiate(sl_decoder *d, sl_scope *s, sl_reader *r,
     def->of.instance.index = sl_read_u32(r);
     const sl_type *module = NULL;
     if (sl_reader_ok(r))
-        module = sl_scope_get(d, s, SL_SORT_CORE_MODULE,
-                              def->of.instance.index, at);
+        module =
+            sl_scope_get(d, s, SL_SORT_CORE_MODULE, def->of.instance.index, at);
     if (module != NULL && decode_core_args(d, s, r, &args, &names))
         def->of.instance.import_args =
             match_imports(d, s, module, &args, &names, at);
     if (sl_dec_ok(d)) {
         def->of.instance.n = (uint32_t)args.n;
-        def->of.instance.args =
-            sl_dec_copy(d, args.v, args.n, sizeof *args.v);
+        def->of.instance.args = sl_dec_copy(d, args.v, args.n, sizeof *args.v);
         out->n = module->of.module.n_exports;
         out->v = module->of.module.exports;
     }
@@ -106,9 +105,8 @@ static bool core_instantiate(sl_decoder *d, sl_scope *s, sl_reader *r,
 static bool core_item(sl_decoder *d, sl_scope *s, sl_core_kind kind,
                       uint32_t index, uint64_t at, sl_core_externtype *out)
 {
-    const void *item =
-        sl_scope_get(d, s, (sl_sort)((int)SL_SORT_CORE_FUNC + (int)kind),
-                     index, at);
+    const void *item = sl_scope_get(
+        d, s, (sl_sort)((int)SL_SORT_CORE_FUNC + (int)kind), index, at);
     if (item == NULL)
         return false;
     if (kind == SL_CORE_FUNC) {
@@ -163,8 +161,8 @@ bool sl_decode_core_instance(sl_decoder *d, sl_scope *s, sl_reader *r)
     if (form > 1)
         return sl_dec_bad_byte(r, form, "core instance");
     sl_core_exports *exports = sl_dec_new(d, sl_core_exports);
-    sl_def *def = sl_scope_def(d, s, SL_DEF_CORE_INSTANCE,
-                               SL_SORT_CORE_INSTANCE, at);
+    sl_def *def =
+        sl_scope_def(d, s, SL_DEF_CORE_INSTANCE, SL_SORT_CORE_INSTANCE, at);
     if (exports == NULL || def == NULL ||
         !(form == 0 ? core_instantiate(d, s, r, def, exports)
                     : core_bag(d, s, r, def, exports)))
@@ -172,10 +170,10 @@ bool sl_decode_core_instance(sl_decoder *d, sl_scope *s, sl_reader *r)
     return sl_scope_add(d, s, SL_SORT_CORE_INSTANCE, exports, at);
 }
 
-/* --- Component instances ------------------------------------------------------------ */
+/* --- Component instances -------------------------------------------------- */
 
-static bool decode_args(sl_decoder *d, sl_scope *s, sl_reader *r,
-                        arg_vec *args, sl_map *names)
+static bool decode_args(sl_decoder *d, sl_scope *s, sl_reader *r, arg_vec *args,
+                        sl_map *names)
 {
     uint32_t n = sl_dec_count(d, r, SL_MAX_ARGS, "instantiation arguments");
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++) {
@@ -246,8 +244,8 @@ static const sl_type *instance_type(sl_decoder *d, sl_scope *s,
     sl_subst x = {.d = d, .fresh = &s->defined, .at = at};
     sl_type *out = sl_dec_new(d, sl_type);
     uint32_t n = component->of.component.n_exports;
-    sl_extern *v = sl_dec_copy(d, component->of.component.exports, n,
-                               sizeof *v);
+    sl_extern *v =
+        sl_dec_copy(d, component->of.component.exports, n, sizeof *v);
     bool ok = out != NULL && sl_dec_ok(d) &&
               put(d, &x.map, component->of.component.imported,
                   component->of.component.n_imported, NULL) &&
@@ -275,15 +273,14 @@ static bool instantiate(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def)
     def->of.instance.index = sl_read_u32(r);
     const sl_type *component = NULL;
     if (sl_reader_ok(r))
-        component = sl_scope_get(d, s, SL_SORT_COMPONENT,
-                                 def->of.instance.index, at);
+        component =
+            sl_scope_get(d, s, SL_SORT_COMPONENT, def->of.instance.index, at);
     if (component != NULL && decode_args(d, s, r, &args, &names))
         def->of.instance.type =
             instance_type(d, s, component, &args, &names, at);
     if (sl_dec_ok(d)) {
         def->of.instance.n = (uint32_t)args.n;
-        def->of.instance.args =
-            sl_dec_copy(d, args.v, args.n, sizeof *args.v);
+        def->of.instance.args = sl_dec_copy(d, args.v, args.n, sizeof *args.v);
     }
     sl_vec_deinit(&args);
     sl_map_deinit(&names);
@@ -333,15 +330,14 @@ bool sl_decode_instance(sl_decoder *d, sl_scope *s, sl_reader *r)
     uint8_t form = sl_read_u8(r);
     if (form > 1)
         return sl_dec_bad_byte(r, form, "instance");
-    sl_def *def =
-        sl_scope_def(d, s, SL_DEF_INSTANCE, SL_SORT_INSTANCE, at);
+    sl_def *def = sl_scope_def(d, s, SL_DEF_INSTANCE, SL_SORT_INSTANCE, at);
     if (def == NULL || !sl_reader_ok(r) ||
         !(form == 0 ? instantiate(d, s, r, def) : decode_bag(d, s, r, def)))
         return false;
     return sl_scope_add(d, s, SL_SORT_INSTANCE, def->of.instance.type, at);
 }
 
-/* --- Aliases ------------------------------------------------------------------------ */
+/* --- Aliases -------------------------------------------------------------- */
 
 /* The suite's nouns in "export `a` for instance 0 is not a module". */
 static const char *noun(sl_sort sort)
@@ -350,8 +346,8 @@ static const char *noun(sl_sort sort)
     return sort <= SL_SORT_CORE_DATA ? text + 5 /* "core " */ : text;
 }
 
-static bool alias_export(sl_decoder *d, sl_scope *s, sl_reader *r,
-                         sl_sort sort, uint64_t at)
+static bool alias_export(sl_decoder *d, sl_scope *s, sl_reader *r, sl_sort sort,
+                         uint64_t at)
 {
     uint32_t index = sl_read_u32(r);
     sl_name name = sl_dec_name(d, r);
@@ -361,20 +357,17 @@ static bool alias_export(sl_decoder *d, sl_scope *s, sl_reader *r,
         sort != SL_SORT_INSTANCE)
         return sl_dec_invalid(
             d, at, "aliases in types may only refer to types or instances");
-    const sl_type *instance =
-        sl_scope_get(d, s, SL_SORT_INSTANCE, index, at);
+    const sl_type *instance = sl_scope_get(d, s, SL_SORT_INSTANCE, index, at);
     if (instance == NULL)
         return false;
     const sl_extern *ext = sl_find_export(d, instance, name);
     if (ext == NULL)
-        return sl_dec_invalid(d, at,
-                              "instance %u has no export named `%.*s`",
+        return sl_dec_invalid(d, at, "instance %u has no export named `%.*s`",
                               (unsigned)index, SL_NAME_ARGS(name));
     if (ext->type.sort != sort)
         return sl_dec_invalid(d, at,
                               "export `%.*s` for instance %u is not a %s",
-                              SL_NAME_ARGS(name), (unsigned)index,
-                              noun(sort));
+                              SL_NAME_ARGS(name), (unsigned)index, noun(sort));
     sl_def *def = sl_scope_def(d, s, SL_DEF_ALIAS_EXPORT, sort, at);
     if (def == NULL)
         return false;
@@ -403,9 +396,9 @@ static bool alias_core_export(sl_decoder *d, sl_scope *s, sl_reader *r,
                               "core instance %u has no export named `%.*s`",
                               (unsigned)index, SL_NAME_ARGS(name));
     if ((int)ext->type.kind != (int)sort - (int)SL_SORT_CORE_FUNC)
-        return sl_dec_invalid(
-            d, at, "export `%.*s` for core instance %u is not a %s",
-            SL_NAME_ARGS(name), (unsigned)index, noun(sort));
+        return sl_dec_invalid(d, at,
+                              "export `%.*s` for core instance %u is not a %s",
+                              SL_NAME_ARGS(name), (unsigned)index, noun(sort));
     sl_def *def = sl_scope_def(d, s, SL_DEF_ALIAS_CORE_EXPORT, sort, at);
     if (def == NULL)
         return false;
@@ -418,7 +411,7 @@ static bool alias_core_export(sl_decoder *d, sl_scope *s, sl_reader *r,
                         at);
 }
 
-/* --- Free resources ----------------------------------------------------------------- */
+/* --- Free resources ------------------------------------------------------- */
 
 static bool any_free(sl_decoder *d, sl_ptrmap *seen, const sl_type *type,
                      uint64_t at);
@@ -468,9 +461,9 @@ static bool any_free(sl_decoder *d, sl_ptrmap *seen, const sl_type *t,
         return any_free(d, seen, t->of.result.ok, at) ||
                any_free(d, seen, t->of.result.error, at);
     case SL_T_FUNC:
-        found = labels_free(d, seen, t->of.func.params, t->of.func.n_params,
-                            at) ||
-                any_free(d, seen, t->of.func.result, at);
+        found =
+            labels_free(d, seen, t->of.func.params, t->of.func.n_params, at) ||
+            any_free(d, seen, t->of.func.result, at);
         break;
     case SL_T_COMPONENT:
     case SL_T_INSTANCE:

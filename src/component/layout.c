@@ -5,7 +5,7 @@
 #define MAX_SIZE UINT32_MAX /* what a size that does not fit is clamped to */
 #define MAX_FLAT 65536
 
-/* --- Tuples ----------------------------------------------------------------- */
+/* --- Tuples --------------------------------------------------------------- */
 
 static uint64_t align_to(uint64_t at, uint64_t align)
 {
@@ -51,7 +51,7 @@ sl_layout sl_tuple_layout(const sl_label *types, uint32_t n, bool is64)
     return out;
 }
 
-/* --- Variants --------------------------------------------------------------- */
+/* --- Variants ------------------------------------------------------------- */
 
 uint32_t sl_discriminant_size(uint32_t n_cases)
 {
@@ -131,7 +131,8 @@ static sl_layout variant_layout(const sl_type *type, bool is64)
         const sl_layout *part = &t->layout[is64];
         if (part->size > payload)
             payload = part->size;
-        for (uint32_t k = 0; k < part->n_flat && k + 1 < SL_MAX_FLAT_PARAMS; k++)
+        for (uint32_t k = 0; k < part->n_flat && k + 1 < SL_MAX_FLAT_PARAMS;
+             k++)
             out.flat[k + 1] = k + 1 < out.n_flat
                                   ? join(out.flat[k + 1], part->flat[k])
                                   : part->flat[k];
@@ -140,12 +141,12 @@ static sl_layout variant_layout(const sl_type *type, bool is64)
             out.n_flat = n;
     }
     out.align = align > disc ? align : disc;
-    out.size = clamp(
-        align_to(align_to(disc, align) + (uint64_t)payload, out.align));
+    out.size =
+        clamp(align_to(align_to(disc, align) + (uint64_t)payload, out.align));
     return out;
 }
 
-/* --- All value types -------------------------------------------------------- */
+/* --- All value types ------------------------------------------------------ */
 
 static sl_layout scalar(uint32_t size, uint8_t flat)
 {
@@ -219,8 +220,8 @@ static void take_part(sl_type *type, const sl_type *part)
     type->has_resource |= part->has_resource;
     type->has_pointer |= part->has_pointer;
     if (part->depth >= type->depth)
-        type->depth = part->depth == UINT8_MAX ? UINT8_MAX
-                                               : (uint8_t)(part->depth + 1);
+        type->depth =
+            part->depth == UINT8_MAX ? UINT8_MAX : (uint8_t)(part->depth + 1);
     uint64_t weight = (uint64_t)type->weight + part->weight;
     type->weight = clamp(weight);
 }
@@ -285,11 +286,11 @@ void sl_type_finish(sl_type *type)
             type->layout[is64] = layout_of(type, is64);
     if (type->kind == SL_T_FUNC)
         for (int is64 = 0; is64 < 2; is64++)
-            type->layout[is64] = sl_tuple_layout(
-                type->of.func.params, type->of.func.n_params, is64);
+            type->layout[is64] = sl_tuple_layout(type->of.func.params,
+                                                 type->of.func.n_params, is64);
 }
 
-/* --- Flattening of any length ----------------------------------------------- */
+/* --- Flattening of any length --------------------------------------------- */
 
 /* Core types being written from `at`; those before `high` stand already and
  * are joined with, because another case of a variant wrote them. */

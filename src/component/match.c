@@ -10,7 +10,7 @@
 
 const sl_type sl_make_fresh = {.kind = SL_T_RESOURCE};
 
-/* --- Substitution ------------------------------------------------------------- */
+/* --- Substitution --------------------------------------------------------- */
 
 static bool put(sl_subst *x, const sl_type *from, const sl_type *to)
 {
@@ -76,8 +76,7 @@ static bool subst_parts(sl_subst *x, sl_type *out)
     case SL_T_RECORD:
     case SL_T_VARIANT:
     case SL_T_TUPLE:
-        out->of.labels.v =
-            subst_labels(x, was.of.labels.v, was.of.labels.n);
+        out->of.labels.v = subst_labels(x, was.of.labels.v, was.of.labels.n);
         return out->of.labels.v != was.of.labels.v;
     case SL_T_RESULT:
         out->of.result.ok = sl_substitute(x, was.of.result.ok);
@@ -106,10 +105,10 @@ static bool subst_parts(sl_subst *x, sl_type *out)
                out->of.func.result != was.of.func.result;
     case SL_T_COMPONENT:
     case SL_T_INSTANCE:
-        out->of.component.imports = subst_externs(
-            x, was.of.component.imports, was.of.component.n_imports);
-        out->of.component.exports = subst_externs(
-            x, was.of.component.exports, was.of.component.n_exports);
+        out->of.component.imports = subst_externs(x, was.of.component.imports,
+                                                  was.of.component.n_imports);
+        out->of.component.exports = subst_externs(x, was.of.component.exports,
+                                                  was.of.component.n_exports);
         return out->of.component.imports != was.of.component.imports ||
                out->of.component.exports != was.of.component.exports;
     default:
@@ -178,16 +177,15 @@ const sl_type *sl_open_instance(sl_decoder *d, const sl_type *type,
         *out = *type;
         out->of.component.n_defined = 0;
         out->of.component.defined = NULL;
-        out->of.component.exports =
-            subst_externs(&x, type->of.component.exports,
-                          type->of.component.n_exports);
+        out->of.component.exports = subst_externs(
+            &x, type->of.component.exports, type->of.component.n_exports);
         open = sl_finish_externs(d, out, at);
     }
     sl_ptrmap_deinit(&x.map);
     return sl_dec_ok(d) ? open : NULL;
 }
 
-/* --- Saying why not ----------------------------------------------------------- */
+/* --- Saying why not ------------------------------------------------------- */
 
 static bool no(sl_matcher *m, const char *fmt, ...) SL_PRINTF(2, 3);
 static bool no(sl_matcher *m, const char *fmt, ...)
@@ -200,7 +198,7 @@ static bool no(sl_matcher *m, const char *fmt, ...)
 }
 
 /* Puts where it happened before what happened. */
-static bool in(sl_matcher *m, bool ok, const char *fmt, ...) SL_PRINTF(3, 4);
+static bool in(sl_matcher *m, bool ok, const char *fmt, ...)SL_PRINTF(3, 4);
 static bool in(sl_matcher *m, bool ok, const char *fmt, ...)
 {
     if (ok)
@@ -239,14 +237,13 @@ static bool burn(sl_matcher *m)
     return true;
 }
 
-/* --- Resources ---------------------------------------------------------------- */
+/* --- Resources ------------------------------------------------------------ */
 
 /* The resource that stands for `type`; NULL: to be bound still. */
 static const sl_type *stands_for(sl_ptrmap *map, const sl_type *type)
 {
     const sl_type *resource = sl_resource_of(type);
-    const void **slot =
-        map == NULL ? NULL : sl_ptrmap_at(map, resource, false);
+    const void **slot = map == NULL ? NULL : sl_ptrmap_at(map, resource, false);
     if (slot == NULL)
         return resource;
     return *slot == NULL ? NULL : sl_resource_of(*slot);
@@ -273,28 +270,27 @@ static bool match_resource(sl_matcher *m, const sl_type *have,
     bool open = w == NULL || (m->loose && w == r && h != r &&
                               r->of.resource.definer == NULL);
     if (open && (may_bind || m->loose)) {
-        const void **slot = m->have == NULL
-                                ? NULL
-                                : sl_ptrmap_at(m->have, have, false);
+        const void **slot =
+            m->have == NULL ? NULL : sl_ptrmap_at(m->have, have, false);
         const sl_type *name = slot != NULL && *slot != NULL ? *slot : have;
         return h != NULL && bind(m, r, name);
     }
     return (h != NULL && h == w) || no(m, "resource types are not the same");
 }
 
-/* --- Value types -------------------------------------------------------------- */
+/* --- Value types ---------------------------------------------------------- */
 
 static const char *kind_text(const sl_type *t, char *out, size_t cap)
 {
     static const char *const text[] = {
-        [SL_T_LIST] = "list",     [SL_T_MAP] = "map",
-        [SL_T_RECORD] = "record", [SL_T_VARIANT] = "variant",
-        [SL_T_TUPLE] = "tuple",   [SL_T_FLAGS] = "flags",
-        [SL_T_ENUM] = "enum",     [SL_T_OPTION] = "option",
-        [SL_T_RESULT] = "result", [SL_T_OWN] = "own",
-        [SL_T_BORROW] = "borrow", [SL_T_STREAM] = "stream",
-        [SL_T_FUTURE] = "future", [SL_T_RESOURCE] = "resource",
-        [SL_T_FUNC] = "func",     [SL_T_COMPONENT] = "component",
+        [SL_T_LIST] = "list",         [SL_T_MAP] = "map",
+        [SL_T_RECORD] = "record",     [SL_T_VARIANT] = "variant",
+        [SL_T_TUPLE] = "tuple",       [SL_T_FLAGS] = "flags",
+        [SL_T_ENUM] = "enum",         [SL_T_OPTION] = "option",
+        [SL_T_RESULT] = "result",     [SL_T_OWN] = "own",
+        [SL_T_BORROW] = "borrow",     [SL_T_STREAM] = "stream",
+        [SL_T_FUTURE] = "future",     [SL_T_RESOURCE] = "resource",
+        [SL_T_FUNC] = "func",         [SL_T_COMPONENT] = "component",
         [SL_T_INSTANCE] = "instance", [SL_T_CORE_MODULE] = "core module",
     };
     if (t->kind < SL_T_N_PRIMITIVES)
@@ -304,8 +300,8 @@ static const char *kind_text(const sl_type *t, char *out, size_t cap)
     return text[t->kind];
 }
 
-static bool match_value(sl_matcher *m, const sl_type *have,
-                        const sl_type *want, bool top);
+static bool match_value(sl_matcher *m, const sl_type *have, const sl_type *want,
+                        bool top);
 
 static bool match_record(sl_matcher *m, const sl_type *have,
                          const sl_type *want)
@@ -354,8 +350,7 @@ static bool match_variant(sl_matcher *m, const sl_type *have,
     return true;
 }
 
-static bool match_tuple(sl_matcher *m, const sl_type *have,
-                        const sl_type *want)
+static bool match_tuple(sl_matcher *m, const sl_type *have, const sl_type *want)
 {
     uint32_t n = want->of.labels.n;
     if (have->of.labels.n != n)
@@ -375,14 +370,14 @@ static bool match_labels(sl_matcher *m, const sl_type *have,
 {
     bool same = have->of.labels.n == want->of.labels.n;
     for (uint32_t i = 0; same && i < want->of.labels.n; i++)
-        same = sl_name_eq(have->of.labels.v[i].label,
-                          want->of.labels.v[i].label);
+        same =
+            sl_name_eq(have->of.labels.v[i].label, want->of.labels.v[i].label);
     return same || no(m, "mismatch in %s elements", what);
 }
 
 /* A part that either or both may lack: of a result, stream or future. */
-static bool match_maybe(sl_matcher *m, const sl_type *have,
-                        const sl_type *want, const char *what)
+static bool match_maybe(sl_matcher *m, const sl_type *have, const sl_type *want,
+                        const char *what)
 {
     if (want == NULL && have == NULL)
         return true;
@@ -390,8 +385,8 @@ static bool match_maybe(sl_matcher *m, const sl_type *have,
         return no(m, "expected %s type to not be present", what);
     if (have == NULL)
         return no(m, "expected %s type, but found none", what);
-    return in(m, match_value(m, have, want, false), "type mismatch in %s variant",
-              what);
+    return in(m, match_value(m, have, want, false),
+              "type mismatch in %s variant", what);
 }
 
 static bool match_compound(sl_matcher *m, const sl_type *have,
@@ -401,16 +396,15 @@ static bool match_compound(sl_matcher *m, const sl_type *have,
     case SL_T_LIST:
         if (have->of.list.len != want->of.list.len)
             return no(m, "expected list of length %u, found length %u",
-                      (unsigned)want->of.list.len,
-                      (unsigned)have->of.list.len);
+                      (unsigned)want->of.list.len, (unsigned)have->of.list.len);
         return match_value(m, have->of.list.elem, want->of.list.elem, false);
     case SL_T_OPTION:
         return match_value(m, have->of.list.elem, want->of.list.elem, false);
     case SL_T_MAP:
         return in(m, match_value(m, have->of.map.key, want->of.map.key, false),
                   "type mismatch in map key") &&
-               in(m, match_value(m, have->of.map.value, want->of.map.value,
-                                 false),
+               in(m,
+                  match_value(m, have->of.map.value, want->of.map.value, false),
                   "type mismatch in map value");
     case SL_T_RECORD:
         return match_record(m, have, want);
@@ -430,19 +424,17 @@ static bool match_compound(sl_matcher *m, const sl_type *have,
     case SL_T_BORROW:
         return match_resource(m, have->of.handle, want->of.handle, false);
     case SL_T_STREAM:
-        return match_maybe(m, have->of.list.elem, want->of.list.elem,
-                           "stream");
+        return match_maybe(m, have->of.list.elem, want->of.list.elem, "stream");
     case SL_T_FUTURE:
-        return match_maybe(m, have->of.list.elem, want->of.list.elem,
-                           "future");
+        return match_maybe(m, have->of.list.elem, want->of.list.elem, "future");
     default:
         return true;
     }
 }
 
 /* Value types match when they are equal, resources by what stands for them. */
-static bool match_value(sl_matcher *m, const sl_type *have,
-                        const sl_type *want, bool top)
+static bool match_value(sl_matcher *m, const sl_type *have, const sl_type *want,
+                        bool top)
 {
     char h[64], w[64];
     if (!burn(m))
@@ -465,7 +457,7 @@ static bool match_value(sl_matcher *m, const sl_type *have,
               kind_text(have, h, sizeof h));
 }
 
-/* --- Functions ---------------------------------------------------------------- */
+/* --- Functions ------------------------------------------------------------ */
 
 static bool match_func(sl_matcher *m, const sl_type *have, const sl_type *want)
 {
@@ -496,20 +488,18 @@ static bool match_func(sl_matcher *m, const sl_type *have, const sl_type *want)
     if (have->of.func.result == NULL)
         return no(m, "expected no result, found one in the type asked for");
     return in(m,
-              match_value(m, have->of.func.result, want->of.func.result,
-                          false),
+              match_value(m, have->of.func.result, want->of.func.result, false),
               "type mismatch with result type");
 }
 
-/* --- Instances and components --------------------------------------------------- */
+/* --- Instances and components --------------------------------------------- */
 
 /* Opens the resources that a wanted type binds. */
 static bool unbind(sl_matcher *m, sl_ptrmap *map, const sl_type *const *v,
                    uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const void **slot =
-            map == NULL ? NULL : sl_ptrmap_at(map, v[i], true);
+        const void **slot = map == NULL ? NULL : sl_ptrmap_at(map, v[i], true);
         if (slot == NULL)
             return no_memory(m);
         *slot = NULL;
@@ -560,13 +550,11 @@ static bool match_component(sl_matcher *m, const sl_type *have,
                      have->of.component.n_imported);
     for (uint32_t i = 0; ok && i < have->of.component.n_imports; i++) {
         const sl_extern *h = &have->of.component.imports[i];
-        const sl_extern *w =
-            find_extern(m, want->of.component.imports,
-                        want->of.component.n_imports, h->name);
+        const sl_extern *w = find_extern(m, want->of.component.imports,
+                                         want->of.component.n_imports, h->name);
         ok = burn(m);
         if (ok && w == NULL)
-            ok = no(m, "missing expected import `%.*s`",
-                    SL_NAME_ARGS(h->name));
+            ok = no(m, "missing expected import `%.*s`", SL_NAME_ARGS(h->name));
         else if (ok && !sl_match_extern(&flipped, &w->type, &h->type)) {
             memcpy(m->msg, flipped.msg, sizeof m->msg);
             ok = in(m, false, "type mismatch in component import `%.*s`",
@@ -581,7 +569,7 @@ static bool match_component(sl_matcher *m, const sl_type *have,
     return ok;
 }
 
-/* --- Core modules ----------------------------------------------------------------- */
+/* --- Core modules --------------------------------------------------------- */
 
 static void core_types_text(char *out, size_t cap, const char *what,
                             const sl_valtype *v, uint32_t n)
@@ -683,12 +671,11 @@ static bool match_module(sl_matcher *m, const sl_type *have,
             return no(m, "missing expected import `%.*s::%.*s`",
                       SL_NAME_ARGS(h->module), SL_NAME_ARGS(h->field));
         if (!in(m, sl_match_core(m, &w->type, &h->type),
-                "type mismatch in import `%.*s::%.*s`",
-                SL_NAME_ARGS(h->module), SL_NAME_ARGS(h->field)))
+                "type mismatch in import `%.*s::%.*s`", SL_NAME_ARGS(h->module),
+                SL_NAME_ARGS(h->field)))
             return false;
     }
-    sl_core_exports from = {have->of.module.n_exports,
-                            have->of.module.exports};
+    sl_core_exports from = {have->of.module.n_exports, have->of.module.exports};
     for (uint32_t i = 0; i < want->of.module.n_exports; i++) {
         const sl_core_module_export *w = &want->of.module.exports[i];
         const sl_core_module_export *h =
@@ -703,10 +690,9 @@ static bool match_module(sl_matcher *m, const sl_type *have,
     return true;
 }
 
-/* --- Externs -------------------------------------------------------------------- */
+/* --- Externs -------------------------------------------------------------- */
 
-static bool match_type(sl_matcher *m, const sl_type *have,
-                       const sl_type *want)
+static bool match_type(sl_matcher *m, const sl_type *have, const sl_type *want)
 {
     if (want->kind == SL_T_RESOURCE) {
         if (have->kind == SL_T_RESOURCE)
@@ -767,9 +753,8 @@ bool sl_match_extern(sl_matcher *m, const sl_externtype *have,
     }
 }
 
-bool sl_externtype_matches(const sl_externtype *have,
-                           const sl_externtype *want, sl_status code,
-                           sl_err *err)
+bool sl_externtype_matches(const sl_externtype *have, const sl_externtype *want,
+                           sl_status code, sl_err *err)
 {
     sl_ptrmap have_map = {0}, want_map = {0};
     sl_matcher m = {.fuel = SL_FUEL_FREE,

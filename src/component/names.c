@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-/* --- Characters ------------------------------------------------------------- */
+/* --- Characters ----------------------------------------------------------- */
 
 static bool is_lower(char c)
 {
@@ -33,7 +33,7 @@ static size_t find(sl_name name, size_t from, const char *chars)
     return from;
 }
 
-/* --- Labels ----------------------------------------------------------------- */
+/* --- Labels --------------------------------------------------------------- */
 
 /* Fragments of one case each, joined by dashes; the first begins with a
  * letter. `words` allows no acronyms. */
@@ -65,7 +65,7 @@ bool sl_is_kebab(sl_name name)
     return is_label(name, false);
 }
 
-/* --- Semantic versions ------------------------------------------------------ */
+/* --- Semantic versions ---------------------------------------------------- */
 
 typedef struct complaint {
     char *why;
@@ -129,9 +129,8 @@ static bool parse_identifiers(complaint c, sl_name v, size_t *at, char stop,
  * before stand in a canonical version. */
 static bool parse_semver(complaint c, sl_name v)
 {
-    static const char *const part[] = {"major version number",
-                                       "minor version number",
-                                       "patch version number"};
+    static const char *const part[] = {
+        "major version number", "minor version number", "patch version number"};
     size_t at = 0;
     if (v.len == 0)
         return complain(c, "empty string, expected a semver version");
@@ -183,8 +182,7 @@ static bool is_canon_version(sl_name v)
 bool sl_version_suffix_fits(sl_name version, sl_name suffix)
 {
     char why[64], whole[256];
-    if (!is_canon_version(version) ||
-        version.len + suffix.len >= sizeof whole)
+    if (!is_canon_version(version) || version.len + suffix.len >= sizeof whole)
         return false;
     memcpy(whole, version.data, version.len);
     if (suffix.len != 0)
@@ -193,7 +191,7 @@ bool sl_version_suffix_fits(sl_name version, sl_name suffix)
                         (sl_name){whole, version.len + suffix.len});
 }
 
-/* --- Names ------------------------------------------------------------------ */
+/* --- Names ---------------------------------------------------------------- */
 
 static bool want_label(complaint c, sl_name label, bool words)
 {

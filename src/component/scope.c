@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* --- Memory ------------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------- */
 
 bool sl_dec_nomem(sl_decoder *d)
 {
@@ -44,7 +44,7 @@ void *sl_dec_copy(sl_decoder *d, const void *from, size_t n, size_t size)
     return out;
 }
 
-/* --- Failures ----------------------------------------------------------------- */
+/* --- Failures ------------------------------------------------------------- */
 
 bool sl_dec_invalid(sl_decoder *d, uint64_t at, const char *fmt, ...)
 {
@@ -57,8 +57,8 @@ bool sl_dec_invalid(sl_decoder *d, uint64_t at, const char *fmt, ...)
 
 bool sl_dec_limit(sl_decoder *d, uint64_t at, const char *what)
 {
-    sl_fail(d->err, SL_ELIMIT, at, "implementation limit: too many or too deep: %s",
-            what);
+    sl_fail(d->err, SL_ELIMIT, at,
+            "implementation limit: too many or too deep: %s", what);
     return false;
 }
 
@@ -89,7 +89,7 @@ bool sl_dec_burn(sl_decoder *d, uint64_t at)
     return true;
 }
 
-/* --- Reading ------------------------------------------------------------------ */
+/* --- Reading -------------------------------------------------------------- */
 
 uint32_t sl_dec_count(sl_decoder *d, sl_reader *r, uint32_t max,
                       const char *what)
@@ -112,7 +112,7 @@ sl_name sl_dec_name(sl_decoder *d, sl_reader *r)
     return name;
 }
 
-/* --- Scopes ------------------------------------------------------------------- */
+/* --- Scopes --------------------------------------------------------------- */
 
 void sl_namespace_init(sl_namespace *ns, const char *what)
 {
@@ -210,8 +210,8 @@ const void *sl_scope_get(sl_decoder *d, const sl_scope *s, sl_sort sort,
     return NULL;
 }
 
-sl_def *sl_scope_def(sl_decoder *d, sl_scope *s, sl_def_kind kind,
-                     sl_sort sort, uint64_t at)
+sl_def *sl_scope_def(sl_decoder *d, sl_scope *s, sl_def_kind kind, sl_sort sort,
+                     uint64_t at)
 {
     sl_def def = {.kind = kind, .at = at, .makes = {sort, 0}};
     def.makes.index = (uint32_t)s->items[sort].n;
@@ -243,7 +243,7 @@ const sl_type *sl_scope_type(sl_decoder *d, const sl_scope *s, uint32_t index,
     return NULL;
 }
 
-/* --- Exports by name ---------------------------------------------------------- */
+/* --- Exports by name ------------------------------------------------------ */
 
 #define SCAN_UP_TO 12 /* a list this short needs no map */
 
@@ -288,9 +288,8 @@ const sl_extern *sl_find_export(sl_decoder *d, const sl_type *instance,
     return sl_map_get(map, name, &index) ? &v[index] : NULL;
 }
 
-const sl_core_module_export *sl_find_core_export(sl_decoder *d,
-                                                 const sl_core_exports *from,
-                                                 sl_name name)
+const sl_core_module_export *
+sl_find_core_export(sl_decoder *d, const sl_core_exports *from, sl_name name)
 {
     if (d == NULL || from->n <= SCAN_UP_TO) {
         for (uint32_t i = 0; i < from->n; i++)

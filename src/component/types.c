@@ -9,7 +9,16 @@ static const char *const primitive_text[SL_T_N_PRIMITIVES] = {
     "s64",  "u64", "f32", "f64", "char", "string", "error-context",
 };
 
-#define SCALAR(size, core)  {{size, size, 1, {core}}, {size, size, 1, {core}}}
+#define SCALAR(size, core)                                                     \
+    {                                                                          \
+        {size, size, 1, {core}},                                               \
+        {                                                                      \
+            size, size, 1,                                                     \
+            {                                                                  \
+                core                                                           \
+            }                                                                  \
+        }                                                                      \
+    }
 
 /* clang-format off */
 static const sl_type primitives[SL_T_N_PRIMITIVES] = {
@@ -58,7 +67,7 @@ const char *sl_sort_text(sl_sort sort)
     return (unsigned)sort < SL_N_SORTS ? text[sort] : "unknown sort";
 }
 
-/* --- Equality --------------------------------------------------------------- */
+/* --- Equality ------------------------------------------------------------- */
 
 static bool labels_eq(const sl_label *a, uint32_t n_a, const sl_label *b,
                       uint32_t n_b)
@@ -76,8 +85,7 @@ bool sl_type_eq(const sl_type *a, const sl_type *b)
 {
     if (a == b)
         return true;
-    if (a == NULL || b == NULL || a->kind != b->kind ||
-        a->weight != b->weight)
+    if (a == NULL || b == NULL || a->kind != b->kind || a->weight != b->weight)
         return false;
     switch (a->kind) {
     case SL_T_LIST:
@@ -113,7 +121,7 @@ bool sl_type_eq(const sl_type *a, const sl_type *b)
     }
 }
 
-/* --- Text ------------------------------------------------------------------- */
+/* --- Text ----------------------------------------------------------------- */
 
 typedef struct writer {
     char *out;

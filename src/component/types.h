@@ -188,7 +188,7 @@ static inline bool sl_type_is_number(const sl_type *t)
     return t->kind >= SL_T_S8 && t->kind <= SL_T_F64;
 }
 
-/* --- layout.c ------------------------------------------------------------ */
+/* --- layout.c ------------------------------------------------------------- */
 
 /* Fills the layout and the has_* flags of a value type from its parts. */
 void sl_type_finish(sl_type *type);

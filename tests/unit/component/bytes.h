@@ -49,8 +49,7 @@ static inline sl_component *decode_buf(const sl_buf *buf, sl_err *err)
 }
 
 /* Decodes, expects success or a message that contains `words`, frees. */
-static inline void expect(const sl_buf *buf, sl_status code,
-                          const char *words)
+static inline void expect(const sl_buf *buf, sl_status code, const char *words)
 {
     sl_err err = {0};
     sl_component *out = decode_buf(buf, &err);
@@ -67,8 +66,8 @@ static inline void expect(const sl_buf *buf, sl_status code,
 #define expect_body(bytes, code, words)                                        \
     expect_body_of((bytes), sizeof(bytes) - 1, (code), (words))
 
-static inline void expect_body_of(const void *bytes, size_t len,
-                                  sl_status code, const char *words)
+static inline void expect_body_of(const void *bytes, size_t len, sl_status code,
+                                  const char *words)
 {
     sl_buf buf;
     sl_buf_init(&buf);

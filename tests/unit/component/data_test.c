@@ -4,12 +4,13 @@
 static void test_inline__records_where_the_bytes_are(void **state)
 {
     (void)state;
-    static const char bytes[] = PREAMBLE "\x0d\x09\x02\x01\x03" "abc\x01\x01z"
+    static const char bytes[] = PREAMBLE "\x0d\x09\x02\x01\x03"
+                                         "abc\x01\x01z"
                                          "\x0d\x01\x00"
                                          "\x0d\x03\x01\x01\x00";
     sl_err err = {0};
-    sl_component *c = decode_bytes(bytes, sizeof bytes - 1,
-                                   sl_features_default(), &err);
+    sl_component *c =
+        decode_bytes(bytes, sizeof bytes - 1, sl_features_default(), &err);
     assert_string_equal(err.msg, "");
     assert_int_equal(c->n_segments, 3);
     assert_int_equal(c->count[SL_SORT_CORE_DATA], 3);
@@ -28,15 +29,21 @@ static void test_section__malformed_forms(void **state)
     (void)state;
     expect_body("\x0d\x00", SL_EMALFORMED, "unexpected end-of-file");
     expect_body("\x0d\x02\x01\x01", SL_EMALFORMED, "unexpected end-of-file");
-    expect_body("\x0d\x04\x01\x01\x02" "a", SL_EMALFORMED,
-                "unexpected end-of-file");
-    expect_body("\x0d\x04\x01\x00\x01" "a", SL_EMALFORMED,
-                "invalid leading byte (0x0) for core data");
-    expect_body("\x0d\x04\x01\x02\x01" "a", SL_EMALFORMED,
-                "invalid leading byte (0x2) for core data");
-    expect_body("\x0d\x05\x01\x01\x01" "ab", SL_EMALFORMED,
-                "section size mismatch");
-    expect_body("\x0d\x04\x01\x03\x01" "a", SL_EUNSUPPORTED,
+    expect_body("\x0d\x04\x01\x01\x02"
+                "a",
+                SL_EMALFORMED, "unexpected end-of-file");
+    expect_body("\x0d\x04\x01\x00\x01"
+                "a",
+                SL_EMALFORMED, "invalid leading byte (0x0) for core data");
+    expect_body("\x0d\x04\x01\x02\x01"
+                "a",
+                SL_EMALFORMED, "invalid leading byte (0x2) for core data");
+    expect_body("\x0d\x05\x01\x01\x01"
+                "ab",
+                SL_EMALFORMED, "section size mismatch");
+    expect_body("\x0d\x04\x01\x03\x01"
+                "a",
+                SL_EUNSUPPORTED,
                 "unsupported feature `data`: an external segment");
 }
 
@@ -59,11 +66,12 @@ static void test_canon__types_and_bounds(void **state)
 {
     (void)state;
     static const char bytes[] =
-        PREAMBLE "\x0d\x04\x01\x01\x01" "a"
+        PREAMBLE "\x0d\x04\x01\x01\x01"
+                 "a"
                  "\x08\x0a\x03\x50\x00\x7f\x51\x00\x7e\x52\x00\x7e";
     sl_err err = {0};
-    sl_component *c = decode_bytes(bytes, sizeof bytes - 1,
-                                   sl_features_default(), &err);
+    sl_component *c =
+        decode_bytes(bytes, sizeof bytes - 1, sl_features_default(), &err);
     assert_string_equal(err.msg, "");
     assert_int_equal(c->core_funcs[0]->n_params, 2);
     assert_int_equal(c->core_funcs[0]->types[0], SL_I32);
@@ -85,8 +93,8 @@ static void test_sort__goes_where_modules_go(void **state)
 {
     (void)state;
     static const char inner[] =
-        PREAMBLE "\x0a\x06\x01\x00\x01s\x00\x13"       /* import s */
-                 "\x06\x06\x01\x00\x13\x02\x01\x00"    /* outer 1 0 */
+        PREAMBLE "\x0a\x06\x01\x00\x01s\x00\x13"          /* import s */
+                 "\x06\x06\x01\x00\x13\x02\x01\x00"       /* outer 1 0 */
                  "\x0b\x08\x01\x00\x01t\x00\x13\x00\x00"; /* export t */
     sl_buf buf;
     sl_buf_init(&buf);
@@ -105,7 +113,9 @@ static void test_sort__goes_where_modules_go(void **state)
     assert_int_equal(c->exports[0].type.sort, SL_SORT_CORE_DATA);
     sl_component_free(c);
 
-    put_section(&buf, 2, "\x01\x01\x01\x01" "d\x13\x00");
+    put_section(&buf, 2,
+                "\x01\x01\x01\x01"
+                "d\x13\x00");
     expect(&buf, SL_EINVALID, "a core instance cannot export core data");
     sl_buf_deinit(&buf);
 
@@ -115,7 +125,7 @@ static void test_sort__goes_where_modules_go(void **state)
                 SL_EINVALID, "expected core data, found component");
 }
 
-/* --- Laziness ----------------------------------------------------------------- */
+/* --- Laziness ------------------------------------------------------------- */
 
 /* A component around one huge segment of which only the frame exists. */
 typedef struct sparse {
@@ -227,7 +237,10 @@ static void test_limit__of_segments(void **state)
     put_preamble(&buf);
     sl_buf_u32(&body, 100000);
     for (int i = 0; i < 100000; i++)
-        sl_buf_bytes(&body, "\x01\x10" "0123456789abcdef", 18);
+        sl_buf_bytes(&body,
+                     "\x01\x10"
+                     "0123456789abcdef",
+                     18);
     put_section_of(&buf, 13, body.data, body.len);
     expect(&buf, SL_OK, "");
     put_section(&buf, 13, "\x01\x01\x00");

@@ -18,8 +18,7 @@ static void test_preamble__by_layer_and_version(void **state)
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_err err = {0};
-        sl_component *c =
-            decode_bytes(row[i].bytes, row[i].len, ALL, &err);
+        sl_component *c = decode_bytes(row[i].bytes, row[i].len, ALL, &err);
         assert_int_equal(err.code, row[i].code);
         assert_non_null(strstr(err.msg, row[i].words));
         sl_component_free(c);
@@ -33,8 +32,7 @@ static void test_sections__well_formed_or_not(void **state)
     expect_body("\x0e\x00", SL_EMALFORMED, "malformed section id");
     expect_body("\x07\x03\x00", SL_EMALFORMED, "unexpected end-of-file");
     expect_body("\x07\x02\x00\x00", SL_EMALFORMED, "section size mismatch");
-    expect_body("\x07\x81\x80\x80\x80\x70", SL_EMALFORMED,
-                "integer too large");
+    expect_body("\x07\x81\x80\x80\x80\x70", SL_EMALFORMED, "integer too large");
     expect_body("\x00\x03\x02hi", SL_OK, "");
     expect_body("\x00\x03\x02\xff\xfe", SL_EMALFORMED,
                 "malformed UTF-8 encoding");
@@ -50,8 +48,7 @@ static void test_error__has_its_offset(void **state)
     assert_null(decode_bytes(bytes, sizeof bytes - 1, ALL, &err));
     assert_int_equal(err.code, SL_EINVALID);
     assert_int_equal(err.at, 12);
-    assert_string_equal(err.msg,
-                        "unknown type 5: type index out of bounds");
+    assert_string_equal(err.msg, "unknown type 5: type index out of bounds");
 }
 
 /* A function import, lowered: the definitions are replayed in order. */
@@ -60,9 +57,11 @@ static void test_defs__carry_their_indices(void **state)
     (void)state;
     static const char bytes[] =
         PREAMBLE "\x07\x09\x02\x7b\x40\x01\x01x\x00\x00\x7a" /* u16; func */
-                 "\x0a\x06\x01\x00\x01" "f\x01\x01"           /* import f */
-                 "\x08\x05\x01\x01\x00\x00\x00"               /* lower 0 */
-                 "\x0b\x07\x01\x00\x01" "g\x01\x00\x00";      /* export g */
+                 "\x0a\x06\x01\x00\x01"
+                 "f\x01\x01"                    /* import f */
+                 "\x08\x05\x01\x01\x00\x00\x00" /* lower 0 */
+                 "\x0b\x07\x01\x00\x01"
+                 "g\x01\x00\x00"; /* export g */
     sl_err err = {0};
     sl_component *c = decode_bytes(bytes, sizeof bytes - 1, ALL, &err);
     assert_string_equal(err.msg, "");
@@ -89,8 +88,9 @@ static void test_defs__carry_their_indices(void **state)
 static void test_component_name__from_its_section(void **state)
 {
     (void)state;
-    static const char bytes[] =
-        PREAMBLE "\x00\x14\x0e" "component-name\x00\x03\x02" "hi";
+    static const char bytes[] = PREAMBLE "\x00\x14\x0e"
+                                         "component-name\x00\x03\x02"
+                                         "hi";
     sl_err err = {0};
     sl_component *c = decode_bytes(bytes, sizeof bytes - 1, ALL, &err);
     assert_non_null(c);
@@ -109,13 +109,11 @@ static void test_features__gate_what_does_not_run(void **state)
     } row[] = {
 #define ROW(bytes, words) {PREAMBLE bytes, sizeof(PREAMBLE bytes) - 1, words}
         ROW("\x07\x04\x01\x3f\x7f\x00", "unsupported feature `resources`"),
-        ROW("\x0a\x06\x01\x00\x01r\x03\x01",
-            "unsupported feature `resources`"),
+        ROW("\x0a\x06\x01\x00\x01r\x03\x01", "unsupported feature `resources`"),
         ROW("\x07\x02\x01\x64", "unsupported feature `error-context`"),
         ROW("\x08\x02\x01\x26", "unsupported feature `threads`"),
         ROW("\x0c\x01\x00", "unsupported feature `values`"),
-        ROW("\x03\x07\x01\x00\x50\x00\x60\x00\x00",
-            "unsupported feature `gc`"),
+        ROW("\x03\x07\x01\x00\x50\x00\x60\x00\x00", "unsupported feature `gc`"),
         ROW("\x03\x02\x01\x5f", "unsupported feature `gc`"),
 #undef ROW
     };
@@ -127,8 +125,8 @@ static void test_features__gate_what_does_not_run(void **state)
     }
     static const char yield[] = PREAMBLE "\x08\x03\x01\x0c\x00";
     sl_err err = {0};
-    sl_component *c = decode_bytes(yield, sizeof yield - 1,
-                                   sl_features_default(), &err);
+    sl_component *c =
+        decode_bytes(yield, sizeof yield - 1, sl_features_default(), &err);
     assert_non_null(c); /* thread.yield is a built-in of async */
     sl_component_free(c);
 }
@@ -138,7 +136,7 @@ static void test_instantiate__substitutes_resources(void **state)
 {
     (void)state;
     static const char inner[] =
-        PREAMBLE "\x0a\x06\x01\x00\x01x\x03\x01"  /* import x (sub resource) */
+        PREAMBLE "\x0a\x06\x01\x00\x01x\x03\x01" /* import x (sub resource) */
                  "\x0b\x07\x01\x00\x01y\x03\x00\x00"; /* export y (type x) */
     sl_buf buf;
     sl_buf_init(&buf);

@@ -1,7 +1,7 @@
 /* Inputs made to hurt: each must end soon in a plain diagnosis. */
 #include "bytes.h"
 
-/* --- Nesting -------------------------------------------------------------------- */
+/* --- Nesting -------------------------------------------------------------- */
 
 /* `body` inside `levels` more components. */
 static void nest_components(sl_buf *out, unsigned levels)
@@ -41,7 +41,8 @@ static void test_nesting__of_components(void **state)
 static void test_nesting__of_types(void **state)
 {
     (void)state;
-    for (unsigned levels = 98; levels < 20000; levels += levels < 101 ? 1 : 19000) {
+    for (unsigned levels = 98; levels < 20000;
+         levels += levels < 101 ? 1 : 19000) {
         sl_buf body, buf;
         sl_buf_init(&body);
         sl_buf_init(&buf);
@@ -100,7 +101,7 @@ static void test_types__depth_and_weight_are_bounded(void **state)
     }
 }
 
-/* --- Work ------------------------------------------------------------------------- */
+/* --- Work ----------------------------------------------------------------- */
 
 /* A heavy type compared and substituted again and again. */
 static void test_instantiate__work_is_bounded(void **state)

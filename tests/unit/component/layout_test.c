@@ -91,7 +91,8 @@ static void test_flatten__joins_the_cases(void **state)
 {
     (void)state;
     sl_label a[] = {{.type = prim(SL_T_F32)}, {.type = prim(SL_T_F64)}};
-    sl_label b[] = {{.type = prim(SL_T_U32)}, {.type = prim(SL_T_F64)},
+    sl_label b[] = {{.type = prim(SL_T_U32)},
+                    {.type = prim(SL_T_F64)},
                     {.type = prim(SL_T_F32)}};
     sl_type ta = with_labels(SL_T_TUPLE, a, 2);
     sl_type tb = with_labels(SL_T_TUPLE, b, 3);

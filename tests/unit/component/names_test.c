@@ -5,11 +5,11 @@
 static void test_is_kebab__accepts_and_rejects(void **state)
 {
     (void)state;
-    static const char *const good[] = {"a",     "a-b-c",      "a1-2-3",
-                                       "A",     "A-B-C",      "A1-2-3",
+    static const char *const good[] = {"a",      "a-b-c",     "a1-2-3",
+                                       "A",      "A-B-C",     "A1-2-3",
                                        "is-XML", "a11-w0rds", "m1x3d-4CR0NYMS"};
-    static const char *const bad[] = {"",   "1-2-3", "aB", "a--b", "-a",
-                                      "a-", "a_b",   "\xc3\xa9"};
+    static const char *const bad[] = {"",   "1-2-3", "aB",  "a--b",
+                                      "-a", "a-",    "a_b", "\xc3\xa9"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(sl_is_kebab(sl_name_of(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

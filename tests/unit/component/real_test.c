@@ -67,9 +67,8 @@ static uint8_t *slurp(sl_source *source)
     sl_err err = {0};
     uint8_t *bytes = sl_malloc((size_t)source->size);
     assert_non_null(bytes);
-    assert_int_equal(source->read_at(source, 0, bytes, (size_t)source->size,
-                                     &err),
-                     SL_OK);
+    assert_int_equal(
+        source->read_at(source, 0, bytes, (size_t)source->size, &err), SL_OK);
     return bytes;
 }
 
