@@ -144,6 +144,11 @@ sl_status sl_linker_func(sl_linker *linker, sl_name interface, sl_name name,
     if (def->type != NULL)
         item.of.func.type =
             sl_arena_dup(&linker->arena, def->type, strlen(def->type));
+    if (def->type != NULL && item.of.func.type == NULL) {
+        if (def->free_ctx != NULL)
+            def->free_ctx(def->ctx);
+        return no_memory(err);
+    }
     return add_item(linker, interface, item, err);
 }
 
@@ -222,21 +227,25 @@ static sl_status unlinkable(place at, const char *why, sl_err *err)
                    why);
 }
 
-static bool has_type_text(const sl_type *type, const char *want)
+static sl_status check_type_text(place at, const sl_type *type,
+                                 const char *want, sl_err *err)
 {
     size_t cap = strlen(want) + 2; /* one more than fits shows a longer text */
     char *text = sl_malloc(cap);
-    bool same =
-        text != NULL && strcmp(sl_type_text(type, text, cap), want) == 0;
+    if (text == NULL)
+        return no_memory(err);
+    bool same = strcmp(sl_type_text(type, text, cap), want) == 0;
     sl_free(text);
-    return same;
+    return same ? SL_OK
+                : unlinkable(at, "the host's function has another type", err);
 }
 
 static sl_status give_func(const host_item *host, sl_instance *root, place at,
                            const sl_type *type, sl_item *out, sl_err *err)
 {
-    if (host->of.func.type != NULL && !has_type_text(type, host->of.func.type))
-        return unlinkable(at, "the host's function has another type", err);
+    if (host->of.func.type != NULL &&
+        check_type_text(at, type, host->of.func.type, err) != SL_OK)
+        return err->code;
     sl_funcinst *func = sl_arena_new(&root->arena, sl_funcinst);
     if (func == NULL)
         return no_memory(err);

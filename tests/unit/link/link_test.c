@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "link/linker.h"
 #include "text/text.h"
 
@@ -317,6 +318,34 @@ static void test_linker__segments(void **state)
     sl_source_unref(source);
 }
 
+/* Every allocation fails once, and from then on: nothing leaks or breaks, and
+ * what fails says so. */
+static void test_instantiate__without_memory(void **state)
+{
+    (void)state;
+    for (int forever = 0; forever < 2; forever++) {
+        sl_status status = SL_ENOMEM;
+        for (size_t n = 1; status != SL_OK; n++) {
+            fixture f;
+            uint32_t two = 2;
+            sl_host_func def = {add, &two, "func(a: u32) -> u32", NULL};
+            fixture_init(&f, INTERFACE_FUNC("0.2.0"));
+            sl_alloc_fail_at(n, forever);
+            status = sl_linker_func(f.linker, SL_NAME("test:host/math@0.2.0"),
+                                    SL_NAME("add"), &def, &f.err);
+            if (status == SL_OK)
+                status = instantiate(&f);
+            sl_alloc_fail_at(0, 0);
+            if (status == SL_OK)
+                assert_int_equal(run(&f, NULL), 42);
+            else if (f.err.code != SL_ENOMEM)
+                fail_msg("allocation %zu: %s", n, f.err.msg);
+            fixture_deinit(&f);
+            assert_true(n < 10000);
+        }
+    }
+}
+
 /* An export by name among many. */
 static void test_exports__sorted(void **state)
 {
@@ -351,6 +380,7 @@ const struct CMUnitTest link_tests[] = {
     cmocka_unit_test(test_instantiate__start_traps),
     cmocka_unit_test(test_instantiate__segments),
     cmocka_unit_test(test_linker__segments),
+    cmocka_unit_test(test_instantiate__without_memory),
     cmocka_unit_test(test_exports__sorted),
 };
 const size_t n_link_tests = sizeof link_tests / sizeof *link_tests;
