@@ -46,7 +46,8 @@ static void resolve_immediates(sl_canon_fn *fn)
             fn->core = core_func(inst, canon->func);
             break;
         case 'f':
-            fn->func = sl_instance_item(inst, SL_SORT_FUNC, canon->func)->of.func;
+            fn->func =
+                sl_instance_item(inst, SL_SORT_FUNC, canon->func)->of.func;
             break;
         case 'o':
             resolve_opts(fn);
@@ -55,9 +56,8 @@ static void resolve_immediates(sl_canon_fn *fn)
             fn->memory = memory(inst, canon->memory);
             break;
         case 'd':
-            fn->segment =
-                sl_instance_item(inst, SL_SORT_CORE_DATA, canon->data)
-                    ->of.segment;
+            fn->segment = sl_instance_item(inst, SL_SORT_CORE_DATA, canon->data)
+                              ->of.segment;
             break;
         case 't':
             fn->table = sl_instance_item(inst, SL_SORT_CORE_TABLE, canon->table)

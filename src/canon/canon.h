@@ -13,12 +13,12 @@
 typedef struct sl_canon_fn {
     sl_instance *inst;
     const sl_canon *canon;
-    sl_memory *memory;      /* option or immediate; NULL: none */
+    sl_memory *memory; /* option or immediate; NULL: none */
     sl_core_func *realloc, *post_return, *callback;
-    sl_core_func *core;     /* lift: the callee */
-    sl_funcinst *func;          /* lower: the callee */
-    sl_table *table;        /* thread.new-indirect */
-    sl_segment *segment;    /* data.* */
+    sl_core_func *core;  /* lift: the callee */
+    sl_funcinst *func;   /* lower: the callee */
+    sl_table *table;     /* thread.new-indirect */
+    sl_segment *segment; /* data.* */
 } sl_canon_fn;
 
 /* Resolves the indices of `canon` in `inst` (whose earlier definitions are in
@@ -35,7 +35,7 @@ sl_status sl_canon_make_core_func(sl_canon_fn *fn, sl_core_func **out,
  * Store.lift around canon_lift). */
 sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller);
 
-/* --- Values -------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 
 /* definitions.py LiftLowerContext. Lifted values live in `arena`. */
 typedef struct sl_cx {
@@ -55,8 +55,8 @@ typedef struct sl_cx {
 typedef enum sl_val_encoding {
     SL_VAL_UTF8 = 0,
     SL_VAL_UTF16 = 1,
-    SL_VAL_LATIN1 = 2,        /* from latin1+utf16, without the tag */
-    SL_VAL_LATIN1_UTF16 = 3,  /* from latin1+utf16, tagged: UTF-16 */
+    SL_VAL_LATIN1 = 2,       /* from latin1+utf16, without the tag */
+    SL_VAL_LATIN1_UTF16 = 3, /* from latin1+utf16, tagged: UTF-16 */
 } sl_val_encoding;
 
 /* lift_flat_values / lower_flat_values. `types` are parameters or one result.
@@ -64,13 +64,12 @@ typedef enum sl_val_encoding {
  * and futures in `vals`, also when it fails. It writes at most max_flat slots
  * to flat[] (one when it allocates); *n_flat says how many.
  * out_param: where the result pointer was passed, NULL to allocate. */
-sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat,
-                              const sl_slot *flat, const sl_label *types,
-                              uint32_t n, sl_val *out);
-sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat,
-                               const sl_val *vals, const sl_label *types,
-                               uint32_t n, const sl_slot *out_param,
-                               sl_slot *flat, uint32_t *n_flat);
+sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat, const sl_slot *flat,
+                              const sl_label *types, uint32_t n, sl_val *out);
+sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat, const sl_val *vals,
+                               const sl_label *types, uint32_t n,
+                               const sl_slot *out_param, sl_slot *flat,
+                               uint32_t *n_flat);
 /* load / store of one value at an aligned, in-range address. Storing takes
  * the streams and futures it has stored. */
 sl_status sl_load(sl_cx *cx, uint64_t ptr, const sl_type *type, sl_val *out);
@@ -115,7 +114,7 @@ typedef struct sl_error_context {
 sl_status sl_error_context_add(sl_instance *inst, const char *message,
                                size_t len, uint32_t *index);
 
-/* --- The built-ins: one function each, named after definitions.py's ----------- */
+/* --- The built-ins: one function each, named after definitions.py's ------- */
 
 #define CANON(id, code, text, immediates, signature, feature)                  \
     sl_status sl_canon_##id(sl_core_thread *core, void *ctx, sl_slot *v);

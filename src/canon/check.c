@@ -73,8 +73,9 @@ static bool check_variant(const sl_val *val, const sl_type *type, sl_err *err)
         return fail(type, "no such case", err);
     const sl_type *payload = sl_case_type(type, val->of.variant.index);
     if ((payload == NULL) != (val->of.variant.payload == NULL))
-        return fail(type, payload ? "the case has a payload"
-                                  : "the case has no payload",
+        return fail(type,
+                    payload ? "the case has a payload"
+                            : "the case has no payload",
                     err);
     return payload == NULL || check(val->of.variant.payload, payload, err);
 }
@@ -91,8 +92,7 @@ static bool check_string(const sl_val *val, const sl_type *type, sl_err *err)
     if (val->encoding != SL_VAL_UTF8 ||
         !sl_utf8_valid(val->of.string.data, val->of.string.len))
         return fail(type, "not UTF-8", err);
-    return val->of.string.len <= MAX_BYTE_LENGTH ||
-           fail(type, "too long", err);
+    return val->of.string.len <= MAX_BYTE_LENGTH || fail(type, "too long", err);
 }
 
 static bool check_flags(const sl_val *val, const sl_type *type, sl_err *err)

@@ -7,7 +7,9 @@
 
 static sl_cx context_of(sl_canon_fn *fn, sl_arena *arena)
 {
-    return (sl_cx){.opts = fn, .inst = fn->inst, .arena = arena,
+    return (sl_cx){.opts = fn,
+                   .inst = fn->inst,
+                   .arena = arena,
                    .budget = fn->inst->store->limits.call_bytes};
 }
 

@@ -7,7 +7,7 @@
  * wrap_i64_to_i32 and decode_i32_as_float ask for. */
 #include "canon/value_int.h"
 
-/* --- Lifting ---------------------------------------------------------------- */
+/* --- Lifting -------------------------------------------------------------- */
 
 /* definitions.py CoreValueIter. */
 typedef struct slots {
@@ -167,9 +167,21 @@ static sl_status lift(sl_cx *cx, slots *in, const sl_type *type, sl_val *out)
     }
 }
 
-static sl_status lift_from_memory(sl_cx *cx, uint64_t ptr, const sl_label *types,
-                                  uint32_t n, sl_layout layout, sl_val *out)
+/* Do they take more slots than that? */
+static bool spills(const sl_cx *cx, const sl_label *types, uint32_t n,
+                   uint32_t max_flat)
 {
+    uint64_t n_flat = 0;
+    for (uint32_t i = 0; i < n && n_flat <= max_flat; i++)
+        n_flat += cx_layout(cx, types[i].type)->n_flat;
+    return n_flat > max_flat;
+}
+
+static sl_status lift_from_memory(sl_cx *cx, uint64_t ptr,
+                                  const sl_label *types, uint32_t n,
+                                  sl_val *out)
+{
+    sl_layout layout = sl_tuple_layout(types, n, cx_is64(cx));
     SL_TRAP_IF(cx->inst->store, !is_aligned(ptr, layout.align),
                "pointer is not aligned (unaligned pointer)");
     SL_TRAP_IF(cx->inst->store, cx_at(cx, ptr, layout.size) == NULL,
@@ -177,17 +189,15 @@ static sl_status lift_from_memory(sl_cx *cx, uint64_t ptr, const sl_label *types
     return cx_load_fields(cx, ptr, types, n, out);
 }
 
-sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat,
-                              const sl_slot *flat, const sl_label *types,
-                              uint32_t n, sl_val *out)
+sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat, const sl_slot *flat,
+                              const sl_label *types, uint32_t n, sl_val *out)
 {
-    sl_layout layout = sl_tuple_layout(types, n, cx_is64(cx));
     slots in = {flat, 0};
     sl_status st;
     if (n != 0)
         memset(out, 0, n * sizeof *out);
-    if (layout.n_flat > max_flat)
-        st = lift_from_memory(cx, next_ptr(cx, &in), types, n, layout, out);
+    if (spills(cx, types, n, max_flat))
+        st = lift_from_memory(cx, next_ptr(cx, &in), types, n, out);
     else
         st = lift_fields(cx, &in, types, n, out);
     if (st != SL_OK)
@@ -195,7 +205,7 @@ sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat,
     return st;
 }
 
-/* --- Lowering ---------------------------------------------------------------- */
+/* --- Lowering ------------------------------------------------------------- */
 
 typedef struct flat_out {
     sl_slot *v;
@@ -250,8 +260,7 @@ static sl_status lower_fixed(sl_cx *cx, const sl_val *val, const sl_type *type,
     return st;
 }
 
-static sl_status lower_pair(sl_status st, const uint64_t pair[2],
-                            flat_out *out)
+static sl_status lower_pair(sl_status st, const uint64_t pair[2], flat_out *out)
 {
     if (st == SL_OK) {
         put(out, pair[0]);
@@ -360,13 +369,12 @@ static sl_status lower(sl_cx *cx, const sl_val *val, const sl_type *type,
 
 static sl_status lower_to_memory(sl_cx *cx, const sl_val *vals,
                                  const sl_label *types, uint32_t n,
-                                 sl_layout layout, const sl_slot *out_param,
-                                 flat_out *out)
+                                 const sl_slot *out_param, flat_out *out)
 {
+    sl_layout layout = sl_tuple_layout(types, n, cx_is64(cx));
     uint64_t ptr;
     if (out_param == NULL) {
-        sl_status st =
-            sl_cx_realloc(cx, 0, 0, layout.align, layout.size, &ptr);
+        sl_status st = sl_cx_realloc(cx, 0, 0, layout.align, layout.size, &ptr);
         if (st != SL_OK)
             return st;
         put(out, ptr);
@@ -380,16 +388,15 @@ static sl_status lower_to_memory(sl_cx *cx, const sl_val *vals,
     return cx_store_fields(cx, vals, types, n, ptr);
 }
 
-sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat,
-                               const sl_val *vals, const sl_label *types,
-                               uint32_t n, const sl_slot *out_param,
-                               sl_slot *flat, uint32_t *n_flat)
+sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat, const sl_val *vals,
+                               const sl_label *types, uint32_t n,
+                               const sl_slot *out_param, sl_slot *flat,
+                               uint32_t *n_flat)
 {
-    sl_layout layout = sl_tuple_layout(types, n, cx_is64(cx));
     flat_out out = {flat, 0};
     sl_status st;
-    if (layout.n_flat > max_flat)
-        st = lower_to_memory(cx, vals, types, n, layout, out_param, &out);
+    if (spills(cx, types, n, max_flat))
+        st = lower_to_memory(cx, vals, types, n, out_param, &out);
     else
         st = lower_fields(cx, vals, types, n, &out);
     if (st != SL_OK) /* what was not stored yet is nobody's any more */

@@ -94,7 +94,7 @@ sl_status cx_lower_handle(sl_cx *cx, const sl_val *val, const sl_type *type,
     }
 }
 
-/* --- Letting go --------------------------------------------------------------- */
+/* --- Letting go ----------------------------------------------------------- */
 
 /* As deep as a type is at most (100). */
 void sl_vals_drop(sl_val *vals, uint32_t n)

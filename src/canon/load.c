@@ -19,7 +19,7 @@ sl_status cx_load_pair(sl_cx *cx, uint64_t ptr, uint64_t pair[2])
     return st != SL_OK ? st : cx_load_int(cx, ptr + size, size, &pair[1]);
 }
 
-/* --- Scalars ---------------------------------------------------------------- */
+/* --- Scalars -------------------------------------------------------------- */
 
 /* definitions.py canonicalize_nan32; the bits are looked at as bits, so that
  * no register quietens a signalling NaN in between. */
@@ -75,7 +75,7 @@ static sl_status load_number(sl_cx *cx, uint64_t ptr, const sl_type *type,
     return SL_OK;
 }
 
-/* --- Records, tuples, parameters -------------------------------------------- */
+/* --- Records, tuples, parameters ------------------------------------------ */
 
 sl_status cx_items(sl_cx *cx, sl_val *out, const sl_type *type, uint64_t n)
 {
@@ -113,7 +113,7 @@ static sl_status load_record(sl_cx *cx, uint64_t ptr, const sl_type *type,
     return cx_load_fields(cx, ptr, type->of.labels.v, n, out->of.list.items);
 }
 
-/* --- Lists and maps --------------------------------------------------------- */
+/* --- Lists and maps ------------------------------------------------------- */
 
 /* A map's element is the tuple of its key and value. */
 static sl_status load_map_items(sl_cx *cx, uint64_t ptr, const sl_type *type,
@@ -214,7 +214,7 @@ static sl_status load_list(sl_cx *cx, uint64_t ptr, const sl_type *type,
     return st != SL_OK ? st : cx_load_list(cx, pair[0], pair[1], type, out);
 }
 
-/* --- Variants and the rest -------------------------------------------------- */
+/* --- Variants and the rest ------------------------------------------------ */
 
 sl_status cx_payload(sl_cx *cx, sl_val *out)
 {

@@ -12,7 +12,7 @@ static sl_status find(const sl_instance *inst, const sl_type *type,
     return SL_OK;
 }
 
-/* --- Loans -------------------------------------------------------------------- */
+/* --- Loans ---------------------------------------------------------------- */
 
 struct sl_lend {
     uint32_t *num_lends;
@@ -45,7 +45,7 @@ void sl_subtask_return_lends(sl_subtask *subtask)
     }
 }
 
-/* --- Handles ------------------------------------------------------------------ */
+/* --- Handles -------------------------------------------------------------- */
 
 static void free_item(sl_store *store, void *item)
 {
@@ -169,7 +169,7 @@ sl_status cx_lower_borrow(sl_cx *cx, const sl_val *val, const sl_type *type,
                index);
 }
 
-/* --- Built-ins ---------------------------------------------------------------- */
+/* --- Built-ins ------------------------------------------------------------ */
 
 sl_status sl_canon_RESOURCE_NEW(sl_core_thread *core, void *ctx, sl_slot *v)
 {
@@ -182,8 +182,8 @@ sl_status sl_canon_RESOURCE_NEW(sl_core_thread *core, void *ctx, sl_slot *v)
     sl_status st = find(fn->inst, fn->canon->type, &resource);
     if (st == SL_OK)
         st = add(fn->inst,
-                 (sl_resource_handle){.resource = resource, .rep = v[0].i32,
-                                      .own = true},
+                 (sl_resource_handle){
+                     .resource = resource, .rep = v[0].i32, .own = true},
                  &index);
     v[0].i64 = index;
     return st;

@@ -32,7 +32,7 @@ const sl_val *cx_items_of(const sl_val *val, uint32_t n)
     return val->of.list.len == n ? val->of.list.items : NULL;
 }
 
-/* --- Records, tuples, parameters -------------------------------------------- */
+/* --- Records, tuples, parameters ------------------------------------------ */
 
 sl_status cx_store_fields(sl_cx *cx, const sl_val *vals, const sl_label *fields,
                           uint32_t n, uint64_t ptr)
@@ -58,7 +58,7 @@ static sl_status store_record(sl_cx *cx, const sl_val *val, const sl_type *type,
     return cx_store_fields(cx, items, type->of.labels.v, n, ptr);
 }
 
-/* --- Lists and maps --------------------------------------------------------- */
+/* --- Lists and maps ------------------------------------------------------- */
 
 static sl_status store_map_items(sl_cx *cx, const sl_val *val,
                                  const sl_type *type, uint32_t stride,
@@ -124,8 +124,7 @@ sl_status cx_store_list(sl_cx *cx, const sl_val *val, const sl_type *type,
     SL_TRAP_IF(cx->inst->store, len > REALLOC_MAX / elem.size,
                "list is too long");
     uint64_t ptr;
-    sl_status st =
-        sl_cx_realloc(cx, 0, 0, elem.align, len * elem.size, &ptr);
+    sl_status st = sl_cx_realloc(cx, 0, 0, elem.align, len * elem.size, &ptr);
     if (st != SL_OK)
         return st;
     begin_len[0] = ptr;
@@ -147,7 +146,7 @@ static sl_status store_list(sl_cx *cx, const sl_val *val, const sl_type *type,
     return st != SL_OK ? st : cx_store_pair(cx, ptr, pair);
 }
 
-/* --- Variants and the rest -------------------------------------------------- */
+/* --- Variants and the rest ------------------------------------------------ */
 
 static sl_status store_variant(sl_cx *cx, const sl_val *val,
                                const sl_type *type, uint64_t ptr)

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "canon/value_int.h"
 
-/* --- Lifting ---------------------------------------------------------------- */
+/* --- Lifting -------------------------------------------------------------- */
 
 static bool utf16_valid(const uint8_t *bytes, size_t len)
 {
@@ -111,7 +111,7 @@ sl_status cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
     return check_content(cx, out);
 }
 
-/* --- A string as a sequence of code points ----------------------------------- */
+/* --- A string as a sequence of code points -------------------------------- */
 
 typedef struct points {
     const uint8_t *bytes;
@@ -208,7 +208,7 @@ static uint64_t prefix_below(const sl_val *val, uint32_t limit, points *rest)
     return n;
 }
 
-/* --- Lowering ---------------------------------------------------------------- */
+/* --- Lowering ------------------------------------------------------------- */
 
 /* The range behind a pointer that realloc returned and that was checked; the
  * guest has not run since. */
@@ -412,7 +412,7 @@ sl_status cx_store_string(sl_cx *cx, const sl_val *val, uint64_t pair[2])
     }
 }
 
-/* --- The host's side ---------------------------------------------------------- */
+/* --- The host's side ------------------------------------------------------ */
 
 static sl_status string_to_utf8(sl_val *val, sl_arena *arena)
 {

@@ -43,7 +43,7 @@ static void define(replay *r, const sl_def *def, sl_item item)
     r->inst->filled[at.sort]++;
 }
 
-/* --- Resource types ------------------------------------------------------------ */
+/* --- Resource types ------------------------------------------------------- */
 
 /* The resources that an imported or made instance brings into scope. Types
  * nest at most 100 deep. */
@@ -76,9 +76,9 @@ static sl_status new_resource(replay *r, const sl_def *def)
         return no_memory(r);
     resource->impl = r->inst;
     if (def->of.type.dtor != SL_NO_INDEX)
-        resource->dtor = sl_instance_item(r->inst, SL_SORT_CORE_FUNC,
-                                          def->of.type.dtor)
-                             ->of.core_func;
+        resource->dtor =
+            sl_instance_item(r->inst, SL_SORT_CORE_FUNC, def->of.type.dtor)
+                ->of.core_func;
     define(r, def, (sl_item){.of.resource = resource});
     return sl_resource_bind(r->inst, def->of.type.type, resource, r->err);
 }
@@ -97,12 +97,11 @@ static sl_status bind_made_type(replay *r, const sl_def *def)
     sl_sortidx at = def->makes;
     if (at.sort != SL_SORT_TYPE)
         return SL_OK;
-    sl_externtype type = {SL_SORT_TYPE,
-                          r->inst->component->types[at.index]};
+    sl_externtype type = {SL_SORT_TYPE, r->inst->component->types[at.index]};
     return bind_resources(r, &type, item_at(r, at));
 }
 
-/* --- Core instances -------------------------------------------------------------- */
+/* --- Core instances ------------------------------------------------------- */
 
 static bool to_extern(const sl_item *item, sl_core_extern *out)
 {
@@ -183,8 +182,8 @@ static sl_status core_imports(replay *r, const sl_def *def,
             return missing(r, def, "module instantiation argument",
                            import->module);
         hint = (uint32_t)(arg - def->of.instance.args);
-        if (!core_export(item_at(r, arg->item)->of.core_instance,
-                         import->field, &out[i]))
+        if (!core_export(item_at(r, arg->item)->of.core_instance, import->field,
+                         &out[i]))
             return missing(r, def, "core instance export", import->field);
     }
     return SL_OK;
@@ -242,8 +241,7 @@ static sl_status bundle(replay *r, const sl_def *def, sl_exports *out)
 
 static sl_status define_core_instance(replay *r, const sl_def *def)
 {
-    sl_core_exports *exports =
-        sl_arena_new(&r->inst->arena, sl_core_exports);
+    sl_core_exports *exports = sl_arena_new(&r->inst->arena, sl_core_exports);
     if (exports == NULL)
         return no_memory(r);
     sl_status st = def->of.instance.instantiates
@@ -253,7 +251,7 @@ static sl_status define_core_instance(replay *r, const sl_def *def)
     return st;
 }
 
-/* --- Components and their instances ------------------------------------------------ */
+/* --- Components and their instances --------------------------------------- */
 
 static sl_status instantiate(replay *r, sl_instance *parent,
                              const sl_closure *closure, sl_instance **out);
@@ -271,8 +269,7 @@ static sl_status define_component(replay *r, const sl_def *def)
 /* By name: the component may be one that was imported by type, with fewer
  * imports than the validator saw. */
 static sl_status component_imports(replay *r, const sl_def *def,
-                                   const sl_component *component,
-                                   sl_item *out)
+                                   const sl_component *component, sl_item *out)
 {
     for (uint32_t i = 0; i < component->n_imports; i++) {
         sl_name name = component->imports[i].name;
@@ -290,8 +287,8 @@ static sl_status instantiate_component(replay *r, const sl_def *def,
     const sl_closure *closure =
         sl_instance_item(r->inst, SL_SORT_COMPONENT, def->of.instance.index)
             ->of.component;
-    sl_item *imports = sl_arena_array(&r->inst->arena, sl_item,
-                                      closure->component->n_imports);
+    sl_item *imports =
+        sl_arena_array(&r->inst->arena, sl_item, closure->component->n_imports);
     if (imports == NULL)
         return no_memory(r);
     sl_instance *child = NULL;
@@ -321,14 +318,13 @@ static sl_status define_instance(replay *r, const sl_def *def)
     return bind_resources(r, &type, &item);
 }
 
-/* --- Aliases, imports, exports ------------------------------------------------------ */
+/* --- Aliases, imports, exports -------------------------------------------- */
 
 static sl_status define_alias_export(replay *r, const sl_def *def)
 {
-    const sl_item *from = sl_instance_item(r->inst, SL_SORT_INSTANCE,
-                                           def->of.alias.instance);
-    const sl_item *item =
-        sl_exports_get(from->of.instance, def->of.alias.name);
+    const sl_item *from =
+        sl_instance_item(r->inst, SL_SORT_INSTANCE, def->of.alias.instance);
+    const sl_item *item = sl_exports_get(from->of.instance, def->of.alias.name);
     if (item == NULL)
         return missing(r, def, "instance export", def->of.alias.name);
     define(r, def, *item);
@@ -374,7 +370,7 @@ static sl_status define_export(replay *r, const sl_def *def)
     return bind_resources(r, &export_->type, &item);
 }
 
-/* --- The rest ------------------------------------------------------------------------ */
+/* --- The rest ------------------------------------------------------------- */
 
 static sl_status define_canon(replay *r, const sl_def *def)
 {
@@ -397,9 +393,8 @@ static sl_status define_data(replay *r, const sl_def *def)
     const sl_segment_def *data = &component->segments[def->of.segment];
     char label[64];
     snprintf(label, sizeof label, "segment %u", (unsigned)def->makes.index);
-    sl_backing *backing =
-        sl_backing_inline(r->store->data, component->source, data->offset,
-                          data->size, r->err);
+    sl_backing *backing = sl_backing_inline(r->store->data, component->source,
+                                            data->offset, data->size, r->err);
     if (backing == NULL)
         return r->err->code;
     sl_segment *segment = sl_segment_new(backing, label, r->err);

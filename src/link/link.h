@@ -1,5 +1,6 @@
 /* Instantiation: replays a component's definitions in order in a store.
- * Explainer.md "Component Definitions"; the index spaces are the validator's. */
+ * Explainer.md "Component Definitions"; the index spaces are the validator's.
+ */
 #ifndef SL_LINK_LINK_H
 #define SL_LINK_LINK_H
 

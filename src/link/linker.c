@@ -35,7 +35,7 @@ typedef struct host_item {
 /* An interface by name; the one with the empty name is the root itself. */
 typedef struct host_interface {
     sl_name name;
-    sl_map map; /* to item addresses */
+    sl_map map;                  /* to item addresses */
     const sl_instance *instance; /* or the exports of this one */
 } host_interface;
 
@@ -47,7 +47,7 @@ struct sl_linker {
     SL_VEC(host_item *) items;
 };
 
-/* --- Defining ------------------------------------------------------------------- */
+/* --- Defining ------------------------------------------------------------- */
 
 static sl_status no_memory(sl_err *err)
 {
@@ -164,8 +164,7 @@ sl_status sl_linker_resource(sl_linker *linker, sl_name interface, sl_name name,
                              const sl_host_resource *def, sl_err *err)
 {
     host_item item = {name, HOST_RESOURCE, def->ctx, def->free_ctx, {{0}}};
-    item.of.resource =
-        (sl_resource){.host_dtor = def->dtor, .ctx = def->ctx};
+    item.of.resource = (sl_resource){.host_dtor = def->dtor, .ctx = def->ctx};
     return add_item(linker, interface, item, err);
 }
 
@@ -212,7 +211,7 @@ sl_status sl_linker_instance(sl_linker *linker, sl_name interface,
     return SL_OK;
 }
 
-/* --- Resolving ------------------------------------------------------------------- */
+/* --- Resolving ------------------------------------------------------------ */
 
 /* Where an import is, for messages. */
 typedef struct place {

@@ -26,7 +26,8 @@ typedef struct sl_host_func {
 sl_status sl_linker_func(sl_linker *linker, sl_name interface, sl_name name,
                          const sl_host_func *def, sl_err *err);
 
-/* A `core data` import of the component itself: `open` makes a reference to the segment in a store. */
+/* A `core data` import of the component itself: `open` makes a reference to the
+ * segment in a store. */
 typedef struct sl_host_segment {
     sl_segment *(*open)(void *ctx, sl_store *store, sl_err *err);
     void *ctx;

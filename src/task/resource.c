@@ -22,7 +22,7 @@ sl_resource *sl_resource_find(const sl_instance *inst, const sl_type *type)
     return NULL;
 }
 
-/* --- Types across instances ------------------------------------------------------ */
+/* --- Types across instances ----------------------------------------------- */
 
 typedef struct scopes {
     const sl_instance *a, *b;

@@ -7,8 +7,8 @@
 #include "task/task.h"
 
 typedef struct sl_resource {
-    sl_instance *impl;  /* NULL: the host's */
-    sl_core_func *dtor; /* NULL: none */
+    sl_instance *impl;                          /* NULL: the host's */
+    sl_core_func *dtor;                         /* NULL: none */
     void (*host_dtor)(void *ctx, uint32_t rep); /* of the host's; or NULL */
     void *ctx;
 } sl_resource;

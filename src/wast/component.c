@@ -49,7 +49,7 @@ static struct wast_components *components_of(wast *w)
     return w->components = all;
 }
 
-/* --- Definitions --------------------------------------------------------- */
+/* --- Definitions ---------------------------------------------------------- */
 
 static void free_definition(definition *d)
 {
@@ -111,7 +111,7 @@ static definition *load(wast *w, sl_cursor c, bool is_text, wast_outcome *trip,
     return d;
 }
 
-/* --- Instances ----------------------------------------------------------- */
+/* --- Instances ------------------------------------------------------------ */
 
 static sl_store *make_store(wast *w, sl_err *err)
 {
@@ -191,7 +191,7 @@ static wast_outcome run_instance(wast *w, definition *d, sl_name id,
     return wast_judge(w, want, plain_message(message), status, err.msg);
 }
 
-/* --- Forms --------------------------------------------------------------- */
+/* --- Forms ---------------------------------------------------------------- */
 
 /* (component instance $instance? $definition?) behind `instance`. */
 static wast_outcome run_instance_form(wast *w, sl_cursor *c, wast_want want,
@@ -232,7 +232,8 @@ static component_head read_head(sl_cursor c, sl_cursor *behind)
     return head;
 }
 
-/* The official suite knows nothing of core:data: its codes are free there. */
+/* The official suite knows nothing of core:data: its codes are free there, but
+ * not in scripts that say `data = true`. */
 static wast_outcome judge_without_data(wast *w, sl_cursor c, wast_want want,
                                        sl_name message)
 {
@@ -280,7 +281,7 @@ wast_outcome wast_component_form(wast *w, sl_cursor *c, wast_want want,
     bool ends_here = want == WAST_WANT_INVALID || want == WAST_WANT_MALFORMED;
     if (d == NULL || ends_here) {
         wast_outcome outcome = judge_definition(w, &head, want, message, &err);
-        return outcome == WAST_FAIL && ends_here
+        return outcome == WAST_FAIL && ends_here && !w->has_data
                    ? judge_without_data(w, *c, want, message)
                    : outcome;
     }
@@ -294,7 +295,7 @@ wast_outcome wast_component_form(wast *w, sl_cursor *c, wast_want want,
     return run_instance(w, d, head.id, want, message);
 }
 
-/* --- Actions ------------------------------------------------------------- */
+/* --- Actions -------------------------------------------------------------- */
 
 /* One call of an export. It may outlive the command when its callee never
  * ends; the store lets go of it when it closes. */
@@ -349,8 +350,10 @@ static invocation *new_invocation(uint32_t n_args)
     if (v == NULL)
         return NULL;
     sl_arena_init(&v->arena);
-    v->call = (sl_call){.on_start = on_start, .on_resolve = on_resolve,
-                        .free = free_invocation, .refs = 1};
+    v->call = (sl_call){.on_start = on_start,
+                        .on_resolve = on_resolve,
+                        .free = free_invocation,
+                        .refs = 1};
     v->args = sl_arena_array(&v->arena, sl_val, n_args);
     if (v->args != NULL)
         return v;
@@ -422,8 +425,8 @@ static wast_outcome run_invoke(wast *w, wast_action *a, running *r,
     return outcome;
 }
 
-wast_outcome wast_component_action(wast *w, wast_action *action,
-                                   wast_want want, sl_name message)
+wast_outcome wast_component_action(wast *w, wast_action *action, wast_want want,
+                                   sl_name message)
 {
     running *r = action->target.of.component;
     const sl_item *item = sl_exports_get(&r->inst->exports, action->name);
@@ -435,7 +438,7 @@ wast_outcome wast_component_action(wast *w, wast_action *action,
     return run_invoke(w, action, r, item->of.func, want, message);
 }
 
-/* --- The end ------------------------------------------------------------- */
+/* --- The end -------------------------------------------------------------- */
 
 void wast_components_free(wast *w)
 {
@@ -450,6 +453,8 @@ void wast_components_free(wast *w)
         free_definition(all->definitions.v[i]);
     sl_vec_deinit(&all->running);
     sl_vec_deinit(&all->definitions);
+    if (sl_loop_active(all->loop) != 0) /* work that nobody wants any more */
+        sl_loop_run(all->loop, &(bool){false});
     if (sl_loop_active(all->loop) != 0) {
         w->counts.failed++;
         if (w->options->log != NULL)

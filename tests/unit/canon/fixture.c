@@ -76,7 +76,7 @@ const char *fixture_trap(const fixture *f)
     return f->store->trap.err.msg;
 }
 
-/* --- Types ------------------------------------------------------------------ */
+/* --- Types ---------------------------------------------------------------- */
 
 const sl_type *prim(sl_type_kind kind)
 {

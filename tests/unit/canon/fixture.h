@@ -20,7 +20,7 @@ typedef struct fixture {
     sl_canon canon;
     sl_canon_fn fn;
     sl_cx cx;
-    uint64_t bump;            /* the next free address */
+    uint64_t bump;              /* the next free address */
     uint64_t *forced, n_forced; /* results to give instead, in order */
     realloc_call calls[MAX_REALLOCS];
     uint32_t n_calls;

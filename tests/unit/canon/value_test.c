@@ -19,8 +19,8 @@ static void round_trip(fixture *f, const sl_val *val, const sl_type *type)
     assert_int_equal(
         sl_lower_flat_values(&f->cx, 16, val, &label, 1, NULL, flat, &n),
         SL_OK);
-    assert_int_equal(
-        sl_lift_flat_values(&f->cx, 16, flat, &label, 1, &back), SL_OK);
+    assert_int_equal(sl_lift_flat_values(&f->cx, 16, flat, &label, 1, &back),
+                     SL_OK);
     assert_true(sluice_val_eq(val, &back));
     /* the slots of a value that was lifted are the same, but for pointers */
     if (!type->has_pointer) {
@@ -37,8 +37,8 @@ static void round_trip(fixture *f, const sl_val *val, const sl_type *type)
         sl_lower_flat_values(&f->cx, 0, val, &label, 1, &place, flat, &n),
         SL_OK);
     assert_int_equal(n, 0);
-    assert_int_equal(
-        sl_lift_flat_values(&f->cx, 0, &place, &label, 1, &back), SL_OK);
+    assert_int_equal(sl_lift_flat_values(&f->cx, 0, &place, &label, 1, &back),
+                     SL_OK);
     assert_true(sluice_val_eq(val, &back));
 }
 
@@ -91,15 +91,14 @@ static void compounds(fixture *f)
 
     sl_val fields[] = {byte, word, text, real};
     sl_val record = {.kind = SLUICE_RECORD, .of.list = {fields, 4}};
-    round_trip(f, &record,
-               labels_of(f, SL_T_RECORD, 4, u8, u64, string, f32));
+    round_trip(f, &record, labels_of(f, SL_T_RECORD, 4, u8, u64, string, f32));
     record.kind = SLUICE_TUPLE;
     round_trip(f, &record, labels_of(f, SL_T_TUPLE, 4, u8, u64, string, f32));
 
     const sl_type *variant =
         labels_of(f, SL_T_VARIANT, 5, f32, u64, NULL, f64, string);
-    sl_val cases[] = {real, word, {0}, {.kind = SLUICE_F64, .of.f64 = 2.5},
-                      text};
+    sl_val cases[] = {
+        real, word, {0}, {.kind = SLUICE_F64, .of.f64 = 2.5}, text};
     for (uint32_t i = 0; i < N(cases); i++) {
         sl_val val = {.kind = SLUICE_VARIANT,
                       .of.variant = {i, i == 2 ? NULL : &cases[i]}};
@@ -116,8 +115,9 @@ static void compounds(fixture *f)
     round_trip(f, &error, result_of(f, u64, f32));
     round_trip(f, &plain, result_of(f, u64, NULL));
     sl_val flags = {.kind = SLUICE_FLAGS, .of.flags = 0x155};
-    round_trip(f, &flags, labels_of(f, SL_T_FLAGS, 9, NULL, NULL, NULL, NULL,
-                                    NULL, NULL, NULL, NULL, NULL));
+    round_trip(f, &flags,
+               labels_of(f, SL_T_FLAGS, 9, NULL, NULL, NULL, NULL, NULL, NULL,
+                         NULL, NULL, NULL));
     sl_val enum_ = {.kind = SLUICE_ENUM, .of.variant = {2, NULL}};
     round_trip(f, &enum_, labels_of(f, SL_T_ENUM, 3, NULL, NULL, NULL));
 
@@ -136,8 +136,8 @@ static void test_values__compounds(void **state)
 static void lists(fixture *f)
 {
     uint16_t numbers[] = {1, 2, 65535};
-    sl_val packed = {.kind = SLUICE_LIST, .elem = SLUICE_U16,
-                     .of.bytes = {numbers, 3}};
+    sl_val packed = {
+        .kind = SLUICE_LIST, .elem = SLUICE_U16, .of.bytes = {numbers, 3}};
     round_trip(f, &packed, list_of(f, prim(SL_T_U16), 0));
     round_trip(f, &packed, list_of(f, prim(SL_T_U16), 3));
     packed.of.bytes.len = 0;
@@ -208,8 +208,8 @@ static void test_lift__narrow_types(void **state)
     for (size_t i = 0; i < N(types); i++)
         flat[i].i64 = UINT64_C(0xdeadbeefffffff81);
     flat[3].i64 = 0xffff8000;
-    assert_int_equal(
-        sl_lift_flat_values(&f.cx, 16, flat, types, N(types), out), SL_OK);
+    assert_int_equal(sl_lift_flat_values(&f.cx, 16, flat, types, N(types), out),
+                     SL_OK);
     assert_int_equal(out[0].of.u8, 0x81);
     assert_int_equal(out[1].of.s8, -127);
     assert_int_equal(out[2].of.u16, 0xff81);
@@ -281,8 +281,8 @@ static void test_lower__realloc_results_are_checked(void **state)
     fixture_init(&f, SL_UTF8, false);
     sl_label u32s = {.type = list_of(&f, prim(SL_T_U32), 0)};
     uint32_t data[2] = {1, 2};
-    sl_val val = {.kind = SLUICE_LIST, .elem = SLUICE_U32,
-                  .of.bytes = {data, 2}};
+    sl_val val = {
+        .kind = SLUICE_LIST, .elem = SLUICE_U32, .of.bytes = {data, 2}};
     static const struct {
         uint64_t result;
         size_t len;
@@ -301,12 +301,12 @@ static void test_lower__realloc_results_are_checked(void **state)
         f.forced = forced;
         f.n_forced = 1;
         val.of.bytes.len = rows[i].len;
-        assert_int_equal(sl_lower_flat_values(&f.cx, 16, &val, &u32s, 1, NULL,
-                                              flat, &n),
-                         SL_ETRAP);
-        assert_int_equal(strncmp(fixture_trap(&f), rows[i].message,
-                                 strlen(rows[i].message)),
-                         0);
+        assert_int_equal(
+            sl_lower_flat_values(&f.cx, 16, &val, &u32s, 1, NULL, flat, &n),
+            SL_ETRAP);
+        assert_int_equal(
+            strncmp(fixture_trap(&f), rows[i].message, strlen(rows[i].message)),
+            0);
     }
     fixture_deinit(&f);
 }

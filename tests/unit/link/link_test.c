@@ -58,7 +58,7 @@ static sl_status instantiate(fixture *f)
                                  &f->err);
 }
 
-/* --- Calls -------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 
 typedef struct host_call {
     sl_call call;
@@ -89,8 +89,8 @@ static sl_status take_result(sl_call *call, const sl_val *result,
 /* Calls "run" with an optional argument; its u32 result. */
 static uint32_t run(fixture *f, const sl_val *arg)
 {
-    host_call h = {.call = {.on_start = give_arg, .on_resolve = take_result,
-                            .refs = 1}};
+    host_call h = {
+        .call = {.on_start = give_arg, .on_resolve = take_result, .refs = 1}};
     if (arg != NULL)
         h.arg = *arg;
     const sl_item *item = sl_exports_get(&f->inst->exports, SL_NAME("run"));
@@ -115,7 +115,7 @@ static sl_status add(sl_funcinst *func, sl_call *call, sl_instance *caller)
     return status != SL_OK ? status : sl_call_resolve(call, &result, false);
 }
 
-/* --- Tests -------------------------------------------------------------------- */
+/* --- Tests ---------------------------------------------------------------- */
 
 #define CALLS_HOST(import, func)                                               \
     "(component"                                                               \
@@ -130,7 +130,8 @@ static sl_status add(sl_funcinst *func, sl_call *call, sl_instance *caller)
     "    (canon lift (core func $m \"run\"))))"
 
 #define ROOT_FUNC                                                              \
-    CALLS_HOST("\"add\" (func $f (param \"a\" u32) (result u32))", "(func $f)")
+    CALLS_HOST("\"add\" (func $f (param \"a\" u32) (result u32))", "(func "    \
+                                                                   "$f)")
 #define INTERFACE_FUNC(version)                                                \
     CALLS_HOST("\"test:host/math@" version "\" (instance $i (export \"add\" "  \
                "(func (param \"a\" u32) (result u32))))",                      \
@@ -309,8 +310,8 @@ static void test_linker__segments(void **state)
                      "    (canon lift (core func $m \"run\"))))");
     sl_source *source = sl_source_buffer("abcd", 4, true, &f.err);
     sl_host_segment def = {open_segment, source, NULL};
-    assert_int_equal(
-        sl_linker_segment(f.linker, SL_NAME("d"), &def, &f.err), SL_OK);
+    assert_int_equal(sl_linker_segment(f.linker, SL_NAME("d"), &def, &f.err),
+                     SL_OK);
     if (instantiate(&f) != SL_OK)
         fail_msg("%s", f.err.msg);
     assert_int_equal(run(&f, NULL), 4);
