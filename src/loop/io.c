@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -71,6 +72,20 @@ static int reopen(int fd, int events)
                           O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+/* Whether a device can make its user wait at all: /dev/null, /dev/zero and
+ * their like cannot be polled, because they never do. */
+static bool can_wait(int fd)
+{
+    struct epoll_event event = {.events = EPOLLOUT};
+    int poller = epoll_create1(EPOLL_CLOEXEC);
+    if (poller < 0)
+        return true;
+    bool refused =
+        epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0 && errno == EPERM;
+    close(poller);
+    return !refused;
+}
+
 static void file_post(sl_post *post);
 static void file_work(sl_work *work);
 static void file_done(sl_work *work, bool cancelled);
@@ -98,7 +113,8 @@ sl_io *sl_io_open(sl_loop *loop, int fd, int events, int64_t offset,
     io->work.done = file_done;
     io->fd = -1;
     bool blocks = (flags & O_NONBLOCK) == 0 && io->kind != SL_IO_FILE &&
-                  io->kind != SL_IO_SOCKET;
+                  io->kind != SL_IO_SOCKET &&
+                  (io->kind == SL_IO_PIPE || can_wait(fd));
     if (blocks && (io->kind == SL_IO_PIPE || isatty(fd)))
         io->fd = reopen(fd, events);
     if (io->fd < 0) {
