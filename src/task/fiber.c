@@ -7,7 +7,9 @@
 #include "base/alloc.h"
 #include "task/fiber_san.h"
 
-/* Idle fibers that are kept; the rest goes back to the system. */
+/* Idle fibers that are kept as they are, that are kept without their pages, and
+ * the rest goes back to the system. */
+#define POOL_WARM 8
 #define POOL_MAX 64
 /* What a host function may need below the last wasm call it makes. */
 #define C_STACK_RESERVE (SL_ASAN ? 128 * 1024 : 32 * 1024)
@@ -155,6 +157,14 @@ sl_fiber *sl_fiber_acquire(sl_fiber_pool *pool,
     return fiber;
 }
 
+/* Gives back the pages of both stacks but the first. */
+static void cool(sl_fiber *fiber)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    sl_core_thread_trim(&fiber->core);
+    (void)madvise(stack_of(fiber), stack_bytes(fiber) - page, MADV_DONTNEED);
+}
+
 void sl_fiber_release(sl_fiber_pool *pool, sl_fiber *fiber)
 {
     fiber->core.host = NULL;
@@ -162,7 +172,8 @@ void sl_fiber_release(sl_fiber_pool *pool, sl_fiber *fiber)
         fiber_free(pool, fiber);
         return;
     }
-    sl_core_thread_trim(&fiber->core);
+    if (pool->n_idle >= POOL_WARM)
+        cool(fiber);
     fiber->next = pool->idle;
     pool->idle = fiber;
     pool->n_idle++;

@@ -109,7 +109,7 @@ static sl_thread *next_ready(sl_store *store)
             continue;
         if (sl_thread_ready(thread))
             return thread;
-        sl_thread_watch(thread);
+        sl_thread_watch(thread, true);
         if (inst->exclusive_thread == NULL)
             sl_instance_open_gate(inst);
     }

@@ -33,11 +33,13 @@ static inline sl_store *sl_thread_store(const sl_thread *thread)
     return thread->task->inst->store;
 }
 
-void sl_list_push(sl_thread_list *list, sl_thread *thread);
+/* Adds a thread as the last or the first. */
+void sl_list_push(sl_thread_list *list, sl_thread *thread, bool first);
 /* Takes the first thread of a list out and queues it. */
 void sl_list_wake(sl_store *store, sl_thread_list *list);
-/* Puts a waiting thread where its wake-up will find it. */
-void sl_thread_watch(sl_thread *thread);
+/* Puts a waiting thread where its wake-up will find it; `again`: it was woken
+ * and found nothing, and is not to lose its turn. */
+void sl_thread_watch(sl_thread *thread, bool again);
 void sl_thread_free(sl_thread *thread);
 void sl_thread_init(sl_thread *thread, sl_task *task,
                     sl_status (*fn)(sl_thread *, void *), void *arg);

@@ -5,17 +5,17 @@
 
 /* --- Lists -------------------------------------------------------------------- */
 
-void sl_list_push(sl_thread_list *list, sl_thread *thread)
+void sl_list_push(sl_thread_list *list, sl_thread *thread, bool first)
 {
+    sl_thread *prev = first ? NULL : list->tail;
+    sl_thread *next = first ? list->head : NULL;
+
     thread->place = SL_PLACE_LIST;
     thread->list = list;
-    thread->next_in_list = NULL;
-    thread->prev_in_list = list->tail;
-    if (list->tail != NULL)
-        list->tail->next_in_list = thread;
-    else
-        list->head = thread;
-    list->tail = thread;
+    thread->prev_in_list = prev;
+    thread->next_in_list = next;
+    *(prev != NULL ? &prev->next_in_list : &list->head) = thread;
+    *(next != NULL ? &next->prev_in_list : &list->tail) = thread;
 }
 
 static void list_remove(sl_thread *thread)
@@ -66,34 +66,44 @@ bool sl_thread_ready(const sl_thread *thread)
     return false;
 }
 
-void sl_thread_watch(sl_thread *thread)
+/* Calls enter in the order they came, also when the gate is open. */
+static void watch_gate(sl_thread *thread, bool again)
+{
+    sl_instance *inst = thread->task->inst;
+    bool locks = thread->task->needs_exclusive;
+    sl_thread_list *gate = &inst->gate[locks ? GATE_ENTER_LOCKED : GATE_ENTER];
+
+    sl_list_push(gate, thread, again);
+    if (sl_thread_ready(thread))
+        sl_list_wake(inst->store, gate);
+}
+
+void sl_thread_watch(sl_thread *thread, bool again)
 {
     sl_instance *inst = thread->task->inst;
     sl_store *store = inst->store;
 
-    if (sl_thread_ready(thread)) {
-        sl_ready_push(store, thread);
+    if (thread->wait == SL_WAIT_ENTER) {
+        watch_gate(thread, again);
         return;
     }
-    if (thread->wait == SL_WAIT_ENTER) {
-        bool locks = thread->task->needs_exclusive;
-        sl_list_push(&inst->gate[locks ? GATE_ENTER_LOCKED : GATE_ENTER],
-                     thread);
+    if (sl_thread_ready(thread)) {
+        sl_ready_push(store, thread);
         return;
     }
     if (thread->wait == SL_WAIT_SET) {
         sl_waitable_set *set = thread->wait_on;
         if (!sl_waitable_set_has_event(set)) {
-            sl_list_push(&set->waiters, thread);
+            sl_list_push(&set->waiters, thread, again);
             return;
         }
         /* It has to wait for the lock; somebody else may take the event. */
-        sl_list_push(&inst->gate[GATE_LOCK], thread);
+        sl_list_push(&inst->gate[GATE_LOCK], thread, again);
         sl_waitable_set_wake(store, set);
         return;
     }
     if (thread->needs_lock)
-        sl_list_push(&inst->gate[GATE_LOCK], thread);
+        sl_list_push(&inst->gate[GATE_LOCK], thread, again);
 }
 
 static void start_waiting(sl_thread *thread, sl_wait_kind wait, void *wait_on)
@@ -386,14 +396,14 @@ sl_status sl_thread_yield(sl_thread *thread, sl_thread *other,
     if (delivered(thread, cancellable, cancelled))
         return SL_OK;
     start_waiting(thread, SL_WAIT_YIELD, NULL);
-    sl_thread_watch(thread);
+    sl_thread_watch(thread, false);
     return block(thread, other, cancellable, cancelled);
 }
 
 void sl_thread_resume_later(sl_thread *thread)
 {
     start_waiting(thread, SL_WAIT_YIELD, NULL);
-    sl_thread_watch(thread);
+    sl_thread_watch(thread, false);
 }
 
 /* wait_until may block or not when what it waits for is there already. Here it
@@ -421,7 +431,7 @@ static sl_status begin_wait(sl_thread *thread, sl_wait_kind wait,
         thread->wait_on = NULL;
         return SL_OK;
     }
-    sl_thread_watch(thread);
+    sl_thread_watch(thread, false);
     *waits = true;
     return SL_OK;
 }
