@@ -126,8 +126,9 @@ void sl_callback_finish(sl_callback_read *request, const sl_err *err);
  * SL_READ_AHEAD_MAX more in advance, doubling from SL_READ_MIN; but never more
  * than it announced (`ahead`: the rest of a stream's range). So the payload
  * bytes read for a stream are at most those it delivers plus SL_READ_MIN plus
- * SL_READ_AHEAD_MAX, none of them outside its range; one that is read to its
- * end reads no byte in vain. */
+ * SL_READ_AHEAD_MAX, none of them outside its range. (A byte counts twice when
+ * the kernel had it in the page cache, from where it was taken, before the
+ * request for it came back.) */
 #define SL_READ_MIN       ((size_t)256 << 10)
 #define SL_READ_MAX       ((size_t)1 << 20)
 #define SL_READ_AHEAD_MAX ((size_t)4 << 20)

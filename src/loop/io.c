@@ -36,7 +36,8 @@ struct sl_io {
     int fd; /* our own */
     int events;
     sl_io_kind kind;
-    bool careful; /* fd may block: poll first, and write little */
+    bool careful; /* fd may block: poll first */
+    bool little;  /* ... and write little: a pipe, a terminal */
     int64_t offset;
     sl_poll *poll; /* paused unless `waiting`; not for FILE */
     sl_post post;  /* FILE: nothing to wait for */
@@ -115,7 +116,8 @@ sl_io *sl_io_open(sl_loop *loop, int fd, int events, int64_t offset,
     bool blocks = (flags & O_NONBLOCK) == 0 && io->kind != SL_IO_FILE &&
                   io->kind != SL_IO_SOCKET &&
                   (io->kind == SL_IO_PIPE || can_wait(fd));
-    if (blocks && (io->kind == SL_IO_PIPE || isatty(fd)))
+    io->little = blocks && (io->kind == SL_IO_PIPE || isatty(fd));
+    if (io->little)
         io->fd = reopen(fd, events);
     if (io->fd < 0) {
         io->careful = blocks;
@@ -379,7 +381,7 @@ int64_t sl_io_write(sl_io *io, const void *from, size_t len)
     if (io->careful) {
         if (!is_ready(io))
             return -EAGAIN;
-        if (len > PIPE_BUF)
+        if (len > PIPE_BUF && io->little)
             len = PIPE_BUF; /* what a pipe that is ready takes at once */
     }
     ssize_t n;
