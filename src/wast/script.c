@@ -342,6 +342,7 @@ static void read_head(wast *w)
         {"exceptions", &w->features.exceptions},
         {"gc", &w->features.gc},
         {"extended_const", &w->features.extended_const},
+        {"data", &w->has_data},
     };
     const char *p = w->source.data, *end = p + w->source.len;
     while (end - p > 3 && memcmp(p, ";;!", 3) == 0) {
