@@ -198,6 +198,8 @@ static bool data_section(cursor *c, sl_scope *s, uint64_t len)
 {
     cursor body = within(c, len);
     uint32_t n = next_u32(&body);
+    if (n > body.end - body.at)
+        return at_end(&body);
     if (n > SL_MAX_SEGMENTS)
         return sl_dec_limit(c->d, c->at, "core data segments");
     for (uint32_t i = 0; i < n && sl_dec_ok(c->d); i++)
