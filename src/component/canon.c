@@ -30,6 +30,9 @@ const char *sl_feature_text(sl_feature feature)
 sl_features sl_features_default(void)
 {
     return SL_FEATURE_BIT(SL_FEATURE_ASYNC) | SL_FEATURE_BIT(SL_FEATURE_DATA) |
+           SL_FEATURE_BIT(SL_FEATURE_RESOURCES) |
+           SL_FEATURE_BIT(SL_FEATURE_THREADS) |
+           SL_FEATURE_BIT(SL_FEATURE_ERROR_CONTEXT) |
            SL_FEATURE_BIT(SL_FEATURE_MAP) |
            SL_FEATURE_BIT(SL_FEATURE_FIXED_LISTS) |
            SL_FEATURE_BIT(SL_FEATURE_MEMORY64) |
