@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "base/alloc.h"
 #include "unit/stream/data_fixture.h"
 
 /* --- Reading ---- */
@@ -723,6 +724,56 @@ static void test_source__dropped_freed_and_closed(void **state)
     assert_int_equal(count_fds(), before);
 }
 
+/* The n-th allocation fails, once or from then on: an error, nothing left. */
+static void test_no_memory__is_an_error(void **state)
+{
+    (void)state;
+    int before = count_fds();
+    for (int forever = 0; forever < 2; forever++)
+        for (size_t nth = 1, finished = 0; !finished; nth++) {
+            fixture f;
+            int fds[2];
+            open_file_segment(&f, 0, 30000);
+            make_cold(&f);
+            make_channel(0, fds);
+            ending e = {0}, e2 = {0};
+            sl_shared *guests, *out = NULL;
+            guests = sl_stream_new(f.store, sl_type_primitive(SL_T_U8), NULL);
+            size_t count = sl_alloc_count();
+            sl_err err = {0};
+            sl_alloc_fail_at(nth, forever);
+            sl_shared *s =
+                sl_stream_from_segment(f.store, f.segment, 0, 30000, &err);
+            uint8_t to[1000];
+            bool read = s != NULL && guest_read(&f.g, s, to, 1000) == SL_OK &&
+                        f.traps == 0 && take_event(&f, s) != 0;
+            sl_sink *sink = NULL, *sink2 = NULL;
+            sl_source_stream *source = NULL;
+            if (read)
+                sink = sl_sink_fd(f.store, s, fds[1], -1, on_end, &e, &err);
+            else
+                sl_shared_drop(s, SL_READABLE);
+            if (sink != NULL)
+                sl_loop_run(f.loop, &e.done);
+            sink2 = sl_sink_fd(f.store, guests, fds[1], -1, on_end, &e2, &err);
+            source = sl_source_fd(f.store, fds[0], -1, on_end, &e, &out, &err);
+            finished = sl_alloc_count() - count < nth;
+            sl_alloc_fail_at(0, 0);
+            if (!finished && sink != NULL && sink2 != NULL && source != NULL)
+                assert_true(!forever);
+            if (finished)
+                assert_true(e.done && e.error == 0 && e.n == 29000);
+            sl_sink_free(sink2);
+            sl_source_fd_free(source);
+            sl_shared_drop(out, SL_READABLE);
+            sl_shared_drop(guests, SL_WRITABLE);
+            close(fds[0]);
+            close(fds[1]);
+            close_fixture(&f);
+        }
+    assert_int_equal(count_fds(), before);
+}
+
 const struct CMUnitTest host_tests[] = {
     cmocka_unit_test(test_reader__takes_what_a_guest_writes),
     cmocka_unit_test(test_reader__cancel_free_and_store_close),
@@ -740,5 +791,6 @@ const struct CMUnitTest host_tests[] = {
     cmocka_unit_test(test_sink__freed_and_closed_with_the_store),
     cmocka_unit_test(test_source__gives_what_a_descriptor_has),
     cmocka_unit_test(test_source__dropped_freed_and_closed),
+    cmocka_unit_test(test_no_memory__is_an_error),
 };
 const size_t n_host_tests = sizeof host_tests / sizeof *host_tests;
