@@ -11,7 +11,8 @@
 
 typedef struct sl_loop sl_loop;
 
-/* `uv_loop`: the embedder's uv_loop_t (borrowed), or NULL for one of our own. */
+/* `uv_loop`: the embedder's uv_loop_t (borrowed), or NULL for one of our own.
+ */
 sl_loop *sl_loop_new(void *uv_loop, sl_err *err);
 /* Closes every handle of ours. Timers, polls and posts must have been
  * cancelled; work that still runs is waited for (own loop) or finishes later.
