@@ -172,7 +172,8 @@ static bool made_function(sl_ct *p, bool lift, sl_name *id)
 {
     uint32_t type;
     if (!sl_expect_lpar(p->c) ||
-        !sl_ct_expect_sort(p, lift ? SL_SORT_FUNC : SL_SORT_CORE_FUNC))
+        (!lift && !sl_expect_keyword(p->c, "core")) ||
+        !sl_expect_keyword(p->c, "func"))
         return false;
     *id = sl_take_id(p->c);
     if (lift) {
