@@ -107,8 +107,8 @@ static int usage(const char *msg, const char *what)
 {
     fprintf(stderr,
             "wast: %s%s\n"
-            "usage: wast [--seed N] [--nyi FILE] [--filter TEXT] "
-            "[--round-trip] [-v] FILE...\n",
+            "usage: wast [--seed N | --seeds N] [--nyi FILE] "
+            "[--filter TEXT] [--round-trip] [-v] FILE...\n",
             msg, what);
     return 2;
 }
@@ -121,6 +121,20 @@ static bool parse_seed(const char *text, uint64_t *out)
     return errno == 0 && end != text && *end == '\0';
 }
 
+/* The files under one seed, or under each of 0 to seeds - 1. */
+static void run_files(char **paths, int n, uint64_t seeds,
+                      sl_wast_options *options, sl_wast_counts *counts)
+{
+    for (uint64_t seed = 0; seed < seeds; seed++) {
+        if (seeds > 1) {
+            options->seed = seed;
+            printf("seed %" PRIu64 "\n", seed);
+        }
+        for (int i = 0; i < n; i++)
+            sl_wast_run_file(paths[i], options, counts);
+    }
+}
+
 int sl_wast_main(int argc, char **argv)
 {
     sl_wast_nyi nyi = {0};
@@ -130,6 +144,7 @@ int sl_wast_main(int argc, char **argv)
         .features = {.multi_memory = true, .extended_const = true}};
     sl_wast_counts counts = {0};
     sl_err err = {0};
+    uint64_t seeds = 1;
     int i = 1, status = 0;
     for (; i < argc && argv[i][0] == '-' && status == 0; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -147,6 +162,10 @@ int sl_wast_main(int argc, char **argv)
             status = parse_seed(value, &options.seed)
                          ? 0
                          : usage("not a number: ", value);
+        else if (strcmp(argv[i], "--seeds") == 0)
+            status = parse_seed(value, &seeds) && seeds > 0
+                         ? 0
+                         : usage("not a number of seeds: ", value);
         else if (strcmp(argv[i], "--filter") == 0)
             options.filter = value;
         else if (strcmp(argv[i], "--nyi") != 0)
@@ -157,9 +176,8 @@ int sl_wast_main(int argc, char **argv)
     }
     if (status == 0 && i == argc)
         status = usage("no files", "");
-    for (; i < argc && status == 0; i++)
-        sl_wast_run_file(argv[i], &options, &counts);
     if (status == 0) {
+        run_files(argv + i, argc - i, seeds, &options, &counts);
         printf("%" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped\n",
                counts.passed, counts.failed, counts.skipped);
         status = counts.failed != 0;

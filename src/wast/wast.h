@@ -46,9 +46,9 @@ void sl_wast_run(const char *file, sl_name source,
 void sl_wast_run_file(const char *path, const sl_wast_options *options,
                       sl_wast_counts *counts);
 
-/* `sluice wast [--seed N] [--nyi FILE] [--filter TEXT] [--round-trip] [-v]
- * FILE...`: a line
- * per file, the sums last; the exit status. */
+/* `sluice wast [--seed N | --seeds N] [--nyi FILE] [--filter TEXT]
+ * [--round-trip] [-v] FILE...`: a line per file and seed, the sums last; the
+ * exit status. */
 int sl_wast_main(int argc, char **argv);
 
 #endif
