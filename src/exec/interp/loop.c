@@ -117,9 +117,11 @@
 
 #if defined(SL_DISPATCH_TAIL)
 
+#define UNUSED __attribute__((unused))
 #define PARAMS                                                                 \
-    const sl_ins *ip, sl_slot *fp, uint8_t *mem, uint64_t size,                \
-        sl_frame *frame, uint64_t acc, float facc, double dacc
+    UNUSED const sl_ins *ip, UNUSED sl_slot *fp, UNUSED uint8_t *mem,          \
+        UNUSED uint64_t size, UNUSED sl_frame *frame, UNUSED uint64_t acc,     \
+        UNUSED float facc, UNUSED double dacc
 typedef void handler(PARAMS);
 
 #define GOTO(to)                                                               \
@@ -134,9 +136,8 @@ typedef void handler(PARAMS);
                                                     acc, facc, dacc); }
 
 #define TRAP(name, text)                                                       \
-    __attribute__((noinline, cold)) static void raise_##name(PARAMS)           \
+    __attribute__((noinline, cold, unused)) static void raise_##name(PARAMS)   \
     {                                                                          \
-        (void)mem, (void)size, (void)acc, (void)facc, (void)dacc;              \
         SAVE(fp)                                                               \
         frame->status = sl_raise(frame, SL_TRAP_##name);                       \
     }
