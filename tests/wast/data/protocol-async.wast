@@ -136,7 +136,7 @@
       (call $result (i32.sub (local.get $at) (i32.const 1024))))
 
     ;; The same, with each event left alone for a while before it is taken: more
-    ;; bytes may come meanwhile, but none too many.
+    ;; bytes may come meanwhile, but none too many, and none afterwards.
     (func (export "late") (param $most i32) (result i32)
       (local $s i32) (local $ret i32) (local $at i32)
       (local.set $s (call $data.read (i32.const 0) (i32.const 62)))
@@ -146,16 +146,31 @@
         (local.set $ret (call $stream.read-async (local.get $s) (local.get $at) (local.get $most)))
         (if (i32.eq (local.get $ret) (i32.const -1 (; BLOCKED ;)))
           (then
-            (drop (call $thread.yield))
-            (drop (call $thread.yield))
-            (drop (call $thread.yield))
+            (call $yields)
             (local.set $ret (call $wait (local.get $s)))))
         (if (i32.gt_u (i32.shr_u (local.get $ret) (i32.const 4)) (local.get $most)) (then unreachable))
         (local.set $at (i32.add (local.get $at) (i32.shr_u (local.get $ret) (i32.const 4))))
-        (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 0xee)) (then unreachable))
+        (call $untouched (local.get $at))
+        (call $yields)
+        (call $untouched (local.get $at))
         (br_if $more (i32.eqz (i32.and (local.get $ret) (i32.const 0xf)))))
       (call $stream.drop-readable (local.get $s))
+      (call $yields)
+      (call $untouched (local.get $at))
       (call $result (i32.sub (local.get $at) (i32.const 1024))))
+    (func $yields
+      (local $i i32)
+      (loop $again
+        (drop (call $thread.yield))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $i) (i32.const 100)))))
+    (func $untouched (param $at i32)
+      (local $i i32)
+      (loop $check
+        (if (i32.ne (i32.load8_u (i32.add (local.get $at) (local.get $i))) (i32.const 0xee))
+          (then unreachable))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $check (i32.lt_u (local.get $i) (i32.const 100)))))
 
     ;; The same, and each event is taken through another set than the one in
     ;; which the read began.
