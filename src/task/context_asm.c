@@ -1,5 +1,5 @@
 /* Contexts whose switch is a few instructions: fiber_<arch>.S. */
-#include "task/fiber.h"
+#include "task/fiber_san.h"
 
 #if defined(__x86_64__) || defined(__aarch64__)
 #include <string.h>
@@ -39,7 +39,7 @@ void sl_context_init(sl_context *context, void *stack, size_t bytes,
     context->sp = frame;
 }
 
-void sl_context_switch(sl_context *from, sl_context *to)
+SAN_UNSEEN void sl_context_switch(sl_context *from, sl_context *to)
 {
     sl_context_swap(&from->sp, to->sp);
 }

@@ -1,5 +1,5 @@
 /* Contexts for every other processor, by <ucontext.h>. */
-#include "task/fiber.h"
+#include "task/fiber_san.h"
 
 #if !defined(__x86_64__) && !defined(__aarch64__)
 
@@ -25,7 +25,7 @@ void sl_context_init(sl_context *context, void *stack, size_t bytes,
                 (unsigned)(f >> 32), (unsigned)a, (unsigned)(a >> 32));
 }
 
-void sl_context_switch(sl_context *from, sl_context *to)
+SAN_UNSEEN void sl_context_switch(sl_context *from, sl_context *to)
 {
     swapcontext(&from->uc, &to->uc);
 }

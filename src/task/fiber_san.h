@@ -61,6 +61,15 @@ static inline void san_clean(void *stack, size_t bytes)
 }
 #endif
 
+/* For functions that ThreadSanitizer must not count on a stack's frames. */
+#if SL_TSAN && defined(__clang__)
+#define SAN_UNSEEN __attribute__((disable_sanitizer_instrumentation))
+#elif SL_TSAN
+#define SAN_UNSEEN __attribute__((no_sanitize("thread")))
+#else
+#define SAN_UNSEEN
+#endif
+
 #if SL_TSAN
 #include <sanitizer/tsan_interface.h>
 
@@ -72,12 +81,13 @@ static inline void tsan_close(sl_fiber *fiber)
 {
     __tsan_destroy_fiber(fiber->tsan);
 }
-static inline void tsan_enter(sl_fiber *fiber)
+/* Entered on one stack and left on the other. */
+SAN_UNSEEN static inline void tsan_enter(sl_fiber *fiber)
 {
     fiber->tsan_resumer = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(fiber->tsan, 0);
 }
-static inline void tsan_exit(sl_fiber *fiber)
+SAN_UNSEEN static inline void tsan_exit(sl_fiber *fiber)
 {
     __tsan_switch_to_fiber(fiber->tsan_resumer, 0);
 }
