@@ -78,19 +78,17 @@ static sl_status guest_write(sl_buffer *b, uint32_t n, sl_val *vals)
 static const sl_buffer_ops guest_ops = {guest_bytes, guest_read, guest_write};
 
 sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
-                            const sl_type *elem, uint64_t ptr,
-                            uint64_t length)
+                            const sl_type *elem, uint64_t ptr, uint64_t length)
 {
     sl_store *store = fn->inst->store;
     guest_buffer *g = space;
 
     SL_TRAP_IF(store, length > SL_BUFFER_MAX_LENGTH,
                "stream read/write count too large");
-    *g = (guest_buffer){.base = {.ops = &guest_ops,
-                                 .elem = elem,
-                                 .length = (uint32_t)length},
-                        .fn = fn,
-                        .ptr = ptr};
+    *g = (guest_buffer){
+        .base = {.ops = &guest_ops, .elem = elem, .length = (uint32_t)length},
+        .fn = fn,
+        .ptr = ptr};
     if (elem == NULL || length == 0)
         return SL_OK;
     SL_TRAP_IF(store, (ptr & (layout_of(g)->align - 1)) != 0,

@@ -35,7 +35,6 @@ sl_status canon_unpack_event(const sl_canon_fn *fn, sl_memory *memory,
 /* buffer.c: a guest's buffer, built in place in an end. definitions.py
  * BufferGuestImpl. */
 sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
-                            const sl_type *elem, uint64_t ptr,
-                            uint64_t length);
+                            const sl_type *elem, uint64_t ptr, uint64_t length);
 
 #endif

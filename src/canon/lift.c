@@ -2,13 +2,15 @@
  * stackful. CanonicalABI.md "canon lift". */
 #include "canon/canon_int.h"
 
-enum phase { /* sl_task.phase: where a parked implicit thread goes on */
+/* sl_task.phase: where a parked implicit thread goes on */
+enum phase {
     PHASE_BEGIN,
     PHASE_ENTER,
     PHASE_EVENT,
 };
 
-enum { /* CallbackCode */
+/* CallbackCode */
+enum {
     CALLBACK_EXIT = 0,
     CALLBACK_YIELD = 1,
     CALLBACK_WAIT = 2,
@@ -30,8 +32,9 @@ static sl_cx context_of(sl_thread *thread, sl_arena *arena)
                    .inst = task->inst,
                    .arena = arena,
                    .task = task,
-                   .budget = lift_budget(task->inst, task->call != NULL &&
-                                             task->call->caller == NULL)};
+                   .budget =
+                       lift_budget(task->inst, task->call != NULL &&
+                                                   task->call->caller == NULL)};
 }
 
 /* Task.start and the lowering of the arguments. */
@@ -90,7 +93,7 @@ static sl_status return_flat(sl_thread *thread, const sl_canon_fn *opts,
     return status;
 }
 
-/* --- Synchronous ------------------------------------------------------------------ */
+/* --- Synchronous ---------------------------------------------------------- */
 
 static sl_status post_return(sl_thread *thread, const sl_slot *flat)
 {
@@ -120,7 +123,7 @@ static sl_status run_sync(sl_thread *thread, sl_slot *flat)
     return status;
 }
 
-/* --- Callback --------------------------------------------------------------------- */
+/* --- Callback ------------------------------------------------------------- */
 
 static sl_status wait_for_event(sl_thread *thread, uint32_t packed,
                                 bool *parked, bool *cancelled)
@@ -159,8 +162,8 @@ static sl_status call_callback(sl_thread *thread, bool cancelled,
 {
     sl_task *task = thread->task;
     sl_event event = event_of(task, cancelled);
-    sl_slot vals[3] = {{.i64 = (uint32_t)event.code}, {.i64 = event.p1},
-                       {.i64 = event.p2}};
+    sl_slot vals[3] = {
+        {.i64 = (uint32_t)event.code}, {.i64 = event.p1}, {.i64 = event.p2}};
 
     task->inst->exclusive_thread = thread;
     sl_status status = sl_core_call(thread->core, task->lift->callback, vals);
@@ -197,7 +200,7 @@ static sl_status go_on(sl_thread *thread)
     return status == SL_OK ? event_loop(thread, packed) : status;
 }
 
-/* --- All ------------------------------------------------------------------------------ */
+/* --- All ------------------------------------------------------------------ */
 
 static sl_status run_core(sl_thread *thread)
 {
@@ -320,8 +323,8 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
 
     SL_TRAP_IF(store, !may_call(inst, caller),
                "cannot enter component instance");
-    sl_task *task = sl_task_new(func->type, fn, inst, call, thread_func,
-                                &store->trap.err);
+    sl_task *task =
+        sl_task_new(func->type, fn, inst, call, thread_func, &store->trap.err);
     if (task == NULL)
         return store->trap.err.code;
     bool async_type = func->type->of.func.async_;
@@ -337,7 +340,7 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
     return status;
 }
 
-/* --- task.return, task.cancel ------------------------------------------------------------ */
+/* --- task.return, task.cancel --------------------------------------------- */
 
 /* CanonicalABI.md "canon task.return". A result that needs no memory may be
  * returned without naming it (the suite's cross-abi-calls.wast). */
@@ -352,8 +355,7 @@ sl_status sl_canon_TASK_RETURN(sl_core_thread *core, void *ctx, sl_slot *v)
                !task->async_lifted ||
                    !sl_type_eq(fn->canon->type, task->type->of.func.result) ||
                    (fn->memory != NULL && fn->memory != task->lift->memory) ||
-                   fn->canon->opts.encoding !=
-                       task->lift->canon->opts.encoding,
+                   fn->canon->opts.encoding != task->lift->canon->opts.encoding,
                "invalid `task.return` signature and/or options for current "
                "task");
     return return_flat(thread, fn, SL_MAX_FLAT_PARAMS, v);
@@ -366,7 +368,8 @@ sl_status sl_canon_TASK_CANCEL(sl_core_thread *core, void *ctx, sl_slot *v)
     (void)v;
 
     SL_TRAP_UNLESS_MAY_LEAVE(canon_inst(ctx));
-    SL_TRAP_IF(task->inst->store, !task->async_lifted,
-               "`task.cancel` called by a task that is not lifted with `async`");
+    SL_TRAP_IF(
+        task->inst->store, !task->async_lifted,
+        "`task.cancel` called by a task that is not lifted with `async`");
     return sl_task_cancel(task);
 }

@@ -6,7 +6,7 @@
 typedef struct lowered {
     sl_subtask sub; /* first */
     const sl_canon_fn *fn;
-    sl_store *store; /* for the counters */
+    sl_store *store;     /* for the counters */
     const sl_slot *flat; /* `args`, or the frame of a waiting caller */
     sl_slot args[SL_MAX_FLAT_ASYNC_PARAMS + 1];
     sl_slot result;
@@ -23,7 +23,7 @@ static bool is_async(const sl_canon_fn *fn)
     return fn->canon->opts.async_;
 }
 
-/* --- The event ------------------------------------------------------------------- */
+/* --- The event ------------------------------------------------------------ */
 
 static void deliver_resolve(sl_subtask *sub)
 {
@@ -48,7 +48,7 @@ static void progress(lowered *l)
         sl_thread_wake(l->sub.waitable.sync_waiter);
 }
 
-/* --- The call -------------------------------------------------------------------- */
+/* --- The call ------------------------------------------------------------- */
 
 static sl_cx context_of(lowered *l, sl_arena *arena)
 {
@@ -65,8 +65,8 @@ static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
 {
     lowered *l = lowered_of(call);
     const sl_type *type = l->fn->canon->type;
-    uint32_t max = is_async(l->fn) ? SL_MAX_FLAT_ASYNC_PARAMS
-                                   : SL_MAX_FLAT_PARAMS;
+    uint32_t max =
+        is_async(l->fn) ? SL_MAX_FLAT_ASYNC_PARAMS : SL_MAX_FLAT_PARAMS;
     sl_cx cx = context_of(l, arena);
 
     l->sub.state = SL_SUBTASK_STARTED;
@@ -92,15 +92,14 @@ static sl_status lower_result(lowered *l, const sl_val *result)
     /* The result pointer, when there is one, is the last parameter. */
     const sl_slot *out_param =
         core->n_params > 0 ? &l->flat[core->n_params - 1] : NULL;
-    sl_status status = sl_lower_flat_values(
-        &cx, is_async(l->fn) ? 0 : SL_MAX_FLAT_RESULTS, result, &label, 1,
-        out_param, &l->result, &n_flat);
+    sl_status status =
+        sl_lower_flat_values(&cx, is_async(l->fn) ? 0 : SL_MAX_FLAT_RESULTS,
+                             result, &label, 1, out_param, &l->result, &n_flat);
     sl_arena_deinit(&arena);
     return status;
 }
 
-static sl_status on_resolve(sl_call *call, const sl_val *result,
-                            bool cancelled)
+static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
 {
     lowered *l = lowered_of(call);
     sl_status status = SL_OK;
@@ -123,7 +122,7 @@ static void call_free(sl_call *call)
     sl_free(lowered_of(call));
 }
 
-/* --- The caller's end is gone -------------------------------------------------------- */
+/* --- The caller's end is gone --------------------------------------------- */
 
 /* The store closes: a host callee may still resolve the call. */
 static sl_status start_nothing(sl_call *call, sl_arena *arena, sl_val *args)
@@ -158,7 +157,7 @@ static void free_item(sl_store *store, void *item)
     release(item);
 }
 
-/* --- canon_lower ------------------------------------------------------------------------ */
+/* --- canon_lower ---------------------------------------------------------- */
 
 static lowered *lowered_new(const sl_canon_fn *fn, const sl_slot *v)
 {
@@ -190,8 +189,8 @@ static sl_status finish_sync(lowered *l, sl_thread *thread, sl_slot *v)
     sl_status status = SL_OK;
     if (!l->sub.call.resolved) {
         l->sub.waitable.sync_waiter = thread;
-        status = sl_thread_wait_until(thread, SL_WAIT_SUBTASK, &l->sub, false,
-                                      NULL);
+        status =
+            sl_thread_wait_until(thread, SL_WAIT_SUBTASK, &l->sub, false, NULL);
         l->sub.waitable.sync_waiter = NULL;
     }
     if (status == SL_OK) {
@@ -211,8 +210,8 @@ static sl_status finish_async(lowered *l, sl_slot *v)
         v[0].i64 = SL_SUBTASK_RETURNED;
         return SL_OK;
     }
-    sl_status status = sl_handles_add(l->fn->inst, SL_HANDLE_SUBTASK, l,
-                                      &l->sub.index);
+    sl_status status =
+        sl_handles_add(l->fn->inst, SL_HANDLE_SUBTASK, l, &l->sub.index);
     if (status != SL_OK) {
         release(l);
         return status;

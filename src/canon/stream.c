@@ -2,7 +2,7 @@
  * to "canon {stream,future}.drop-{readable,writable}". */
 #include "canon/canon_int.h"
 
-/* --- new ---------------------------------------------------------------------- */
+/* --- new ------------------------------------------------------------------ */
 
 /* Adds both ends; takes the two references of `shared`. */
 static sl_status add_ends(sl_instance *inst, sl_shared *shared, sl_slot *v)
@@ -29,10 +29,10 @@ sl_status sl_canon_STREAM_NEW(sl_core_thread *core, void *ctx, sl_slot *v)
     sl_store *store = fn->inst->store;
     (void)core;
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
-    return add_ends(fn->inst,
-                    sl_stream_new(store, fn->canon->type->of.list.elem,
-                                  &store->trap.err),
-                    v);
+    return add_ends(
+        fn->inst,
+        sl_stream_new(store, fn->canon->type->of.list.elem, &store->trap.err),
+        v);
 }
 
 sl_status sl_canon_FUTURE_NEW(sl_core_thread *core, void *ctx, sl_slot *v)
@@ -41,13 +41,13 @@ sl_status sl_canon_FUTURE_NEW(sl_core_thread *core, void *ctx, sl_slot *v)
     sl_store *store = fn->inst->store;
     (void)core;
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
-    return add_ends(fn->inst,
-                    sl_future_new(store, fn->canon->type->of.list.elem,
-                                  &store->trap.err),
-                    v);
+    return add_ends(
+        fn->inst,
+        sl_future_new(store, fn->canon->type->of.list.elem, &store->trap.err),
+        v);
 }
 
-/* --- read, write ---------------------------------------------------------------- */
+/* --- read, write ---------------------------------------------------------- */
 
 /* Why an end that is not idle takes no operation. */
 static sl_status trap_not_idle(sl_store *store, const sl_end *end)
@@ -158,7 +158,7 @@ sl_status sl_canon_FUTURE_WRITE(sl_core_thread *core, void *ctx, sl_slot *v)
     return copy(core, ctx, SL_WRITABLE, 1, v);
 }
 
-/* --- cancel-read, cancel-write ------------------------------------------------------ */
+/* --- cancel-read, cancel-write -------------------------------------------- */
 
 static sl_status cancel_copy(sl_core_thread *core, const sl_canon_fn *fn,
                              sl_side side, sl_slot *v)
@@ -210,7 +210,7 @@ sl_status sl_canon_FUTURE_CANCEL_WRITE(sl_core_thread *core, void *ctx,
     return cancel_copy(core, ctx, SL_WRITABLE, v);
 }
 
-/* --- drop-readable, drop-writable ------------------------------------------------------ */
+/* --- drop-readable, drop-writable ----------------------------------------- */
 
 static sl_status drop(const sl_canon_fn *fn, sl_side side, sl_slot *v)
 {

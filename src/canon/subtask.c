@@ -13,8 +13,7 @@ sl_status canon_cannot_block(sl_thread *thread)
 static sl_status expect(sl_instance *inst, uint32_t index, sl_subtask **out)
 {
     void *item;
-    sl_status status =
-        sl_handles_expect(inst, index, SL_HANDLE_SUBTASK, &item);
+    sl_status status = sl_handles_expect(inst, index, SL_HANDLE_SUBTASK, &item);
     if (status == SL_OK)
         *out = item;
     return status;

@@ -11,8 +11,8 @@ sl_status sl_canon_THREAD_YIELD(sl_core_thread *core, void *ctx, sl_slot *v)
 {
     bool cancelled = false;
     SL_TRAP_UNLESS_MAY_LEAVE(canon_inst(ctx));
-    sl_status status = sl_thread_yield(sl_thread_of(core), NULL,
-                                       cancellable(ctx), &cancelled);
+    sl_status status =
+        sl_thread_yield(sl_thread_of(core), NULL, cancellable(ctx), &cancelled);
     v[0].i64 = cancelled;
     return status;
 }
@@ -34,7 +34,7 @@ sl_status sl_canon_THREAD_INDEX(sl_core_thread *core, void *ctx, sl_slot *v)
     return SL_OK;
 }
 
-/* --- thread.new-indirect ---------------------------------------------------------- */
+/* --- thread.new-indirect -------------------------------------------------- */
 
 typedef struct start {
     sl_core_func *func;
@@ -100,7 +100,7 @@ sl_status sl_canon_THREAD_NEW_INDIRECT(sl_core_thread *core, void *ctx,
     return status; /* a thread without an index goes with the store */
 }
 
-/* --- Resuming others --------------------------------------------------------------- */
+/* --- Resuming others ------------------------------------------------------ */
 
 static sl_status expect_thread(sl_instance *inst, uint32_t index,
                                sl_thread **out)
@@ -149,8 +149,7 @@ static sl_status then_resume(sl_core_thread *core, void *ctx, sl_slot *v,
     SL_TRAP_UNLESS_MAY_LEAVE(inst);
     sl_status status = expect_suspended(inst, v[0].i32, &other);
     if (status == SL_OK)
-        status =
-            block(sl_thread_of(core), other, cancellable(ctx), &cancelled);
+        status = block(sl_thread_of(core), other, cancellable(ctx), &cancelled);
     v[0].i64 = cancelled;
     return status;
 }

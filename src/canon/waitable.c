@@ -67,8 +67,8 @@ static sl_status wait_for_event(sl_thread *thread, sl_waitable_set *set,
     bool cancelled = false;
 
     set->num_waiting++;
-    sl_status status = sl_thread_wait_until(thread, SL_WAIT_SET, set,
-                                            cancellable, &cancelled);
+    sl_status status =
+        sl_thread_wait_until(thread, SL_WAIT_SET, set, cancellable, &cancelled);
     set->num_waiting--;
     if (status != SL_OK)
         return status;
@@ -89,8 +89,8 @@ sl_status sl_canon_WAITABLE_SET_WAIT(sl_core_thread *core, void *ctx,
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
     sl_status status = expect_set(fn->inst, v[0].i32, &set);
     if (status == SL_OK)
-        status = wait_for_event(sl_thread_of(core), set,
-                                fn->canon->cancellable, &event);
+        status = wait_for_event(sl_thread_of(core), set, fn->canon->cancellable,
+                                &event);
     if (status != SL_OK)
         return status;
     return canon_unpack_event(fn, fn->memory, ptr, event, v);

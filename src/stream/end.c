@@ -26,7 +26,7 @@ sl_event_code sl_end_event_code(const sl_end *end)
     return code[end->shared->is_future][end->side];
 }
 
-/* --- Life --------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------- */
 
 void sl_end_free(sl_end *end)
 {
@@ -106,11 +106,11 @@ sl_status sl_end_expect(sl_instance *inst, uint32_t index, sl_side side,
 sl_status sl_end_drop(sl_end *end)
 {
     sl_store *store = end->waitable.inst->store;
-    bool busy = end->state == SL_END_COPYING ||
-                end->state == SL_END_CANCELLING_COPY;
+    bool busy =
+        end->state == SL_END_COPYING || end->state == SL_END_CANCELLING_COPY;
 
-    SL_TRAP_IF(store, busy && end->side == SL_READABLE,
-               "cannot remove busy %s", sl_end_text(end));
+    SL_TRAP_IF(store, busy && end->side == SL_READABLE, "cannot remove busy %s",
+               sl_end_text(end));
     SL_TRAP_IF(store, busy, "cannot drop busy %s", sl_end_text(end));
     SL_TRAP_IF(store,
                end->shared->is_future && end->side == SL_WRITABLE &&
@@ -133,8 +133,7 @@ static sl_status check_lift(const sl_end *end)
     SL_TRAP_IF(store, end->state != SL_END_IDLE, "cannot remove busy %s",
                sl_end_text(end));
     SL_TRAP_IF(store, end->waitable.set != NULL,
-               "cannot lift %s while it's in a waitable set",
-               sl_end_text(end));
+               "cannot lift %s while it's in a waitable set", sl_end_text(end));
     return SL_OK;
 }
 
@@ -153,7 +152,7 @@ sl_status sl_end_lift(sl_instance *inst, uint32_t index, const sl_type *type,
     return SL_OK;
 }
 
-/* --- Copying -------------------------------------------------------------------------- */
+/* --- Copying -------------------------------------------------------------- */
 
 static sl_end *end_of(sl_copy *copy)
 {
@@ -169,8 +168,7 @@ static sl_event stream_event(sl_waitable *w)
     if (end->reclaim)
         end->shared->ops->reclaim(end->shared, end->side);
     end->reclaim = false;
-    end->state =
-        end->result == SL_COPY_DROPPED ? SL_END_DONE : SL_END_IDLE;
+    end->state = end->result == SL_COPY_DROPPED ? SL_END_DONE : SL_END_IDLE;
     return (sl_event){sl_end_event_code(end), end->index,
                       (uint32_t)end->result | end->buffer->progress << 4};
 }
@@ -179,8 +177,7 @@ static sl_event future_event(sl_waitable *w)
 {
     sl_end *end = (sl_end *)w;
 
-    end->state =
-        end->result == SL_COPY_CANCELLED ? SL_END_IDLE : SL_END_DONE;
+    end->state = end->result == SL_COPY_CANCELLED ? SL_END_IDLE : SL_END_DONE;
     return (sl_event){sl_end_event_code(end), end->index,
                       (uint32_t)end->result};
 }
@@ -190,8 +187,7 @@ static void set_event(sl_end *end, sl_copy_result result, bool reclaim)
     end->result = result;
     end->reclaim = reclaim;
     sl_waitable_set_event(&end->waitable,
-                          end->shared->is_future ? future_event
-                                                 : stream_event);
+                          end->shared->is_future ? future_event : stream_event);
 }
 
 static void on_copy(sl_copy *copy)

@@ -3,7 +3,7 @@
  * (SharedFutureImpl). */
 #include "stream/stream.h"
 
-/* --- Buffers ---------------------------------------------------------------------- */
+/* --- Buffers -------------------------------------------------------------- */
 
 bool sl_elem_is_plain(const sl_type *elem)
 {
@@ -75,7 +75,7 @@ sl_status sl_buffer_move(sl_store *store, sl_buffer *to, sl_buffer *from,
     return SL_OK;
 }
 
-/* --- The shared part ---------------------------------------------------------------- */
+/* --- The shared part ------------------------------------------------------ */
 
 sl_shared *sl_shared_ref(sl_shared *s)
 {
@@ -98,7 +98,7 @@ void sl_shared_drop(sl_shared *s, sl_side side)
     sl_shared_unref(s);
 }
 
-/* --- Guest to guest ----------------------------------------------------------------- */
+/* --- Guest to guest ------------------------------------------------------- */
 
 /* Which of the two ends is gone does not matter: the other learns it. */
 typedef struct pipe {
@@ -241,8 +241,8 @@ static const sl_shared_ops pipe_ops = {
     .free = pipe_free,
 };
 
-static sl_shared *pipe_new(sl_store *store, const sl_type *elem,
-                           bool is_future, sl_err *err)
+static sl_shared *pipe_new(sl_store *store, const sl_type *elem, bool is_future,
+                           sl_err *err)
 {
     pipe *p = sl_calloc(1, sizeof *p);
     if (p == NULL) {

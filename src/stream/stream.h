@@ -11,7 +11,7 @@ typedef struct sl_buffer sl_buffer;
 typedef struct sl_copy sl_copy;
 typedef struct sl_end sl_end;
 
-/* --- Buffers ----------------------------------------------------------------- */
+/* --- Buffers -------------------------------------------------------------- */
 
 #define SL_BUFFER_MAX_LENGTH ((UINT32_C(1) << 28) - 1)
 
@@ -45,7 +45,7 @@ bool sl_elem_is_plain(const sl_type *elem);
 /* Bytes of one plain element: 0 for none. */
 uint32_t sl_elem_size(const sl_type *elem);
 
-/* --- Copies: one read or write that is under way ----------------------------- */
+/* --- Copies: one read or write that is under way -------------------------- */
 
 typedef enum sl_copy_result {
     SL_COPY_COMPLETED = 0,
@@ -66,7 +66,7 @@ struct sl_copy {
     void (*on_copy_done)(sl_copy *copy, sl_copy_result result);
 };
 
-/* --- The shared part ----------------------------------------------------------- */
+/* --- The shared part ------------------------------------------------------ */
 
 typedef enum sl_side { SL_READABLE, SL_WRITABLE } sl_side;
 
@@ -114,7 +114,7 @@ sl_shared *sl_future_new(sl_store *store, const sl_type *elem, sl_err *err);
 sl_shared *sl_stream_from_segment(sl_store *store, sl_segment *segment,
                                   uint64_t start, uint64_t end, sl_err *err);
 
-/* --- Ends ------------------------------------------------------------------------ */
+/* --- Ends ----------------------------------------------------------------- */
 
 typedef enum sl_copy_state {
     SL_END_IDLE,
@@ -123,15 +123,15 @@ typedef enum sl_copy_state {
     SL_END_DONE,
 } sl_copy_state;
 
-struct sl_end { /* CopyEnd */
+struct sl_end {           /* CopyEnd */
     sl_waitable waitable; /* first */
     sl_shared *shared;    /* owned reference */
     sl_side side;
     sl_copy_state state;
     sl_copy copy;
-    sl_copy_result result; /* of the event that is pending */
-    bool reclaim;          /* ... came from on_copy */
-    uint32_t index;        /* its handle */
+    sl_copy_result result;    /* of the event that is pending */
+    bool reclaim;             /* ... came from on_copy */
+    uint32_t index;           /* its handle */
     struct sl_buffer *buffer; /* the buffer of the copy under way, in place */
     _Alignas(16) unsigned char buffer_space[64];
 };
@@ -157,7 +157,7 @@ sl_event_code sl_end_event_code(const sl_end *end);
 sl_status sl_end_lift(sl_instance *inst, uint32_t index, const sl_type *type,
                       sl_shared **out);
 
-/* --- Host ends (host.c) ---------------------------------------------------------- */
+/* --- Host ends (host.c) --------------------------------------------------- */
 
 /* The host as writer: bytes or values the host supplies. The host as reader:
  * takes bytes as they come; for a segment, as (fd, offset) without copying. */

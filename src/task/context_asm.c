@@ -17,9 +17,9 @@ enum {
 #else
 enum {
     FRAME_WORDS = 22,
-    FN = 0,   /* x19 */
-    ARG = 1,  /* x20 */
-    PC = 11,  /* x30 */
+    FN = 0,  /* x19 */
+    ARG = 1, /* x20 */
+    PC = 11, /* x30 */
 };
 #endif
 

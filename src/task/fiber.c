@@ -10,7 +10,7 @@
 /* Idle fibers that are kept as they are, that are kept without their pages, and
  * the rest goes back to the system. */
 #define POOL_WARM 8
-#define POOL_MAX 64
+#define POOL_MAX  64
 /* What a host function may need below the last wasm call it makes. */
 #define C_STACK_RESERVE (SL_ASAN ? 128 * 1024 : 32 * 1024)
 /* Sanitized frames are several times as large. */
@@ -25,8 +25,8 @@ struct sl_fiber_pool {
 };
 
 sl_fiber_pool *sl_fiber_pool_new(sl_core_store *store, sl_trap_info *trap,
-                                 size_t c_stack_bytes,
-                                 size_t wasm_stack_bytes, sl_err *err)
+                                 size_t c_stack_bytes, size_t wasm_stack_bytes,
+                                 sl_err *err)
 {
     sl_fiber_pool *pool = sl_calloc(1, sizeof *pool);
     if (pool == NULL) {
@@ -85,9 +85,9 @@ static bool map_stack(sl_fiber *fiber, size_t bytes)
 {
     fiber->guard_bytes = (size_t)sysconf(_SC_PAGESIZE);
     fiber->map_bytes = bytes + fiber->guard_bytes;
-    void *map = mmap(NULL, fiber->map_bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
-                     -1, 0);
+    void *map =
+        mmap(NULL, fiber->map_bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (map == MAP_FAILED)
         return false;
     fiber->map = map;
@@ -196,6 +196,5 @@ void sl_fiber_suspend(sl_fiber *fiber, void *passed)
     san_leave(&fiber->fake_stack, fiber->resumer_stack, fiber->resumer_bytes);
     tsan_exit(fiber);
     sl_context_switch(&fiber->context, &fiber->resumer);
-    san_arrive(fiber->fake_stack, &fiber->resumer_stack,
-               &fiber->resumer_bytes);
+    san_arrive(fiber->fake_stack, &fiber->resumer_stack, &fiber->resumer_bytes);
 }

@@ -51,8 +51,8 @@ struct sl_fiber {
 
 /* `trap` is where core code on the fibers records traps. */
 sl_fiber_pool *sl_fiber_pool_new(sl_core_store *store, sl_trap_info *trap,
-                                 size_t c_stack_bytes,
-                                 size_t wasm_stack_bytes, sl_err *err);
+                                 size_t c_stack_bytes, size_t wasm_stack_bytes,
+                                 sl_err *err);
 void sl_fiber_pool_free(sl_fiber_pool *pool); /* all must be released */
 /* A fiber that will run fn(fiber, arg); NULL: SL_ENOMEM. */
 sl_fiber *sl_fiber_acquire(sl_fiber_pool *pool,

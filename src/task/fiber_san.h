@@ -92,10 +92,22 @@ SAN_UNSEEN static inline void tsan_exit(sl_fiber *fiber)
     __tsan_switch_to_fiber(fiber->tsan_resumer, 0);
 }
 #else
-static inline void tsan_open(sl_fiber *fiber) { (void)fiber; }
-static inline void tsan_close(sl_fiber *fiber) { (void)fiber; }
-static inline void tsan_enter(sl_fiber *fiber) { (void)fiber; }
-static inline void tsan_exit(sl_fiber *fiber) { (void)fiber; }
+static inline void tsan_open(sl_fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void tsan_close(sl_fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void tsan_enter(sl_fiber *fiber)
+{
+    (void)fiber;
+}
+static inline void tsan_exit(sl_fiber *fiber)
+{
+    (void)fiber;
+}
 #endif
 
 #if defined(__has_include)
@@ -118,7 +130,10 @@ static inline unsigned vg_register(void *low, void *high)
     (void)low, (void)high;
     return 0;
 }
-static inline void vg_deregister(unsigned id) { (void)id; }
+static inline void vg_deregister(unsigned id)
+{
+    (void)id;
+}
 #endif
 
 #endif

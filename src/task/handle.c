@@ -35,8 +35,8 @@ sl_status sl_table_add(sl_store *store, sl_handle_table *table,
     SL_TRAP_IF(store, table->array.n > SL_TABLE_MAX_LENGTH,
                "handle table is full");
     /* Room to free every slot: removing cannot fail. */
-    if (!sl_vec_grow_((void **)&table->free.v, &table->free.cap,
-                      table->array.n, sizeof *table->free.v) ||
+    if (!sl_vec_grow_((void **)&table->free.v, &table->free.cap, table->array.n,
+                      sizeof *table->free.v) ||
         !sl_vec_push(&table->array, handle))
         return sl_store_no_memory(store);
     *index = (uint32_t)(table->array.n - 1);
@@ -55,8 +55,7 @@ sl_status sl_handles_add(sl_instance *inst, sl_handle_kind kind, void *item,
 
 sl_handle *sl_handles_get(sl_handle_table *table, uint32_t index)
 {
-    if (index >= table->array.n ||
-        table->array.v[index].kind == SL_HANDLE_FREE)
+    if (index >= table->array.n || table->array.v[index].kind == SL_HANDLE_FREE)
         return NULL;
     return &table->array.v[index];
 }

@@ -16,7 +16,7 @@ sl_store_limits sl_store_limits_default(void)
     };
 }
 
-/* --- The chooser ---------------------------------------------------------------- */
+/* --- The chooser ---------------------------------------------------------- */
 
 uint32_t sl_store_choose(sl_store *store, uint32_t n)
 {
@@ -30,7 +30,7 @@ uint32_t sl_store_choose(sl_store *store, uint32_t n)
     return (uint32_t)((z ^ (z >> 31)) % n);
 }
 
-/* --- The ready queue --------------------------------------------------------------- */
+/* --- The ready queue ------------------------------------------------------ */
 
 /* Twice the threads there are, so that closing gaps pays for itself. */
 bool sl_ready_reserve(sl_store *store)
@@ -116,7 +116,7 @@ static sl_thread *next_ready(sl_store *store)
     return NULL;
 }
 
-/* --- Traps -------------------------------------------------------------------------- */
+/* --- Traps ---------------------------------------------------------------- */
 
 sl_status sl_store_trap(sl_store *store, const char *fmt, ...)
 {
@@ -151,7 +151,7 @@ void sl_store_clear_trap(sl_store *store)
     store->trap.n_frames = store->trap.n_dropped = 0;
 }
 
-/* --- Running ------------------------------------------------------------------------ */
+/* --- Running -------------------------------------------------------------- */
 
 sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call)
 {
@@ -206,8 +206,7 @@ bool sl_store_tick(sl_store *store, sl_status *status)
 /* One turn of the loop: what is ready now, so that nobody starves the loop. */
 static void tick_post(sl_post *post)
 {
-    sl_store *store =
-        (sl_store *)((char *)post - offsetof(sl_store, tick));
+    sl_store *store = (sl_store *)((char *)post - offsetof(sl_store, tick));
     for (size_t n = store->ready.live; n > 0; n--) {
         sl_status status;
         if (!sl_store_tick(store, &status))
@@ -224,8 +223,8 @@ static void tick_post(sl_post *post)
 
 void sl_store_schedule(sl_store *store)
 {
-    if (store->ready.live > 0 && store->nesting_depth == 0 &&
-        !store->closing && !store->tick.pending)
+    if (store->ready.live > 0 && store->nesting_depth == 0 && !store->closing &&
+        !store->tick.pending)
         sl_loop_post(store->loop, &store->tick);
 }
 
@@ -248,7 +247,7 @@ sl_status sl_store_run(sl_store *store, bool *done)
                    "progress");
 }
 
-/* --- Life --------------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------- */
 
 sl_store *sl_store_new(sl_loop *loop, const sl_store_limits *limits,
                        sl_err *err)
@@ -265,9 +264,9 @@ sl_store *sl_store_new(sl_loop *loop, const sl_store_limits *limits,
     if (store->core != NULL)
         store->data = sl_data_ctx_new(loop, err);
     if (store->data != NULL)
-        store->fibers = sl_fiber_pool_new(
-            store->core, &store->trap, store->limits.fiber_stack_bytes,
-            store->limits.wasm_stack_bytes, err);
+        store->fibers = sl_fiber_pool_new(store->core, &store->trap,
+                                          store->limits.fiber_stack_bytes,
+                                          store->limits.wasm_stack_bytes, err);
     if (store->fibers == NULL) {
         sl_store_free(store);
         return NULL;

@@ -1,7 +1,7 @@
 /* Tasks and calls. CanonicalABI.md "Tasks". */
 #include "task/task_int.h"
 
-/* --- Calls -------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 
 void sl_call_ref(sl_call *call)
 {
@@ -35,7 +35,7 @@ sl_status sl_call_resolve(sl_call *call, const sl_val *result, bool cancelled)
     return status;
 }
 
-/* --- Life --------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------- */
 
 /* A task and its implicit thread in one block. */
 struct task_block {
@@ -97,7 +97,7 @@ void sl_task_release(sl_task *task)
     sl_free((struct task_block *)task);
 }
 
-/* --- The implicit thread ---------------------------------------------------------- */
+/* --- The implicit thread -------------------------------------------------- */
 
 /* enter_implicit_thread's has_backpressure */
 bool sl_task_has_backpressure(const sl_task *task)
@@ -116,8 +116,7 @@ sl_status sl_task_entered(sl_task *task)
 
 sl_status sl_task_exit_implicit_thread(sl_task *task)
 {
-    sl_status status =
-        sl_task_unregister_thread(task, task->implicit_thread);
+    sl_status status = sl_task_unregister_thread(task, task->implicit_thread);
     if (status == SL_OK && task->needs_exclusive)
         sl_instance_unlock(task->inst);
     return status;
@@ -154,7 +153,7 @@ sl_status sl_task_unregister_thread(sl_task *task, sl_thread *thread)
     return SL_OK;
 }
 
-/* --- Results and cancellation -------------------------------------------------------- */
+/* --- Results and cancellation --------------------------------------------- */
 
 static sl_status resolve(sl_task *task, const sl_val *result, bool cancelled)
 {
@@ -199,8 +198,8 @@ bool sl_task_deliver_pending_cancel(sl_task *task, bool cancellable)
 static sl_thread *cancellable_thread(const sl_task *task)
 {
     const sl_thread *lock = task->inst->exclusive_thread;
-    bool locked = task->needs_exclusive && lock != NULL &&
-                  lock != task->implicit_thread;
+    bool locked =
+        task->needs_exclusive && lock != NULL && lock != task->implicit_thread;
     sl_thread *found = NULL;
     uint32_t seen = 0;
 
@@ -236,7 +235,7 @@ sl_status sl_task_request_cancellation(sl_task *task, sl_instance *caller)
     return status;
 }
 
-/* --- Code without a function type ------------------------------------------------------ */
+/* --- Code without a function type ----------------------------------------- */
 
 struct core_run {
     sl_status (*fn)(sl_core_thread *core, void *arg);

@@ -23,13 +23,13 @@ typedef struct sl_funcinst sl_funcinst;
 typedef struct sl_call sl_call;
 typedef struct sl_fiber sl_fiber; /* fiber.h */
 
-/* --- Handle tables (CanonicalABI.md "Table State") -------------------------- */
+/* --- Handle tables (CanonicalABI.md "Table State") ------------------------ */
 
 typedef enum sl_handle_kind {
     SL_HANDLE_FREE,
     SL_HANDLE_RESOURCE,
-    SL_HANDLE_SUBTASK,      /* waitable */
-    SL_HANDLE_STREAM_READ,  /* waitable: an sl_end, as are the next three */
+    SL_HANDLE_SUBTASK,     /* waitable */
+    SL_HANDLE_STREAM_READ, /* waitable: an sl_end, as are the next three */
     SL_HANDLE_STREAM_WRITE,
     SL_HANDLE_FUTURE_READ,
     SL_HANDLE_FUTURE_WRITE,
@@ -65,7 +65,7 @@ void sl_handles_remove(sl_handle_table *table, uint32_t index);
 sl_status sl_handles_expect(sl_instance *inst, uint32_t index,
                             sl_handle_kind kind, void **item);
 
-/* --- Component instances ---------------------------------------------------- */
+/* --- Component instances -------------------------------------------------- */
 
 /* What an `instance` index stands for: named items, borrowed from the
  * component instance that made them. */
@@ -162,7 +162,7 @@ bool sl_may_enter_from(sl_instance *inst, sl_instance *caller);
 void sl_enter_from(sl_instance *inst, sl_instance *caller);
 void sl_leave_to(sl_instance *inst, sl_instance *caller);
 
-/* --- Functions and calls ---------------------------------------------------- */
+/* --- Functions and calls -------------------------------------------------- */
 
 /* definitions.py FuncInst = (on_start, on_resolve, caller) -> on_cancel. A
  * call is the caller's record; it lives until it has been resolved *and* the
@@ -206,7 +206,7 @@ struct sl_funcinst {
     void *ctx;
 };
 
-/* --- Threads and tasks ------------------------------------------------------ */
+/* --- Threads and tasks ---------------------------------------------------- */
 
 typedef enum sl_wait_kind {
     SL_WAIT_NONE,     /* running, or suspended until somebody resumes it */
@@ -218,32 +218,33 @@ typedef enum sl_wait_kind {
 } sl_wait_kind;
 
 typedef enum sl_thread_place { /* of a waiting thread, exactly one */
-    SL_PLACE_NONE,             /* who wakes it knows it */
-    SL_PLACE_READY,            /* in the store's ready queue */
-    SL_PLACE_LIST,             /* in a gate or a waitable set's list */
+                               SL_PLACE_NONE,  /* who wakes it knows it */
+                               SL_PLACE_READY, /* in the store's ready queue */
+                               SL_PLACE_LIST,  /* in a gate or a waitable set's
+                                                  list */
 } sl_thread_place;
 
 struct sl_thread {
     sl_core_thread *core; /* its fiber's; .host is the thread that runs */
     sl_task *task;
-    sl_fiber *fiber;  /* NULL: not started, parked, or on its caller's stack */
+    sl_fiber *fiber; /* NULL: not started, parked, or on its caller's stack */
     sl_status (*fn)(sl_thread *thread, void *arg);
     void *arg;
-    uint32_t index;   /* in inst->threads; 0: not registered */
+    uint32_t index; /* in inst->threads; 0: not registered */
     bool running;
-    bool nested;      /* of a synchronous call: runs on its caller's stack */
-    bool resumed;     /* nested: somebody switched to it */
+    bool nested;  /* of a synchronous call: runs on its caller's stack */
+    bool resumed; /* nested: somebody switched to it */
     bool cancellable;
-    bool cancelled;   /* what the resumer passed in */
-    bool owns_arg;    /* arg is freed with the thread */
-    bool needs_lock;  /* with YIELD and SET: callback threads also wait until
-                         inst->exclusive_thread is free */
-    uint8_t wait;     /* sl_wait_kind */
-    uint8_t place;    /* sl_thread_place */
-    void *wait_on;    /* the set, waitable or subtask */
-    size_t ready_at;  /* PLACE_READY: where */
+    bool cancelled;  /* what the resumer passed in */
+    bool owns_arg;   /* arg is freed with the thread */
+    bool needs_lock; /* with YIELD and SET: callback threads also wait until
+                        inst->exclusive_thread is free */
+    uint8_t wait;    /* sl_wait_kind */
+    uint8_t place;   /* sl_thread_place */
+    void *wait_on;   /* the set, waitable or subtask */
+    size_t ready_at; /* PLACE_READY: where */
     sl_thread_list *list; /* PLACE_LIST: which */
-    uint64_t since;   /* when it began to wait, by the store's count */
+    uint64_t since;       /* when it began to wait, by the store's count */
     sl_thread *next_in_list, *prev_in_list;
     sl_thread *next_of_task, *prev_of_task;
     sl_thread *next, *prev; /* all of the store's */
@@ -251,11 +252,11 @@ struct sl_thread {
 };
 
 typedef enum sl_task_state { /* definitions.py Task.State */
-    SL_TASK_INITIAL,
-    SL_TASK_STARTED,
-    SL_TASK_PENDING_CANCEL,
-    SL_TASK_CANCEL_DELIVERED,
-    SL_TASK_RESOLVED,
+                             SL_TASK_INITIAL,
+                             SL_TASK_STARTED,
+                             SL_TASK_PENDING_CANCEL,
+                             SL_TASK_CANCEL_DELIVERED,
+                             SL_TASK_RESOLVED,
 } sl_task_state;
 
 struct sl_canon_fn; /* canon/canon.h: options, resolved to run-time objects */
@@ -264,19 +265,19 @@ struct sl_task {
     const sl_type *type; /* FUNC; NULL: a core function run synchronously */
     const struct sl_canon_fn *lift; /* NULL with type */
     sl_instance *inst;
-    sl_call *call;       /* a reference, until it is resolved */
-    uint8_t state;       /* sl_task_state */
+    sl_call *call;        /* a reference, until it is resolved */
+    uint8_t state;        /* sl_task_state */
     bool needs_exclusive; /* Task.needs_exclusive, of an async type */
-    bool async_lifted;   /* lifted with `async`: may call task.return */
-    uint8_t phase;       /* canon/lift.c's */
+    bool async_lifted;    /* lifted with `async`: may call task.return */
+    uint8_t phase;        /* canon/lift.c's */
     sl_waitable_set *set; /* a parked callback task waits for it */
     uint32_t num_borrows;
     sl_thread *implicit_thread;
-    sl_thread *threads;  /* registered ones */
-    uint32_t n_threads;  /* that exist, registered or not */
+    sl_thread *threads; /* registered ones */
+    uint32_t n_threads; /* that exist, registered or not */
 };
 
-/* --- Waitables ----------------------------------------------------------------- */
+/* --- Waitables ------------------------------------------------------------ */
 
 typedef enum sl_event_code {
     SL_EVENT_NONE = 0,
@@ -300,7 +301,7 @@ struct sl_waitable {
     sl_event (*pending_event)(sl_waitable *w);
     sl_waitable_set *set;
     sl_waitable *next_in_set, *prev_in_set; /* in `idle` or `pending` */
-    sl_thread *sync_waiter; /* definitions.py has_sync_waiter */
+    sl_thread *sync_waiter;                 /* definitions.py has_sync_waiter */
 };
 
 typedef struct sl_waitable_list {
@@ -348,16 +349,16 @@ struct sl_subtask {
     sl_subtask_state state;
     bool cancellation_requested, resolve_delivered;
     struct sl_lend *lends; /* canon/resource.c: lent handles' counters */
-    uint32_t index; /* its handle */
+    uint32_t index;        /* its handle */
 };
 
-/* --- Store ------------------------------------------------------------------------ */
+/* --- Store ---------------------------------------------------------------- */
 
 typedef struct sl_store_limits {
     sl_core_limits core;
-    uint32_t handles;        /* per instance */
-    uint32_t tasks;          /* live in the store */
-    uint64_t call_bytes;     /* lifted from guest to host in one call */
+    uint32_t handles;    /* per instance */
+    uint32_t tasks;      /* live in the store */
+    uint64_t call_bytes; /* lifted from guest to host in one call */
     size_t fiber_stack_bytes;
     size_t wasm_stack_bytes; /* per thread */
 } sl_store_limits;
@@ -375,21 +376,21 @@ struct sl_store {
     sl_loop *loop;
     sl_data_ctx *data;
     sl_store_limits limits;
-    uint64_t seed, random; /* the chooser: 0 = first come, first served */
+    uint64_t seed, random;  /* the chooser: 0 = first come, first served */
     sl_instance *instances; /* newest first */
     uint32_t n_instances;
-    sl_thread *threads;   /* all that exist */
-    struct {              /* candidates for the next tick; NULL: left */
+    sl_thread *threads; /* all that exist */
+    struct {            /* candidates for the next tick; NULL: left */
         sl_thread **v;
         size_t head, n, cap, live; /* v[head .. n) */
     } ready;
-    uint64_t clock;       /* counts waits */
-    sl_thread *current;   /* running now; NULL: the host */
-    sl_fiber *fiber;      /* ... on this stack; NULL: the host's */
+    uint64_t clock;     /* counts waits */
+    sl_thread *current; /* running now; NULL: the host */
+    sl_fiber *fiber;    /* ... on this stack; NULL: the host's */
     int nesting_depth;
     struct sl_fiber_pool *fibers;
-    sl_trap_info trap;    /* the last trap; cleared when the host calls */
-    sl_post tick;         /* posts itself while something is ready */
+    sl_trap_info trap; /* the last trap; cleared when the host calls */
+    sl_post tick;      /* posts itself while something is ready */
     bool closing;
     sl_closer *closers;
     /* Host hook: a trap that no host call is there to receive (a task that
@@ -427,9 +428,9 @@ bool sl_store_tick(sl_store *store, sl_status *status);
 /* Has the loop call tick for as long as something is ready. */
 void sl_store_schedule(sl_store *store);
 /* Runs the loop until *done. Another status than SL_OK when something trapped
- * or exited first (*done is then set, and the call behind it may be lost); SL_EDEADLOCK ("deadlock detected: event loop
- * cannot make further progress" in store->trap): nothing is left that could
- * set it. */
+ * or exited first (*done is then set, and the call behind it may be lost);
+ * SL_EDEADLOCK ("deadlock detected: event loop cannot make further progress" in
+ * store->trap): nothing is left that could set it. */
 sl_status sl_store_run(sl_store *store, bool *done);
 
 /* Records a trap on the running thread (or the store); returns SL_ETRAP. */
@@ -445,7 +446,7 @@ void sl_instance_trap(sl_instance *inst, const char *fmt, ...) SL_PRINTF(2, 3);
             return sl_store_trap((store), __VA_ARGS__);                        \
     } while (0)
 
-/* --- Running guest code ------------------------------------------------------- */
+/* --- Running guest code --------------------------------------------------- */
 
 /* Calls a core function of the instance as canon_lift of a synchronous type
  * would: on a thread and task of its own with fresh context storage, on the
@@ -459,7 +460,7 @@ sl_status sl_instance_run(sl_instance *inst,
                           sl_status (*fn)(sl_core_thread *core, void *arg),
                           void *arg);
 
-/* --- Thread operations (definitions.py class Thread) ------------------------- */
+/* --- Thread operations (definitions.py class Thread) ---------------------- */
 
 /* A suspended thread of the task that will run fn(thread, arg) on a fiber of
  * its own. When fn returns with the thread parked it is called again, from
@@ -471,8 +472,8 @@ sl_status sl_thread_resume(sl_thread *thread, bool cancelled);
 /* Thread.suspend, and the switching forms (`other` suspended; NULL: none). */
 sl_status sl_thread_suspend(sl_thread *thread, sl_thread *other,
                             bool cancellable, bool *cancelled);
-sl_status sl_thread_yield(sl_thread *thread, sl_thread *other,
-                          bool cancellable, bool *cancelled);
+sl_status sl_thread_yield(sl_thread *thread, sl_thread *other, bool cancellable,
+                          bool *cancelled);
 /* Thread.resume_later; the thread must be suspended. */
 void sl_thread_resume_later(sl_thread *thread);
 /* definitions.py suspended(): neither running nor waiting. */

@@ -3,7 +3,7 @@
  * CanonicalABI.md "Threads". */
 #include "task/task_int.h"
 
-/* --- Lists -------------------------------------------------------------------- */
+/* --- Lists ---------------------------------------------------------------- */
 
 void sl_list_push(sl_thread_list *list, sl_thread *thread, bool first)
 {
@@ -42,7 +42,7 @@ void sl_list_wake(sl_store *store, sl_thread_list *list)
     sl_ready_push(store, thread);
 }
 
-/* --- Waiting ------------------------------------------------------------------ */
+/* --- Waiting -------------------------------------------------------------- */
 
 bool sl_thread_ready(const sl_thread *thread)
 {
@@ -142,7 +142,7 @@ void sl_thread_wake(sl_thread *thread)
     sl_ready_push(sl_thread_store(thread), thread);
 }
 
-/* --- Life --------------------------------------------------------------------- */
+/* --- Life ----------------------------------------------------------------- */
 
 void sl_thread_init(sl_thread *thread, sl_task *task,
                     sl_status (*fn)(sl_thread *, void *), void *arg)
@@ -183,7 +183,7 @@ static void leave_store(sl_store *store, sl_thread *thread)
     store->live_threads--;
 }
 
-/* ---- Running ----------------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------- */
 
 static sl_status thread_main(sl_fiber *fiber, void *arg)
 {
@@ -261,7 +261,7 @@ sl_status sl_thread_resume(sl_thread *thread, bool cancelled)
     return status;
 }
 
-/* --- Blocking ------------------------------------------------------------------ */
+/* --- Blocking ------------------------------------------------------------- */
 
 /* May a synchronous call let that thread run while it is blocked? Not one that
  * may use the linear memory's one shadow stack (Component Invariant 3). */
@@ -286,9 +286,8 @@ static sl_thread *candidate(const sl_instance *inst, const sl_thread *self)
             continue;
         seen++;
         if (best == NULL ||
-            (inst->store->seed != 0
-                 ? sl_store_choose(inst->store, seen) == 0
-                 : thread->since < best->since))
+            (inst->store->seed != 0 ? sl_store_choose(inst->store, seen) == 0
+                                    : thread->since < best->since))
             best = thread;
     }
     return best;
@@ -385,8 +384,8 @@ sl_status sl_thread_suspend(sl_thread *thread, sl_thread *other,
     return block(thread, other, cancellable, cancelled);
 }
 
-sl_status sl_thread_yield(sl_thread *thread, sl_thread *other,
-                          bool cancellable, bool *cancelled)
+sl_status sl_thread_yield(sl_thread *thread, sl_thread *other, bool cancellable,
+                          bool *cancelled)
 {
     if (other == NULL)
         return sl_thread_wait_until(thread, SL_WAIT_YIELD, NULL, cancellable,
@@ -416,9 +415,8 @@ static bool goes_on(const sl_thread *thread)
 }
 
 /* The first half of wait_until; *waits: it has to block. */
-static sl_status begin_wait(sl_thread *thread, sl_wait_kind wait,
-                            void *wait_on, bool cancellable, bool *waits,
-                            bool *cancelled)
+static sl_status begin_wait(sl_thread *thread, sl_wait_kind wait, void *wait_on,
+                            bool cancellable, bool *waits, bool *cancelled)
 {
     *waits = false;
     if (sl_thread_store(thread)->closing)
@@ -437,12 +435,11 @@ static sl_status begin_wait(sl_thread *thread, sl_wait_kind wait,
 }
 
 sl_status sl_thread_wait_until(sl_thread *thread, sl_wait_kind wait,
-                               void *wait_on, bool cancellable,
-                               bool *cancelled)
+                               void *wait_on, bool cancellable, bool *cancelled)
 {
     bool waits;
-    sl_status status = begin_wait(thread, wait, wait_on, cancellable, &waits,
-                                  cancelled);
+    sl_status status =
+        begin_wait(thread, wait, wait_on, cancellable, &waits, cancelled);
     if (status != SL_OK || !waits)
         return status;
     return block(thread, NULL, cancellable, cancelled);
@@ -461,7 +458,7 @@ sl_status sl_thread_park(sl_thread *thread, sl_wait_kind wait, void *wait_on,
     return status;
 }
 
-/* --- On somebody's stack --------------------------------------------------------- */
+/* --- On somebody's stack -------------------------------------------------- */
 
 struct on_fiber {
     sl_status (*fn)(sl_core_thread *core, void *arg);
@@ -481,8 +478,8 @@ sl_status sl_on_fiber(sl_store *store,
     if (store->fiber != NULL)
         return fn(&store->fiber->core, arg);
     struct on_fiber call = {fn, arg};
-    sl_fiber *fiber = sl_fiber_acquire(store->fibers, on_fiber_main, &call,
-                                       &store->trap.err);
+    sl_fiber *fiber =
+        sl_fiber_acquire(store->fibers, on_fiber_main, &call, &store->trap.err);
     if (fiber == NULL)
         return SL_ENOMEM;
     run_fiber(store, fiber); /* fn does not suspend: what blocks is nested */
@@ -550,8 +547,7 @@ static sl_status core_call_main(sl_core_thread *core, void *arg)
     return sl_core_call(core, call->func, call->vals);
 }
 
-sl_status sl_instance_call(sl_instance *inst, sl_core_func *func,
-                           sl_slot *vals)
+sl_status sl_instance_call(sl_instance *inst, sl_core_func *func, sl_slot *vals)
 {
     struct core_call call = {func, vals};
     if (!inst->may_leave)

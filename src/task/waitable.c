@@ -95,7 +95,7 @@ sl_status sl_waitable_wait(sl_waitable *w)
     return status;
 }
 
-/* --- Sets ------------------------------------------------------------------------ */
+/* --- Sets ----------------------------------------------------------------- */
 
 sl_waitable_set *sl_waitable_set_new(sl_err *err)
 {

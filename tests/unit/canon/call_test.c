@@ -100,9 +100,9 @@ static void set_up(fixture *f, guest_fn guest)
     type_u32 = *sl_type_primitive(SL_T_U32);
     type_async = (sl_type){.kind = SL_T_FUNC,
                            .of.func = {.result = &type_u32, .async_ = true}};
-    type_text = (sl_type){.kind = SL_T_FUNC,
-                          .of.func = {.result = sl_type_primitive(SL_T_STRING),
-                                      .async_ = true}};
+    type_text = (sl_type){
+        .kind = SL_T_FUNC,
+        .of.func = {.result = sl_type_primitive(SL_T_STRING), .async_ = true}};
     f->guest = guest;
     f->loop = sl_loop_new(NULL, &err);
     f->store = sl_store_new(f->loop, NULL, &err);
@@ -115,8 +115,8 @@ static void set_up(fixture *f, guest_fn guest)
     f->func = (sl_funcinst){&type_async, sl_canon_lift, f->inst, &f->lift};
     f->host = (sl_funcinst){&type_async, invoke_host, NULL, f};
     f->sync_canon = (sl_canon){.type = &type_async, .core = &core_0_1};
-    f->async_canon = (sl_canon){
-        .type = &type_async, .core = &core_1_1, .opts.async_ = true};
+    f->async_canon =
+        (sl_canon){.type = &type_async, .core = &core_1_1, .opts.async_ = true};
     f->cancel_canon = (sl_canon){.core = &core_1_1};
     f->plain_canon = (sl_canon){.core = &core_1_0};
     f->sync = (sl_canon_fn){
@@ -124,8 +124,8 @@ static void set_up(fixture *f, guest_fn guest)
     f->async_ = (sl_canon_fn){
         .inst = f->inst, .canon = &f->async_canon, .func = &f->host};
     f->async_.memory = sl_memory_new(
-        f->store->core,
-        (sl_memtype){{.min = 1, .max = 1, .has_max = true}}, &err);
+        f->store->core, (sl_memtype){{.min = 1, .max = 1, .has_max = true}},
+        &err);
     f->cancel = (sl_canon_fn){.inst = f->inst, .canon = &f->cancel_canon};
     f->plain = (sl_canon_fn){.inst = f->inst, .canon = &f->plain_canon};
     f->call = (sl_call){
@@ -153,7 +153,7 @@ static sl_status tick(fixture *f)
     return status;
 }
 
-/* --- Synchronous --------------------------------------------------------------- */
+/* --- Synchronous ---------------------------------------------------------- */
 
 static sl_status calls_sync(fixture *f, sl_core_thread *core, sl_slot *v)
 {
@@ -190,7 +190,7 @@ static void test_store_free__while_the_host_works(void **state)
     sl_loop_free(f.loop);
 }
 
-/* --- Asynchronous ---------------------------------------------------------------- */
+/* --- Asynchronous --------------------------------------------------------- */
 
 static sl_status calls_async(fixture *f, sl_core_thread *core, sl_slot *v)
 {
@@ -242,7 +242,7 @@ static void test_store_free__with_a_subtask_in_the_table(void **state)
     sl_loop_free(f.loop);
 }
 
-/* --- Cancelling -------------------------------------------------------------------- */
+/* --- Cancelling ----------------------------------------------------------- */
 
 static sl_status calls_and_cancels(fixture *f, sl_core_thread *core, sl_slot *v)
 {
@@ -292,7 +292,7 @@ static void test_subtask_cancel__waits_or_returns_blocked(void **state)
     tear_down(&f);
 }
 
-/* --- Traps --------------------------------------------------------------------------- */
+/* --- Traps ---------------------------------------------------------------- */
 
 static sl_status traps(fixture *f, sl_core_thread *core, sl_slot *v)
 {

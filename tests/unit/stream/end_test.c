@@ -9,7 +9,7 @@
 #include "component/types.h"
 #include "stream/stream.h"
 
-/* --- Fixture ------------------------------------------------------------------- */
+/* --- Fixture -------------------------------------------------------------- */
 
 typedef struct fixture {
     sl_loop *loop;
@@ -87,7 +87,7 @@ static void add_ends(fixture *f, sl_shared *shared, sl_end *end[2])
     }
 }
 
-/* --- The model ------------------------------------------------------------------- */
+/* --- The model ------------------------------------------------------------ */
 
 enum { NONE = -1 };
 
@@ -199,7 +199,7 @@ static bool model_drop(model *m, int side)
     return true;
 }
 
-/* --- Both at once ------------------------------------------------------------------ */
+/* --- Both at once --------------------------------------------------------- */
 
 enum op {
     COPY_0, /* of no elements; futures always copy one */
@@ -265,9 +265,9 @@ static void deliver(pair *p, int side)
     sl_event event = sl_waitable_take_event(&p->end[side]->waitable);
     assert_int_equal(event.p2, model_deliver(&p->m, side));
     assert_int_equal(event.p1, p->end[side]->index);
-    assert_int_equal(event.code, (p->m.is_future ? SL_EVENT_FUTURE_READ
-                                                 : SL_EVENT_STREAM_READ) +
-                                     side);
+    assert_int_equal(
+        event.code,
+        (p->m.is_future ? SL_EVENT_FUTURE_READ : SL_EVENT_STREAM_READ) + side);
     if (side == SL_WRITABLE) {
         p->written += progress;
         return;
@@ -321,7 +321,8 @@ static bool apply(pair *p, int side, enum op op)
         if (e->state != SL_END_IDLE || (p->m.is_future && op != COPY_1))
             return false;
         /* Nobody can read of a future whose writer is gone unwritten. */
-        copy(p, side, length[op] + (op == COPY_N && side == SL_WRITABLE ? 2 : 0));
+        copy(p, side,
+             length[op] + (op == COPY_N && side == SL_WRITABLE ? 2 : 0));
         return true;
     case DELIVER:
         if (e->event == NONE)
@@ -406,7 +407,7 @@ static void test_stream__follows_the_model_for_long(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Traps and types ------------------------------------------------------------------- */
+/* --- Traps and types ------------------------------------------------------ */
 
 static void expect_trap(fixture *f, sl_status status, const char *msg)
 {
@@ -471,8 +472,7 @@ static void test_lift__traps_with_the_suites_words(void **state)
                  end);
         end[0]->state = row[i].state;
         sl_waitable_join(&end[0]->waitable, row[i].in_set ? set : NULL);
-        expect_trap(&f,
-                    sl_end_lift(f.inst[0], end[0]->index, &type, &shared),
+        expect_trap(&f, sl_end_lift(f.inst[0], end[0]->index, &type, &shared),
                     row[i].msg);
         end[0]->state = SL_END_IDLE;
         sl_waitable_join(&end[0]->waitable, NULL);
@@ -480,8 +480,7 @@ static void test_lift__traps_with_the_suites_words(void **state)
         assert_int_equal(sl_end_lift(f.inst[0], index, &type, &shared), SL_OK);
         assert_int_equal(shared->refs, 2);
         expect_trap(&f, sl_end_lift(f.inst[0], index, &type, &shared),
-                    i == 0 ? "unknown handle index 1"
-                           : f.store->trap.err.msg);
+                    i == 0 ? "unknown handle index 1" : f.store->trap.err.msg);
         /* In another instance's table it is the same stream. */
         assert_int_equal(sl_end_add(f.inst[1], shared, SL_READABLE, &index),
                          SL_OK);
@@ -524,8 +523,8 @@ static void test_copy__within_an_instance_moves_numbers_only(void **state)
         sl_type_kind kind; /* N_PRIMITIVES: no payload */
         bool traps;
     } row[] = {
-        {SL_T_U8, false},   {SL_T_S8, false},  {SL_T_F64, false},
-        {SL_T_BOOL, true},  {SL_T_CHAR, true}, {SL_T_STRING, true},
+        {SL_T_U8, false},           {SL_T_S8, false},  {SL_T_F64, false},
+        {SL_T_BOOL, true},          {SL_T_CHAR, true}, {SL_T_STRING, true},
         {SL_T_N_PRIMITIVES, false},
     };
     fixture f;
@@ -557,7 +556,7 @@ static void test_copy__within_an_instance_moves_numbers_only(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Moving --------------------------------------------------------------------------------- */
+/* --- Moving --------------------------------------------------------------- */
 
 static void test_move__overlapping_and_in_parts(void **state)
 {

@@ -5,9 +5,8 @@
 static sl_fiber_pool *pool_new(fixture *f)
 {
     sl_err err = {0};
-    sl_fiber_pool *pool =
-        sl_fiber_pool_new(f->store->core, &f->store->trap, 256 * 1024,
-                          64 * 1024, &err);
+    sl_fiber_pool *pool = sl_fiber_pool_new(f->store->core, &f->store->trap,
+                                            256 * 1024, 64 * 1024, &err);
     assert_non_null(pool);
     return pool;
 }

@@ -8,8 +8,8 @@ static void test_add__reuses_what_was_freed_last(void **state)
     int item;
     fixture_init(&f);
     for (int n = 0; n < 4; n++)
-        assert_int_equal(
-            sl_handles_add(f.a, SL_HANDLE_SUBTASK, &item, &i[n]), SL_OK);
+        assert_int_equal(sl_handles_add(f.a, SL_HANDLE_SUBTASK, &item, &i[n]),
+                         SL_OK);
     for (uint32_t n = 0; n < 4; n++)
         assert_int_equal(i[n], n + 1);
     assert_int_equal(f.a->handles.n, 4);
@@ -45,14 +45,14 @@ static void test_expect__traps_with_the_suites_words(void **state)
     void *item;
     int subtask;
     fixture_init(&f);
-    assert_int_equal(
-        sl_handles_expect(f.a, 0, SL_HANDLE_WAITABLE_SET, &item), SL_ETRAP);
+    assert_int_equal(sl_handles_expect(f.a, 0, SL_HANDLE_WAITABLE_SET, &item),
+                     SL_ETRAP);
     sl_handles_add(f.a, SL_HANDLE_SUBTASK, &subtask, &index);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         f.store->trap.err = (sl_err){0};
-        assert_int_equal(sl_handles_expect(f.a, row[i].index,
-                                           SL_HANDLE_WAITABLE_SET, &item),
-                         SL_ETRAP);
+        assert_int_equal(
+            sl_handles_expect(f.a, row[i].index, SL_HANDLE_WAITABLE_SET, &item),
+            SL_ETRAP);
         assert_string_equal(f.store->trap.err.msg, row[i].msg);
     }
     assert_int_equal(sl_handles_expect(f.a, 1, SL_HANDLE_SUBTASK, &item),
@@ -71,8 +71,8 @@ static void test_add__stops_at_the_limit(void **state)
     fixture_init(&f);
     f.store->limits.handles = 3;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(
-            sl_handles_add(f.a, SL_HANDLE_SUBTASK, &item, &index), SL_OK);
+        assert_int_equal(sl_handles_add(f.a, SL_HANDLE_SUBTASK, &item, &index),
+                         SL_OK);
     assert_int_equal(sl_handles_add(f.a, SL_HANDLE_SUBTASK, &item, &index),
                      SL_ETRAP);
     assert_string_equal(f.store->trap.err.msg,

@@ -25,8 +25,7 @@ static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
     return SL_OK;
 }
 
-static sl_status on_resolve(sl_call *call, const sl_val *result,
-                            bool cancelled)
+static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
 {
     caller *c = (caller *)call;
     (void)result;
@@ -121,13 +120,12 @@ static sl_status task_main(sl_thread *thread, void *arg)
 static void call(caller *c, fixture *f, sl_instance *inst, const char *name)
 {
     sl_err err = {0};
-    *c = (caller){.call = {.on_start = on_start,
-                           .on_resolve = on_resolve,
-                           .refs = 1},
-                  .f = f,
-                  .name = name,
-                  .events = 1,
-                  .set = c->set};
+    *c = (caller){
+        .call = {.on_start = on_start, .on_resolve = on_resolve, .refs = 1},
+        .f = f,
+        .name = name,
+        .events = 1,
+        .set = c->set};
     sl_task *task =
         sl_task_new(&async_func, NULL, inst, &c->call, task_main, &err);
     assert_non_null(task);
@@ -137,7 +135,7 @@ static void call(caller *c, fixture *f, sl_instance *inst, const char *name)
     sl_leave_to(inst, NULL);
 }
 
-/* --- Backpressure -------------------------------------------------------------- */
+/* --- Backpressure --------------------------------------------------------- */
 
 static void test_backpressure__holds_and_releases(void **state)
 {
@@ -191,7 +189,7 @@ static void test_backpressure__a_waiting_call_can_be_cancelled(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Cancellation --------------------------------------------------------------- */
+/* --- Cancellation --------------------------------------------------------- */
 
 static sl_event some_event(sl_waitable *w)
 {
@@ -241,7 +239,8 @@ static void test_cancel__waits_while_the_instance_runs(void **state)
     sl_waitable_set_free(set);
 }
 
-static void test_cancel__spares_a_task_while_another_holds_the_lock(void **state)
+static void
+test_cancel__spares_a_task_while_another_holds_the_lock(void **state)
 {
     (void)state;
     fixture f;
@@ -259,7 +258,7 @@ static void test_cancel__spares_a_task_while_another_holds_the_lock(void **state
     sl_waitable_set_free(set);
 }
 
-/* --- The lock ---------------------------------------------------------------------- */
+/* --- The lock ------------------------------------------------------------- */
 
 static void test_lock__lets_one_go_on_at_a_time(void **state)
 {
@@ -289,7 +288,7 @@ static void test_lock__lets_one_go_on_at_a_time(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Calls ------------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------- */
 
 static void test_return__traps_with_borrows_left_and_twice(void **state)
 {
@@ -315,7 +314,7 @@ static void test_return__traps_with_borrows_left_and_twice(void **state)
     sl_waitable_set_free(set);
 }
 
-/* --- Size ---------------------------------------------------------------------------- */
+/* --- Size ----------------------------------------------------------------- */
 
 /* 100,000 pending tasks: linear, on one fiber, below 1 KiB each. */
 static void test_parked__are_many_and_small(void **state)

@@ -47,7 +47,7 @@ static sl_status start(sl_instance *inst, job *j)
     return sl_thread_resume(job_new(inst, j)->implicit_thread, false);
 }
 
-/* --- Yielding ----------------------------------------------------------------- */
+/* --- Yielding ------------------------------------------------------------- */
 
 static sl_status yields(sl_thread *thread)
 {
@@ -123,7 +123,7 @@ static void test_loop__ticks_until_nothing_is_ready(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Closing ------------------------------------------------------------------- */
+/* --- Closing -------------------------------------------------------------- */
 
 static sl_status suspends(sl_thread *thread)
 {
@@ -153,7 +153,7 @@ static void test_store_free__unwinds_parked_threads(void **state)
     assert_string_equal(f.log, "ab!");
 }
 
-/* --- Traps ------------------------------------------------------------------------ */
+/* --- Traps ---------------------------------------------------------------- */
 
 static sl_status traps(sl_thread *thread)
 {
@@ -223,7 +223,7 @@ static void test_trap__unwinds_the_chain_of_resumes(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Switching --------------------------------------------------------------------- */
+/* --- Switching ------------------------------------------------------------ */
 
 static sl_status switches(sl_thread *thread)
 {
@@ -284,7 +284,7 @@ static void test_yield_then_resume__comes_back_by_itself(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Waitable sets -------------------------------------------------------------------- */
+/* --- Waitable sets -------------------------------------------------------- */
 
 static sl_event some_event(sl_waitable *w)
 {
@@ -339,7 +339,8 @@ static void test_set__gives_each_event_to_one_waiter(void **state)
     fixture_deinit(&f);
 }
 
-static void test_set__wakes_for_a_waitable_that_joins_with_an_event(void **state)
+static void
+test_set__wakes_for_a_waitable_that_joins_with_an_event(void **state)
 {
     (void)state;
     fixture f;
@@ -410,7 +411,7 @@ static void test_waitable_wait__wakes_the_thread(void **state)
     fixture_deinit(&f);
 }
 
-/* --- Synchronous tasks ------------------------------------------------------------------ */
+/* --- Synchronous tasks ---------------------------------------------------- */
 
 static sl_status run_sync(sl_instance *inst, job *j)
 {
