@@ -217,11 +217,12 @@ typedef enum sl_wait_kind {
     SL_WAIT_SUBTASK,  /* until a synchronous subtask is resolved */
 } sl_wait_kind;
 
-typedef enum sl_thread_place { /* of a waiting thread, exactly one */
-                               SL_PLACE_NONE,  /* who wakes it knows it */
-                               SL_PLACE_READY, /* in the store's ready queue */
-                               SL_PLACE_LIST,  /* in a gate or a waitable set's
-                                                  list */
+/* of a waiting thread, exactly one */
+typedef enum sl_thread_place {
+    SL_PLACE_NONE,  /* who wakes it knows it */
+    SL_PLACE_READY, /* in the store's ready queue */
+    SL_PLACE_LIST,  /* in a gate or a waitable set's
+                       list */
 } sl_thread_place;
 
 struct sl_thread {
@@ -251,12 +252,13 @@ struct sl_thread {
     uint64_t storage[2];
 };
 
-typedef enum sl_task_state { /* definitions.py Task.State */
-                             SL_TASK_INITIAL,
-                             SL_TASK_STARTED,
-                             SL_TASK_PENDING_CANCEL,
-                             SL_TASK_CANCEL_DELIVERED,
-                             SL_TASK_RESOLVED,
+/* definitions.py Task.State */
+typedef enum sl_task_state {
+    SL_TASK_INITIAL,
+    SL_TASK_STARTED,
+    SL_TASK_PENDING_CANCEL,
+    SL_TASK_CANCEL_DELIVERED,
+    SL_TASK_RESOLVED,
 } sl_task_state;
 
 struct sl_canon_fn; /* canon/canon.h: options, resolved to run-time objects */

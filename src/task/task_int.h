@@ -13,10 +13,11 @@ void sl_table_deinit(sl_handle_table *table);
 
 /* --- instance.c ----------------------------------------------------------- */
 
-enum {                    /* sl_instance.gate */
-       GATE_LOCK,         /* for the exclusive lock, to go on */
-       GATE_ENTER_LOCKED, /* to enter and take the lock */
-       GATE_ENTER,        /* to enter without it */
+/* sl_instance.gate */
+enum {
+    GATE_LOCK,         /* for the exclusive lock, to go on */
+    GATE_ENTER_LOCKED, /* to enter and take the lock */
+    GATE_ENTER,        /* to enter without it */
 };
 
 /* Frees what is in the tables: resources in the second pass, because others
