@@ -1,0 +1,366 @@
+"""Makes sequences up, one step at a time, knowing the state that definitions.py
+is in: mostly what can succeed, now and then what cannot."""
+
+import random
+
+import model
+import world
+from model import D
+from world import FUNCS, OP, OPS, RESULTS, RETURN, SIGS
+
+NO_ARGS = (0, 0, 0, 0)
+GROUPS = ("new", "copy", "sync", "cancel", "drop", "set", "call", "return",
+          "subtask", "data", "misc")
+
+
+class Generator:
+    """A source for model.Run."""
+
+    def __init__(self, seed):
+        self.rng = random.Random(seed)
+        self.steps = []
+        self.limit = self.rng.choice((20, 60, 60, 60))
+        # every sequence has its own leanings
+        self.lean = {g: self.rng.choice((0.3, 1, 1, 3)) for g in GROUPS}
+        self.elems = self.rng.sample(list(world.ELEMS),
+                                     self.rng.choice((1, 2, 5)))
+        self.bad = self.rng.choice((0, 0.01, 0.04))
+
+    def __call__(self, run, guest, f):
+        if len(self.steps) >= self.limit:
+            raise model.Over
+        step = self.host(run) if guest is None else self.guest(run, guest, f)
+        self.steps.append(step)
+        return step
+
+    def pick(self, choices):
+        weights = [c[0] for c in choices]
+        step = self.rng.choices(choices, weights)[0][1:]
+        return step + NO_ARGS[:5 - len(step)]
+
+    # --- The host ---------------------------------------------------------------
+
+    def host(self, run):
+        rng = self.rng
+        n_ready = len(run.ready())
+        choices = [(0.2, world.TICK, 0),
+                   (0.3, world.RESIDENT, rng.randint(0, world.SEGMENT_SIZE))]
+        if n_ready:
+            choices.append((6, world.TICK, rng.randrange(n_ready)))
+        if run.segments[1].waiting:
+            choices.append((2, world.RESIDENT, min(
+                world.SEGMENT_SIZE,
+                run.segments[1].resident + rng.choice((1, 2, 5, 40)))))
+        live = [i for i, c in enumerate(run.calls)
+                if not c.resolved and not c.cancelled]
+        if len(live) < 8:
+            for _ in range(4):
+                choices.append((self.lean["call"], *self.host_call(run)))
+        for i in live:
+            choices.append((0.15, world.CANCEL, i))
+        for i, held in enumerate(run.held):
+            if held:
+                choices.append((0.2, world.DROP_HELD, i))
+        return self.pick(choices)
+
+    @staticmethod
+    def is_wanted(run, guest):
+        """Whether somebody waits for what the instance could do."""
+        return any(isinstance(e, D.CopyEnd) and e.state == D.CopyState.IDLE
+                   and e.shared in run.awaited()
+                   for e in guest.inst.handles)
+
+    def host_call(self, run):
+        rng = self.rng
+        while True:
+            f = rng.randrange(len(FUNCS))
+            kind = SIGS[FUNCS[f][0]][1]
+            arg = rng.randrange(100)
+            if isinstance(kind, tuple):
+                fits = [i for i, h in enumerate(run.held)
+                        if h and h[0] == kind]
+                if not fits:
+                    continue
+                arg = rng.choice(fits)
+            inst = rng.choices(range(3), [
+                n + 1 + 5 * self.is_wanted(run, g)
+                for n, g in enumerate(run.guests)])[0]
+            return world.CALL, inst, f, arg
+
+    # --- Guests ---------------------------------------------------------------------
+
+    def guest(self, run, guest, f):
+        rng, lean = self.rng, self.lean
+        if rng.random() < self.bad:
+            return self.anything(guest)
+        self.out = []
+        table = guest.inst.handles.array
+        sets = [i for i, e in enumerate(table)
+                if isinstance(e, D.WaitableSet)]
+        task = D.current_task()
+        # what would block a synchronous call is mostly a trap
+        self.may_block = 1 if task.ft.async_ else 0.03
+        self.events = any(isinstance(e, D.Waitable) and e.pending_event
+                          for e in table)
+        self.returns(guest, f, task, sets)
+        if len(table) - len(guest.inst.handles.free) < 14:
+            self.makes(guest)
+        for i, e in enumerate(table):
+            if isinstance(e, D.CopyEnd):
+                self.end(run, guest.inst, i, e)
+            elif isinstance(e, D.Subtask):
+                self.subtask(i, e)
+            elif isinstance(e, D.WaitableSet):
+                self.set(i, e, task)
+            if sets and isinstance(e, D.Waitable):
+                self.join(i, e, sets)
+        self.misc(guest, task)
+        return self.pick(self.out)
+
+    def add(self, weight, op, *args):
+        self.out.append((weight, op, *args))
+
+    def word(self):
+        return self.rng.choice((0, 1, 2, 77, 0xffffffff))
+
+    def ends_of(self, guest, kind):
+        """Readable ends that can be given away."""
+        for i, e in enumerate(guest.inst.handles.array):
+            if isinstance(e, D.ReadableStreamEnd if kind[0] == "stream"
+                          else D.ReadableFutureEnd) \
+                    and e.shared.t == model.ELEM[kind[1]] \
+                    and e.state == D.CopyState.IDLE and not e.wset:
+                yield i
+
+    def values(self, guest, kind):
+        """Flat values of a kind: arguments, or what task.return takes."""
+        if kind is None:
+            return [()]
+        if kind == "u32":
+            return [(self.word(),)]
+        if kind == "string":
+            pair = world.PAIRS + 8 * self.rng.randrange(16)
+            b = guest.mem.bytes
+            return [(int.from_bytes(b[pair:pair + 4], "little"),
+                     int.from_bytes(b[pair + 4:pair + 8], "little"))]
+        return [(i,) for i in self.ends_of(guest, kind)]
+
+    def returns(self, guest, f, task, sets):
+        rng, lean = self.rng, self.lean["return"]
+        sig, mode = FUNCS[f % world.CALLBACK]
+        kind = SIGS[sig][2]
+        resolved = task.state == D.Task.State.RESOLVED
+        if mode in "SA":
+            if kind == "string":
+                self.add(lean * 2, RETURN,
+                         world.PAIRS + 8 * rng.randrange(16))
+            else:
+                for flat in self.values(guest, kind):
+                    self.add(lean * 2, RETURN, *flat)
+            return
+        if not resolved:
+            for flat in self.values(guest, kind):
+                self.add(lean * 1.2, OP["task.return " +
+                                        world.kind_text(kind)], *flat)
+            if task.state == D.Task.State.CANCEL_DELIVERED:
+                self.add(lean * 4, OP["task.cancel"])
+        else:
+            self.add(lean * 1.5, RETURN, 0)
+        if mode == "C":
+            self.add(lean * 0.6, RETURN, 1)  # YIELD
+            for s in sets:
+                elems = guest.inst.handles.array[s].elems
+                self.add(lean * (2 if elems else 0.3), RETURN, 2 | s << 4)
+
+    def makes(self, guest):
+        lean = self.lean
+        live = len(guest.inst.handles.array) - len(guest.inst.handles.free)
+        fewer = 2 / (1 + live)
+        for elem in self.elems:
+            for kind in ("stream", "future"):
+                self.add(lean["new"] * fewer / len(self.elems),
+                         OP[f"{kind}.new", elem])
+        self.add(lean["set"] * (3 if self.events else 0.4),
+                 OP["waitable-set.new"])
+        start = self.rng.randint(0, world.SEGMENT_SIZE)
+        len_ = self.rng.randint(0, world.SEGMENT_SIZE - start)
+        for name, weight in (("here", 0.3), ("late", 0.6)):
+            self.add(lean["data"] * weight * fewer, OP[f"data.read {name}"],
+                     start, len_)
+        self.calls(guest)
+
+    def calls(self, guest):
+        rng, lean = self.rng, self.lean["call"]
+        if guest.number == 0:
+            return
+        for _ in range(5):
+            callee = rng.randrange(guest.number)
+            f = rng.randrange(len(FUNCS))
+            sig, mode = FUNCS[f]
+            _, param, result, _ = SIGS[sig]
+            async_ = mode != "S" and rng.random() < 0.75
+            values = self.values(guest, param)
+            if not values:
+                continue
+            flat = rng.choice(values)
+            if result == "string" or (async_ and result):
+                flat += (world.RETURNS + 8 * rng.randrange(8),)
+            weight = 0.8
+            if isinstance(param, tuple):
+                weight = 2 if param[1] in ("u8", "u32", "none") else 5
+            if mode != "S" and not async_:
+                weight *= self.may_block
+            self.add(lean * weight, OP["call", callee, f, async_],
+                     *flat)
+
+    def buffer(self, elem, reads):
+        """A pointer and a length, the first `length` elements of which lie
+        where elements of that kind may."""
+        rng = self.rng
+        size, align = world.ELEMS[elem][1:]
+        n = rng.choice((0, 1, 1, 2, 3, 5, 8))
+        if elem == "none":
+            return 0, rng.choice((0, 1, 2, 1000000))
+        if elem == "str":
+            at = rng.randrange(16 - n + 1)
+            return (world.PAIRS_TO if reads else world.PAIRS) + 8 * at, n
+        if rng.random() < 0.03:  # at the very end of memory
+            return world.PAGE - size * n, n
+        at = rng.randrange(0x100 - size * n + 1) // align * align
+        return world.TEXT + at, n
+
+    def rendezvous(self, run, inst, e):
+        """How likely an operation on an idle end should be: its other end may
+        wait for it."""
+        if not getattr(e.shared, "pending_buffer", None):
+            return 1
+        if e.shared.pending_inst is inst and \
+                not D.none_or_number_type(e.shared.t):
+            return 0.05  # a trap
+        return 12 if e.shared in run.awaited() else 3
+
+    def end(self, run, inst, i, e):
+        lean = self.lean
+        kind, verb = model.ENDS[type(e)]
+        elem = next(k for k, t in model.ELEM.items() if t == e.shared.t)
+        state = e.state
+        if state == D.CopyState.IDLE:
+            ptr, n = self.buffer(elem, verb == "read")
+            if kind == "future" and elem == "str":
+                ptr = min(ptr, world.PAIRS_TO + 0x78)
+            args = (i, ptr) if kind == "future" else (i, ptr, n)
+            likely = self.rendezvous(run, inst, e)
+            self.add(lean["copy"] * 1.2 * likely, OP[f"{kind}.{verb} async", elem],
+                     *args)
+            if not e.wset:
+                weight = 0.6 if likely >= 3 else 0.15 * self.may_block
+                self.add(lean["sync"] * weight * min(likely, 1),
+                         OP[f"{kind}.{verb} sync", elem], *args)
+        if state == D.CopyState.COPYING and not e.has_sync_waiter:
+            self.add(lean["cancel"] * 0.6,
+                     OP[f"{kind}.cancel-{verb} async", elem], i)
+            if not e.wset:
+                self.add(lean["cancel"] * 0.4,
+                         OP[f"{kind}.cancel-{verb} sync", elem], i)
+        done = state == D.CopyState.DONE
+        if done or (state == D.CopyState.IDLE and
+                    not isinstance(e, D.WritableFutureEnd)):
+            side = "readable" if verb == "read" else "writable"
+            self.add(lean["drop"] * (1 if done else 0.3),
+                     OP[f"{kind}.drop-{side}", elem], i)
+
+    def subtask(self, i, e):
+        lean = self.lean["subtask"]
+        if e.resolve_delivered():
+            self.add(lean, OP["subtask.drop"], i)
+        elif not e.cancellation_requested:
+            self.add(lean * 0.5, OP["subtask.cancel async"], i)
+            # not with an event that tells of the start only: the reference
+            # asserts that it tells of the end
+            if not e.wset and (e.resolved() or not e.has_pending_event()):
+                self.add(lean * 0.3, OP["subtask.cancel sync"], i)
+
+    def set(self, i, e, task):
+        lean = self.lean["set"]
+        ptr = world.EVENTS + 8 * self.rng.randrange(8)
+        for word in ("", " cancellable"):
+            self.add(lean * (2 if e.has_pending_event() else 0.1),
+                     OP["waitable-set.poll" + word], i, ptr)
+            weight = 2 if e.has_pending_event() else 0.2 * self.may_block
+            self.add(lean * weight, OP["waitable-set.wait" + word], i, ptr)
+        if not e.elems and not e.num_waiting:
+            self.add(lean * 0.1, OP["waitable-set.drop"], i)
+
+    def join(self, i, e, sets):
+        if e.has_sync_waiter:
+            return
+        lean = self.lean["set"]
+        weight = 0.05 if e.wset else 0.5
+        if not e.wset and (e.pending_event or isinstance(e, D.Subtask)):
+            weight = 3
+        self.add(lean * weight, OP["waitable.join"], i,
+                 self.rng.choice(sets))
+        if e.wset:
+            self.add(lean * 0.15, OP["waitable.join"], i, 0)
+
+    def misc(self, guest, task):
+        rng, lean = self.rng, self.lean["misc"]
+        inst = guest.inst
+        self.add(lean * 0.15, OP["backpressure.inc"])
+        if inst.backpressure:
+            self.add(lean * 1.0, OP["backpressure.dec"])
+        for slot in (0, 1):
+            self.add(lean * 0.1, OP[f"context.get {slot}"])
+            self.add(lean * 0.1, OP[f"context.set {slot}"], self.word())
+        weight = 0.5 if task.ft.async_ else 0.1
+        for word in ("", " cancellable"):
+            self.add(lean * weight, OP["thread.yield" + word])
+        self.add(lean * 0.2, OP["poke8"], rng.randrange(0x100),
+                 rng.randrange(0x20, 0x7f))
+        self.add(lean * 0.2, OP["poke32"], rng.randrange(0x80),
+                 rng.getrandbits(31) & 0x7f7f7f7f)
+        self.add(lean * 0.05, OP["data.size"])
+
+    # --- Nonsense -----------------------------------------------------------------
+
+    def anything(self, guest):
+        """An operation with operands that need not fit."""
+        rng = self.rng
+        n = rng.randrange(len(OPS))
+        if rng.random() < 0.5:  # not mostly calls
+            n = rng.randrange(OP["data.size"])
+        op = OPS[n]
+        if op.caller_above >= guest.number:
+            return self.anything(guest)
+        live = len(guest.inst.handles.array)
+
+        def value():
+            return rng.choice((rng.randrange(live + 1), rng.randrange(live + 1),
+                               0, 4, 6, 0x100, world.PAGE - 4, world.PAGE,
+                               1 << 28, 0xffffffff))
+        args = [value() for _ in op.params]
+        if op.name.startswith("waitable-set.") and len(args) == 2:
+            args[1] = world.EVENTS  # the reference asserts that it fits
+        if op.name.startswith("future") and len(args) == 2:
+            args[1] = rng.choice((0, 1, world.PAGE - 4))
+        return tuple((n, *args, 0, 0, 0, 0)[:5])
+
+
+class Replay:
+    """A source that follows given steps, as oracle.c does."""
+
+    def __init__(self, steps):
+        self.steps, self.at = steps, 0
+
+    def __call__(self, run, guest, f):
+        if guest is None:
+            while self.at < len(self.steps) and \
+                    self.steps[self.at][0] < world.HOST:
+                self.at += 1
+        if self.at == len(self.steps):
+            raise model.Over
+        step = self.steps[self.at]
+        if guest is not None and step[0] >= world.HOST:
+            return RETURN, 0, 0, 0, 0
+        self.at += 1
+        return step

@@ -1,0 +1,417 @@
+"""What both sides of the oracle test are made of: element types, function
+signatures, the numbered operations a guest can be told to perform, and the
+component (as text) whose instances perform them.
+
+Three sibling instances, 0 to 2; each can call those before it. Every core
+function is the same loop: ask the host for an operation (`step`), perform it,
+report its result with the next question, until it is told to return.
+"""
+
+N_INSTANCES = 3
+
+# --- Element types: name, text, bytes, alignment ----------------------------
+
+ELEMS = {
+    "u8": ("u8", 1, 1),
+    "u32": ("u32", 4, 4),
+    "none": ("", 0, 1),
+    "str": ("string", 8, 4),
+    "tup": ("(tuple u8 u32)", 8, 4),
+}
+
+# --- Signatures: name, parameter, result, modes -----------------------------
+# A kind is "u32", "string", None or (stream or future, element). Modes: S a
+# function of a synchronous type; async types lifted A synchronously, C with a
+# callback, K stackful.
+
+
+def _signatures():
+    sigs = [
+        ("u", "u32", "u32", "SACK"),
+        ("v", None, None, "SACK"),
+        ("t", "string", "string", "SACK"),
+    ]
+    for elem in ELEMS:
+        modes = "SACK" if elem == "u8" else "ACK"
+        sigs.append((f"ps-{elem}", ("stream", elem), "u32", modes))
+    for elem in ("u8", "none", "str"):
+        sigs.append((f"pf-{elem}", ("future", elem), "u32", "ACK"))
+    for elem in ("u8", "str"):
+        modes = "SACK" if elem == "u8" else "ACK"
+        sigs.append((f"rs-{elem}", "u32", ("stream", elem), modes))
+    for elem in ("u8", "tup"):
+        modes = "SACK" if elem == "u8" else "ACK"
+        sigs.append((f"rf-{elem}", "u32", ("future", elem), modes))
+    return sigs
+
+
+SIGS = _signatures()
+RESULTS = []  # the distinct results of async functions, for task.return
+for _sig in SIGS:
+    if _sig[2] not in RESULTS:
+        RESULTS.append(_sig[2])
+# Exported functions: (signature index, mode), numbered as `begin` says them.
+FUNCS = [(s, m) for s, sig in enumerate(SIGS) for m in sig[3]]
+FUNC_NUMBER = {f: n for n, f in enumerate(FUNCS)}
+CALLBACK = 1000  # + function: its callback begins
+
+
+def func_name(func):
+    sig, mode = FUNCS[func]
+    return f"{SIGS[sig][0]}-{mode.lower()}"
+
+
+# --- Memory -------------------------------------------------------------------
+
+PAGE = 65536
+TEXT, PAIRS, PAIRS_TO, STRINGS = 0x000, 0x100, 0x180, 0x200
+EVENTS, RETURNS, HEAP, HEAP_END = 0x300, 0x340, 0x400, 0x600
+CHECKED = HEAP_END  # bytes from 0 that are compared; and the last TAIL
+TAIL = 64
+COMMAND = 0x8000  # the host writes an operation's four operands here
+SEGMENT_SIZE = 48
+WORDS = ["", "hi", "gr\u00fc\u00dfe \u20ac", "\U0001f600x"]  # the host's strings
+
+
+def memory_image(inst):
+    image = bytearray(0x20 + (i * 7 + inst * 13) % 95 for i in range(0x100))
+    contents = [w.encode() for w in WORDS] + [b"%d-%d" % (inst, i) * i
+                                              for i in range(4)]
+    at, pairs = STRINGS, bytearray()
+    strings = bytearray()
+    for i in range(16):
+        text = contents[i % len(contents)]
+        if len(strings) + len(text) > 0x100:
+            text = b""
+        pairs += at.to_bytes(4, "little") + len(text).to_bytes(4, "little")
+        strings += text
+        at += len(text)
+    image += pairs + bytes(0x80) + strings
+    return bytes(image)
+
+
+def segment_bytes(which):
+    return bytes((i * 11 + 3 + which * 100) & 0xff for i in range(SEGMENT_SIZE))
+
+
+# --- Operations ----------------------------------------------------------------
+
+
+class Op:
+    """`params` and `result` are core types, a letter each (i = i32, I = i64);
+    `canon` is the text of its canonical definition, or `code` a body."""
+
+    def __init__(self, name, params, result, canon=None, code=None, **more):
+        self.name, self.params, self.result = name, params, result
+        self.canon, self.code = canon, code
+        self.caller_above = more.pop("caller_above", -1)  # instances that have it
+        self.__dict__.update(more)
+
+
+RETURN = 0
+OPS = []
+
+
+def _op(*args, **more):
+    OPS.append(Op(*args, **more))
+    return len(OPS) - 1
+
+
+def _flat(kind):
+    return {"u32": "i", "string": "ii", None: ""}.get(kind, "i")
+
+
+def _build_ops():
+    _op("return", "i", "")
+    _op("poke8", "ii", "",
+        code="(i32.store8 (local.get 0) (local.get 1)) (i64.const 0)")
+    _op("poke32", "ii", "",
+        code="(i32.store (local.get 0) (local.get 1)) (i64.const 0)")
+    _op("unreachable", "", "", code="unreachable")
+    mem = '(memory (core memory $mem "mem"))'
+    full = f'{mem} (realloc (core func $mem "realloc"))'
+    for kind in ("stream", "future"):
+        n = "ii" if kind == "future" else "iii"
+        for elem in ELEMS:
+            t = f"${kind}-{elem}"
+
+            def add(suffix, params, result, canon, **more):
+                _op(f"{kind}.{suffix}", params, result, f"{kind}.{canon}",
+                    kind=kind, elem=elem, **more)
+
+            add("new", "", "I", f"new {t}", verb="new")
+            for verb in ("read", "write"):
+                for async_ in (True, False):
+                    a = " async" if async_ else ""
+                    add(verb + (a or " sync"), n, "i",
+                        f"{verb} {t}{a} {full}", verb=verb, async_=async_)
+                    add(f"cancel-{verb}" + (a or " sync"), "i", "i",
+                        f"cancel-{verb} {t}{a}", verb=f"cancel-{verb}",
+                        async_=async_)
+            add("drop-readable", "i", "", f"drop-readable {t}",
+                verb="drop-readable")
+            add("drop-writable", "i", "", f"drop-writable {t}",
+                verb="drop-writable")
+    _op("waitable-set.new", "", "i", "waitable-set.new")
+    for c in (True, False):
+        word = " cancellable" if c else ""
+        for verb in ("wait", "poll"):
+            _op(f"waitable-set.{verb}{word}", "ii", "i",
+                f'waitable-set.{verb}{word} (memory (core memory $mem "mem"))',
+                cancellable=c)
+        _op(f"thread.yield{word}", "", "i", f"thread.yield{word}",
+            cancellable=c)
+    _op("waitable-set.drop", "i", "", "waitable-set.drop")
+    _op("waitable.join", "ii", "", "waitable.join")
+    _op("subtask.cancel async", "i", "i", "subtask.cancel async", async_=True)
+    _op("subtask.cancel sync", "i", "i", "subtask.cancel", async_=False)
+    _op("subtask.drop", "i", "", "subtask.drop")
+    _op("backpressure.inc", "", "", "backpressure.inc")
+    _op("backpressure.dec", "", "", "backpressure.dec")
+    for slot in (0, 1):
+        _op(f"context.get {slot}", "", "i", f"context.get i32 {slot}", slot=slot)
+        _op(f"context.set {slot}", "i", "", f"context.set i32 {slot}", slot=slot)
+    for r, kind in enumerate(RESULTS):
+        result = f"(result {type_text(kind)}) " if kind else ""
+        _op(f"task.return {kind_text(kind)}", _flat(kind), "",
+            f"task.return {result}{mem}", returns=kind)
+    _op("task.cancel", "", "", "task.cancel")
+    for d, name in enumerate(("here", "late")):
+        _op(f"data.read {name}", "ii", "i", f"data.read ${name}", segment=d)
+    _op("data.size", "", "i", "data.size $late", segment=1)
+    for callee in range(N_INSTANCES - 1):
+        for func, (sig, mode) in enumerate(FUNCS):
+            _, param, result, _ = SIGS[sig]
+            for async_ in (True, False):
+                if async_ and mode == "S":
+                    continue
+                params = _flat(param)
+                flat_result = "i"
+                if async_:
+                    params += "i" if result else ""
+                elif result == "string":
+                    params, flat_result = params + "i", ""
+                elif result is None:
+                    flat_result = ""
+                a = "async " if async_ else ""
+                _op(f"call {'async' if async_ else 'sync'} {mode}", params,
+                    flat_result,
+                    f"lower (func ${callee}-{func_name(func)}) {a}{full}",
+                    callee=callee, func=func, async_=async_,
+                    caller_above=callee)
+
+
+def kind_text(kind):
+    return kind if isinstance(kind, str) else \
+        "nothing" if kind is None else f"{kind[0]}<{kind[1]}>"
+
+
+def type_text(kind):
+    return kind if isinstance(kind, str) else f"${kind[0]}-{kind[1]}"
+
+
+_build_ops()
+OP = {}  # the first of each name; by (name, kind, elem) where there are several
+for _i, _o in enumerate(OPS):
+    OP.setdefault(_o.name, _i)
+    if hasattr(_o, "elem"):
+        OP[_o.name, _o.elem] = _i
+    if hasattr(_o, "callee"):
+        OP["call", _o.callee, _o.func, _o.async_] = _i
+
+# Operations of the host between calls; operands a, b, c.
+HOST = 2000
+CALL, TICK, RESIDENT, CANCEL, DROP_HELD = (HOST + i for i in range(5))
+HOST_NAMES = {CALL: "host call", TICK: "host tick", RESIDENT: "host resident",
+              CANCEL: "host cancel", DROP_HELD: "host drop"}
+
+
+def op_text(step):
+    op, a, b, c, d = step
+    if op == CALL:
+        return f"host calls {a}.{func_name(b % len(FUNCS))}({c})"
+    if op >= HOST:
+        return f"{HOST_NAMES[op]} {a}"
+    o = OPS[op]
+    args = ", ".join(f"{v:#x}" if v > 255 else str(v)
+                     for v in (a, b, c, d)[:len(o.params)])
+    name = o.name + (f" {o.elem}" if hasattr(o, "elem") else "")
+    if hasattr(o, "callee"):
+        name += f" {o.callee}.{func_name(o.func)}"
+    return f"  {name}({args})"
+
+
+# --- The component -------------------------------------------------------------
+
+
+def _escape(data):
+    return "".join(f"\\{b:02x}" for b in data)
+
+
+def _core_type(letters):
+    return " ".join({"i": "i32", "I": "i64"}[c] for c in letters)
+
+
+def _functype(func):
+    sig, mode = FUNCS[func]
+    _, param, result, _ = SIGS[sig]
+    text = "" if mode == "S" else "async "
+    if param:
+        text += f'(param "x" {type_text(param)}) '
+    if result:
+        text += f"(result {type_text(result)})"
+    return text
+
+
+def _core_result(func):
+    sig, mode = FUNCS[func]
+    result = SIGS[sig][2]
+    return {"C": "i", "K": ""}.get(mode, "i" if result else "")
+
+
+def _types():
+    for kind in ("stream", "future"):
+        for elem, (text, _, _) in ELEMS.items():
+            yield f"(type ${kind}-{elem} ({kind} {text}))".replace(" )", ")")
+
+
+def _memory_module(inst):
+    return f"""
+    (core module $Mem
+      (memory (export "mem") 1 1)
+      (data (i32.const 0) "{_escape(memory_image(inst))}")
+      (global $heap (mut i32) (i32.const {HEAP}))
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+        (local $p i32)
+        (local.set $p (i32.and
+          (i32.add (global.get $heap) (i32.sub (local.get 2) (i32.const 1)))
+          (i32.sub (i32.const 0) (local.get 2))))
+        (if (i32.gt_u (i32.add (local.get $p) (local.get 3))
+                      (i32.const {HEAP_END}))
+          (then (local.set $p (i32.const {HEAP}))))
+        (global.set $heap (i32.add (local.get $p) (local.get 3)))
+        (local.get $p)))
+    (core instance $mem (instantiate $Mem))"""
+
+
+def _wrapper(n, op, has):
+    head = f"(func $w{n} (param i32 i32 i32 i32) (result i64) "
+    if not has:
+        return head + "unreachable)"
+    if op.code:
+        return head + op.code + ")"
+    args = " ".join(f"(local.get {i})" for i in range(len(op.params)))
+    call = f"(call $i{n} {args})"
+    if op.result == "i":
+        return head + f"(i64.extend_i32_u {call}))"
+    return head + (f"{call})" if op.result == "I" else f"{call} (i64.const 0))")
+
+
+def _main_module(inst):
+    out = ["(core module $Main", '(import "" "mem" (memory 1 1))',
+           '(import "" "begin" (func $begin (param i32 i32 i32 i32)))',
+           '(import "" "step" (func $step (param i64) (result i32)))']
+    has = [op.caller_above < inst for op in OPS]
+    for n, op in enumerate(OPS):
+        if op.canon and has[n]:
+            out.append(f'(import "" "{n}" (func $i{n} (param '
+                       f'{_core_type(op.params)}) (result '
+                       f'{_core_type(op.result)})))')
+    out.append("(type $op (func (param i32 i32 i32 i32) (result i64)))")
+    for n, op in enumerate(OPS):
+        out.append(_wrapper(n, op, has[n] and n != RETURN))
+    out.append(f"(table {len(OPS)} funcref)")
+    out.append("(elem (i32.const 0) func "
+               + " ".join(f"$w{n}" for n in range(len(OPS))) + ")")
+    load = " ".join(f"(i32.load offset={COMMAND + 4 * i} (i32.const 0))"
+                    for i in range(4))
+    out.append(f"""
+    (func $run (result i32) (local $op i32) (local $r i64)
+      (loop $next
+        (local.set $op (call $step (local.get $r)))
+        (if (local.get $op) (then
+          (local.set $r (call_indirect (type $op) {load} (local.get $op)))
+          (br $next))))
+      (i32.load offset={COMMAND} (i32.const 0)))""")
+    for f, (sig, mode) in enumerate(FUNCS):
+        params = _flat(SIGS[sig][1])
+        result = _core_result(f)
+        args = " ".join([f"(local.get {i})" for i in range(len(params))]
+                        + ["(i32.const 0)"] * (3 - len(params)))
+        drop = "" if result else " drop"
+        out.append(f'(func (export "f{f}") (param {_core_type(params)}) '
+                   f'(result {_core_type(result)}) (call $begin '
+                   f'(i32.const {f}) {args}) (call $run){drop})')
+        if mode == "C":
+            out.append(f'(func (export "c{f}") (param i32 i32 i32) '
+                       f'(result i32) (call $begin (i32.const {CALLBACK + f}) '
+                       f'(local.get 0) (local.get 1) (local.get 2)) '
+                       f'(call $run))')
+    return "\n    ".join(out) + ")"
+
+
+def _lift(f):
+    sig, mode = FUNCS[f]
+    opts = '(memory (core memory $mem "mem")) (realloc (core func $mem "realloc"))'
+    if mode in "CK":
+        opts += " async"
+    if mode == "C":
+        opts += f' (callback (core func $main "c{f}"))'
+    return (f'(func (export "{func_name(f)}") {_functype(f)} '
+            f'(canon lift (core func $main "f{f}") {opts}))')
+
+
+def _component(inst):
+    out = [f"(component $C{inst}", *_types()]
+    out.append('(import "here" (core data $here))')
+    out.append('(import "late" (core data $late))')
+    out.append('(import "begin" (func $begin (param "f" u32) (param "x" u32) '
+               '(param "y" u32) (param "z" u32)))')
+    out.append('(import "step" (func $step (param "r" u64) (result u32)))')
+    for callee in range(inst):
+        for f in range(len(FUNCS)):
+            out.append(f'(import "f{callee}-{func_name(f)}" (func '
+                       f'${callee}-{func_name(f)} {_functype(f)}))')
+    out.append(_memory_module(inst))
+    out.append("(canon lower (func $begin) (core func $begin'))")
+    out.append("(canon lower (func $step) (core func $step'))")
+    exports = ['(export "mem" (memory $mem "mem"))',
+               "(export \"begin\" (func $begin'))",
+               "(export \"step\" (func $step'))"]
+    for n, op in enumerate(OPS):
+        if op.canon and op.caller_above < inst:
+            out.append(f"(canon {op.canon} (core func $o{n}))")
+            exports.append(f'(export "{n}" (func $o{n}))')
+    out.append(_main_module(inst))
+    out.append('(core instance $main (instantiate $Main (with "" (instance '
+               + "\n      ".join(exports) + "))))")
+    out += [_lift(f) for f in range(len(FUNCS))]
+    return "\n    ".join(out) + ")"
+
+
+def component():
+    out = ["(component", '(import "late" (core data $late))',
+           f'(core data $here "{_escape(segment_bytes(0))}")',
+           '(import "begin" (func $begin (param "f" u32) (param "x" u32) '
+           '(param "y" u32) (param "z" u32)))',
+           '(import "step" (func $step (param "r" u64) (result u32)))']
+    for inst in range(N_INSTANCES):
+        out.append(_component(inst))
+        args = ['(with "here" (core data $here))',
+                '(with "late" (core data $late))',
+                '(with "begin" (func $begin))', '(with "step" (func $step))']
+        args += [f'(with "f{callee}-{func_name(f)}" '
+                 f'(func $c{callee}-{func_name(f)}))'
+                 for callee in range(inst) for f in range(len(FUNCS))]
+        out.append(f"(instance $c{inst} (instantiate $C{inst} "
+                   + "\n    ".join(args) + "))")
+        for f in range(len(FUNCS)):
+            name = f"c{inst}-{func_name(f)}"
+            out.append(f'(alias export $c{inst} "{func_name(f)}" '
+                       f'(func ${name}))')
+            out.append(f'(export "{name}" (func ${name}))')
+    return "\n  ".join(out) + ")\n"
+
+
+if __name__ == "__main__":
+    print(component(), end="")
