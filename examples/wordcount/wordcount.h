@@ -16,16 +16,23 @@ static inline int is_space(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* What begins a word; other bytes (control, non-ASCII) neither begin nor end
+ * one. */
+static inline int is_graphic(uint8_t c)
+{
+    return c > ' ' && c < 0x7f;
+}
+
 static void count(struct counts *c, const uint8_t *piece, uint32_t len)
 {
     uint64_t lines = 0, words = 0;
     int in_word = c->in_word;
     for (uint32_t i = 0; i < len; i++) {
         uint8_t byte = piece[i];
-        int space = is_space(byte);
+        int graphic = is_graphic(byte);
         lines += byte == '\n';
-        words += !space && !in_word;
-        in_word = !space;
+        words += graphic & !in_word;
+        in_word = (in_word | graphic) & !is_space(byte);
     }
     c->lines += lines;
     c->words += words;
