@@ -195,7 +195,7 @@ struct sl_component {
 
 typedef struct sl_component_options {
     sl_features features; /* 0: sl_features_default() */
-    const sl_core_features *core; /* NULL: WebAssembly 2.0 without SIMD */
+    const sl_core_features *core; /* NULL: see core/module.h */
     uint32_t max_depth;   /* nesting of components and types; 0: 100 */
 } sl_component_options;
 

@@ -17,6 +17,7 @@ bool sl_decode_core_valtype(sl_decoder *d, sl_reader *r, sl_valtype *out)
     case SL_V128:
     case SL_FUNCREF:
     case SL_EXTERNREF:
+    case SL_EXNREF:
         return sl_reader_ok(r);
     default:
         if (!sl_reader_ok(r))

@@ -37,7 +37,7 @@ typedef struct sl_control {
     const sl_valtype *types; /* parameters, then results */
     uint32_t n_params, n_results;
     uint32_t height; /* of the operand stack at the start */
-    uint8_t op;      /* sl_op: BLOCK (also the body), LOOP, IF, ELSE */
+    uint8_t op;      /* sl_op: BLOCK (also the body), LOOP, IF, ELSE, ... */
     bool unreachable;
 } sl_control;
 
@@ -80,6 +80,9 @@ typedef struct sl_validator {
     uint32_t n_locals, n_near;
     sl_valtype near[SL_NEAR_LOCALS]; /* types of the first locals */
     sl_quick quick[256];
+    bool quick_memory; /* memory 0 is there and has 32-bit addresses */
+    sl_valtype addr;   /* the letter p of signatures: of the memory or table
+                          that the instruction names */
 } sl_validator;
 
 void sl_validator_init(sl_validator *v, const sl_module *module,

@@ -28,6 +28,14 @@ static bool no_memory(sl_decoder *d)
     return sl_reader_fail(&d->r, SL_ENOMEM, "out of memory");
 }
 
+static bool unsupported(sl_decoder *d, const uint8_t *at, const char *what,
+                        const char *proposal)
+{
+    d->r.pos = at;
+    return sl_reader_fail(&d->r, SL_EUNSUPPORTED, "unsupported %s: %s", what,
+                          proposal);
+}
+
 /* A length whose bytes must be there. The length counts as one of the bytes
  * left: so does the reference decoder, whose words are expected. */
 static uint32_t read_length(sl_reader *r)
@@ -72,13 +80,32 @@ static sl_name read_name(sl_reader *r)
 
 /* --- Types ------------------------------------------------------------- */
 
+static sl_valtype gated(sl_decoder *d, const uint8_t *at, sl_valtype type)
+{
+    if (type == SL_EXNREF && !d->v.features.exceptions)
+        unsupported(d, at, "type exnref", "exception handling");
+    return type;
+}
+
+static sl_valtype read_valtype(sl_decoder *d)
+{
+    const uint8_t *at = d->r.pos;
+    return gated(d, at, sl_read_valtype(&d->r));
+}
+
+static sl_valtype read_reftype(sl_decoder *d)
+{
+    const uint8_t *at = d->r.pos;
+    return gated(d, at, sl_read_reftype(&d->r));
+}
+
 static uint32_t read_result_type(sl_decoder *d, sl_valtype *out,
                                  const char *what)
 {
     size_t cap;
     uint32_t n = read_count(d, 1, SL_MAX_ARITY, what, &cap);
     for (uint32_t i = 0; i < n && sl_reader_ok(&d->r); i++)
-        out[i] = sl_read_valtype(&d->r);
+        out[i] = read_valtype(d);
     return n;
 }
 
@@ -127,23 +154,27 @@ static void read_types(sl_decoder *d)
     d->m->types = types;
 }
 
-/* "Limits"; bit 0: a maximum, bit 1: shared, bit 2: 64-bit addresses. */
-static sl_limits read_limits(sl_decoder *d)
+enum { LIMITS_MAX = 1, LIMITS_SHARED = 2, LIMITS_64 = 4 };
+
+/* "Limits"; `features`: the flags that are there. */
+static sl_limits read_limits(sl_decoder *d, uint8_t features)
 {
     sl_limits limits = {0};
+    const uint8_t *at = d->r.pos;
     uint8_t flags = sl_read_u8(&d->r);
-    if (flags > 7) {
+    if (flags > (LIMITS_MAX | LIMITS_SHARED | LIMITS_64)) {
         d->r.pos--;
         sl_reader_fail(&d->r, SL_EMALFORMED, "malformed limits flags");
         return limits;
     }
-    if (flags > 1) {
-        d->r.pos--;
-        sl_reader_fail(&d->r, SL_EUNSUPPORTED, "unsupported limits flags: %s",
-                       flags & 4 ? "memory64" : "threads");
+    if (flags & ~features) {
+        unsupported(d, at, "limits flags",
+                    flags & ~features & LIMITS_64 ? "memory64" : "threads");
         return limits;
     }
-    limits.has_max = flags & 1;
+    limits.has_max = flags & LIMITS_MAX;
+    limits.shared = flags & LIMITS_SHARED;
+    limits.is64 = flags & LIMITS_64;
     limits.min = sl_read_u64(&d->r);
     if (limits.has_max)
         limits.max = sl_read_u64(&d->r);
@@ -164,9 +195,13 @@ static sl_tabletype read_tabletype(sl_decoder *d)
 {
     sl_tabletype type;
     uint64_t at = sl_reader_at(&d->r);
-    type.elem = sl_read_reftype(&d->r);
-    type.limits = read_limits(d);
-    check_limits(d, &type.limits, at, UINT32_MAX,
+    uint8_t flags = LIMITS_MAX;
+    if (d->v.features.memory64)
+        flags |= LIMITS_64;
+    type.elem = read_reftype(d);
+    type.limits = read_limits(d, flags);
+    check_limits(d, &type.limits, at,
+                 type.limits.is64 ? UINT64_MAX : UINT32_MAX,
                  "table size must be at most 2^32-1");
     return type;
 }
@@ -174,15 +209,26 @@ static sl_tabletype read_tabletype(sl_decoder *d)
 static sl_memtype read_memtype(sl_decoder *d)
 {
     uint64_t at = sl_reader_at(&d->r);
-    sl_memtype type = {read_limits(d)};
-    check_limits(d, &type.limits, at, 65536,
-                 "memory size must be at most 65536 pages (4 GiB)");
+    uint8_t flags = LIMITS_MAX;
+    if (d->v.features.memory64)
+        flags |= LIMITS_64;
+    if (d->v.features.threads)
+        flags |= LIMITS_SHARED;
+    sl_memtype type = {read_limits(d, flags)};
+    if (type.limits.is64)
+        check_limits(d, &type.limits, at, UINT64_C(1) << 48,
+                     "memory size must be at most 2^48 pages");
+    else
+        check_limits(d, &type.limits, at, 65536,
+                     "memory size must be at most 65536 pages (4 GiB)");
+    if (type.limits.shared && !type.limits.has_max)
+        invalid_at(d, at, "shared memory must have maximum");
     return type;
 }
 
 static sl_globaltype read_globaltype(sl_decoder *d)
 {
-    sl_globaltype type = {.type = sl_read_valtype(&d->r)};
+    sl_globaltype type = {.type = read_valtype(d)};
     uint8_t mutability = sl_read_u8(&d->r);
     if (mutability > 1) {
         d->r.pos--;
@@ -201,6 +247,21 @@ static uint32_t read_typeidx(sl_decoder *d)
     return index;
 }
 
+/* "Tag Types": exceptions have no results. */
+static uint32_t read_tagtype(sl_decoder *d)
+{
+    uint64_t at = sl_reader_at(&d->r);
+    if (sl_read_u8(&d->r) != 0) {
+        d->r.pos -= sl_reader_ok(&d->r);
+        sl_reader_fail(&d->r, SL_EMALFORMED, "malformed tag attribute");
+        return 0;
+    }
+    uint32_t index = read_typeidx(d);
+    if (index < d->m->n_types && d->m->types[index].n_results != 0)
+        invalid_at(d, at, "non-empty tag result type");
+    return index;
+}
+
 /* --- Constant expressions ---------------------------------------------- */
 
 /* Reads on to the `end` that closes the expression. */
@@ -215,7 +276,7 @@ static sl_constexpr scan_constexpr(sl_decoder *d)
     sl_reader r = sl_reader_over(d->r.pos, (size_t)(d->section_end - d->r.pos),
                                  sl_reader_at(&d->r), d->err);
     while (depth > 0 && sl_read_instr(&r, &in)) {
-        if (in.op == SL_OP_BLOCK || in.op == SL_OP_LOOP || in.op == SL_OP_IF)
+        if (sl_op_is_block(in.op))
             depth++;
         else if (in.op == SL_OP_END)
             depth--;
@@ -311,6 +372,24 @@ static sl_global_def *new_globals(sl_decoder *d, size_t cap)
     return globals;
 }
 
+static uint32_t *new_tags(sl_decoder *d, size_t cap)
+{
+    uint32_t *tags = new_space(d, sizeof *tags, SL_CORE_TAG, cap);
+    if (tags == NULL)
+        return NULL;
+    for (uint32_t i = 0, k = 0; i < d->m->n_imports; i++) {
+        const sl_core_externtype *type = &d->m->imports[i].type;
+        if (type->kind != SL_CORE_TAG)
+            continue;
+        if (type->of.func != NULL) /* NULL: invalid, reported already */
+            tags[k] = (uint32_t)(type->of.func - d->m->types);
+        k++;
+    }
+    d->m->tags = tags;
+    d->m->n_tags = d->m->n_imported_tags;
+    return tags;
+}
+
 /* Before expressions are read: spaces whose sections have not come (yet) hold
  * their imports alone. */
 static bool complete_spaces(sl_decoder *d)
@@ -323,6 +402,8 @@ static bool complete_spaces(sl_decoder *d)
     if (m->memories == NULL && new_memories(d, 0) == NULL)
         return false;
     if (m->globals == NULL && new_globals(d, 0) == NULL)
+        return false;
+    if (m->tags == NULL && new_tags(d, 0) == NULL)
         return false;
     if (d->v.declared == NULL)
         d->v.declared = sl_calloc(m->n_funcs, 1);
@@ -351,9 +432,12 @@ static void read_import_type(sl_decoder *d, sl_core_externtype *out)
         out->of.global = read_globaltype(d);
         break;
     case SL_CORE_TAG:
-        d->r.pos--;
-        sl_reader_fail(&d->r, SL_EUNSUPPORTED,
-                       "unsupported import: exception handling");
+        if (!d->v.features.exceptions) {
+            unsupported(d, d->r.pos - 1, "import", "exception handling");
+            break;
+        }
+        index = read_tagtype(d);
+        out->of.func = index < d->m->n_types ? &d->m->types[index] : NULL;
         break;
     default:
         d->r.pos--;
@@ -385,6 +469,7 @@ static void read_imports(sl_decoder *d)
     m->n_imported_tables = d->n_imported[SL_CORE_TABLE];
     m->n_imported_memories = d->n_imported[SL_CORE_MEMORY];
     m->n_imported_globals = d->n_imported[SL_CORE_GLOBAL];
+    m->n_imported_tags = d->n_imported[SL_CORE_TAG];
 }
 
 static void read_funcs(sl_decoder *d)
@@ -428,6 +513,15 @@ static void read_memories(sl_decoder *d)
     sl_memtype *memories = new_memories(d, cap);
     for (uint32_t i = 0; memories && i < n && sl_reader_ok(&d->r); i++)
         memories[d->m->n_memories++] = read_memtype(d);
+}
+
+static void read_tags(sl_decoder *d)
+{
+    size_t cap;
+    uint32_t n = read_count(d, 2, SL_MAX_ITEMS, "tags", &cap);
+    uint32_t *tags = new_tags(d, cap);
+    for (uint32_t i = 0; tags && i < n && sl_reader_ok(&d->r); i++)
+        tags[d->m->n_tags++] = read_tagtype(d);
 }
 
 static void read_globals(sl_decoder *d)
@@ -561,6 +655,19 @@ static void check_elem_table(sl_decoder *d, uint64_t at, const sl_elem *elem)
                    sl_valtype_text(elem->type), sl_valtype_text(type));
 }
 
+/* The type of an offset into a table or memory. */
+static sl_valtype table_addr(const sl_module *m, uint32_t table)
+{
+    return table < m->n_tables ? sl_limits_addr(&m->tables[table].type.limits)
+                               : SL_I32;
+}
+
+static sl_valtype memory_addr(const sl_module *m, uint32_t memory)
+{
+    return memory < m->n_memories ? sl_limits_addr(&m->memories[memory].limits)
+                                  : SL_I32;
+}
+
 /* "Element Section": bit 0: not active; bit 1: explicit table (active) or
  * declarative; bit 2: expressions instead of function indices. */
 static void read_elem(sl_decoder *d, sl_elem *out)
@@ -578,10 +685,10 @@ static void read_elem(sl_decoder *d, sl_elem *out)
         out->mode = SL_SEGMENT_ACTIVE;
         out->table = flags & 2 ? sl_read_u32(&d->r) : 0;
         check_index(d, at, SL_CORE_TABLE, out->table);
-        out->offset = read_constexpr(d, SL_I32);
+        out->offset = read_constexpr(d, table_addr(d->m, out->table));
     }
     if ((flags & 3) != 0 && (flags & 4) != 0)
-        out->type = sl_read_reftype(&d->r);
+        out->type = read_reftype(d);
     else if ((flags & 3) != 0 && sl_read_u8(&d->r) != 0)
         sl_reader_fail(&d->r, SL_EMALFORMED, "malformed element kind");
     if (flags & 4)
@@ -625,7 +732,7 @@ static void read_data(sl_decoder *d, sl_data *out)
     if (flags != 1) {
         out->memory = flags == 2 ? sl_read_u32(&d->r) : 0;
         check_index(d, at, SL_CORE_MEMORY, out->memory);
-        out->offset = read_constexpr(d, SL_I32);
+        out->offset = read_constexpr(d, memory_addr(d->m, out->memory));
     }
     out->len = read_length(&d->r);
     out->bytes = sl_read_bytes(&d->r, (size_t)out->len);
@@ -699,20 +806,19 @@ static const struct {
     [6] = {7, read_globals},      [7] = {8, read_exports},
     [8] = {9, read_start},        [9] = {10, read_elems},
     [10] = {12, read_codes},      [11] = {13, read_datas},
-    [12] = {11, read_data_count},
+    [12] = {11, read_data_count}, [13] = {6, read_tags},
 };
 
 static bool section_order(sl_decoder *d, uint8_t id, const uint8_t *at)
 {
     if (id >= sizeof sections / sizeof *sections) {
         d->r.pos = at;
-        if (id == 13)
-            return sl_reader_fail(&d->r, SL_EUNSUPPORTED,
-                                  "unsupported section: exception handling");
         return sl_reader_fail(&d->r, SL_EMALFORMED, "malformed section id");
     }
     if (id == 0)
         return true;
+    if (id == 13 && !d->v.features.exceptions)
+        return unsupported(d, at, "section", "exception handling");
     if (sections[id].order <= d->order) {
         d->r.pos = at;
         return sl_reader_fail(&d->r, SL_EMALFORMED,
@@ -819,6 +925,13 @@ static bool decode(sl_decoder *d)
     return false;
 }
 
+const sl_core_features sl_core_features_all = {.multi_memory = true,
+                                               .memory64 = true,
+                                               .tail_call = true,
+                                               .exceptions = true,
+                                               .extended_const = true,
+                                               .threads = true};
+
 /* The suite's longer words for the reader's "unexpected end". */
 static void lengthen(sl_err *err)
 {
@@ -831,7 +944,11 @@ static void lengthen(sl_err *err)
 sl_module *sl_module_decode(const uint8_t *bytes, size_t len, uint64_t origin,
                             const sl_core_features *features, sl_err *err)
 {
-    static const sl_core_features usual = {.extended_const = true};
+    static const sl_core_features usual = {.memory64 = true,
+                                           .tail_call = true,
+                                           .exceptions = true,
+                                           .extended_const = true,
+                                           .threads = true};
     sl_err local = {0};
     sl_module *m = sl_calloc(1, sizeof *m);
     if (m == NULL) {

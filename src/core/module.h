@@ -13,8 +13,8 @@
 #include "base/name.h"
 
 /* A value type: the binary format's code in the low byte. The upper bits are
- * zero for every type of WebAssembly 2.0; typed references will put their
- * heap type's index there. */
+ * zero for all types there are; typed references will put their heap type's
+ * index there. */
 typedef uint32_t sl_valtype;
 enum {
     SL_I32 = 0x7f,
@@ -24,11 +24,12 @@ enum {
     SL_V128 = 0x7b,
     SL_FUNCREF = 0x70,
     SL_EXTERNREF = 0x6f,
+    SL_EXNREF = 0x69,
 };
 
 static inline bool sl_valtype_is_ref(sl_valtype t)
 {
-    return t == SL_FUNCREF || t == SL_EXTERNREF;
+    return t == SL_FUNCREF || t == SL_EXTERNREF || t == SL_EXNREF;
 }
 const char *sl_valtype_text(sl_valtype t); /* "i32" */
 
@@ -48,6 +49,12 @@ typedef struct sl_limits {
     bool has_max, is64, shared;
 } sl_limits;
 
+/* The type of addresses, sizes and offsets. */
+static inline sl_valtype sl_limits_addr(const sl_limits *limits)
+{
+    return limits->is64 ? SL_I64 : SL_I32;
+}
+
 typedef struct sl_tabletype {
     sl_valtype elem;
     sl_limits limits;
@@ -63,11 +70,11 @@ typedef struct sl_globaltype {
 } sl_globaltype;
 
 typedef enum sl_core_kind { /* the codes of core externtype */
-    SL_CORE_FUNC = 0,
-    SL_CORE_TABLE = 1,
-    SL_CORE_MEMORY = 2,
-    SL_CORE_GLOBAL = 3,
-    SL_CORE_TAG = 4,
+                            SL_CORE_FUNC = 0,
+                            SL_CORE_TABLE = 1,
+                            SL_CORE_MEMORY = 2,
+                            SL_CORE_GLOBAL = 3,
+                            SL_CORE_TAG = 4,
 } sl_core_kind;
 const char *sl_core_kind_text(sl_core_kind kind); /* "func", "table", ... */
 
@@ -109,7 +116,7 @@ typedef struct sl_func {
     uint32_t type;       /* index into types */
     const uint8_t *body; /* local declarations and instructions; NULL: import */
     uint32_t body_len;
-    uint64_t at;         /* offset of `body` in the file, for messages */
+    uint64_t at; /* offset of `body` in the file, for messages */
 } sl_func;
 
 typedef struct sl_table_def {
@@ -131,7 +138,7 @@ typedef enum sl_segment_mode {
 typedef struct sl_elem {
     sl_segment_mode mode;
     sl_valtype type;
-    uint32_t table;      /* active: the table and the place in it */
+    uint32_t table; /* active: the table and the place in it */
     sl_constexpr offset;
     uint32_t n;
     const uint32_t *funcs;     /* n function indices, or NULL: */
@@ -184,14 +191,17 @@ typedef struct sl_module {
                                   NULL when there is no name section */
 } sl_module;
 
-/* Features of core WebAssembly beyond 2.0 that can be gated. Only multi_memory
- * and extended_const are built; what the others stand for is refused with
- * SL_EUNSUPPORTED in any case. NULL where one is asked for: extended_const
- * alone, which the modules of current toolchains use. */
+/* Features of core WebAssembly beyond 2.0 that can be gated. simd and gc are
+ * not built: what they stand for is refused with SL_EUNSUPPORTED in any case,
+ * as is what belongs to a feature that is off. Of threads there is the type of
+ * shared memories, which cannot be made. NULL where one is asked for: all but
+ * multi_memory. */
 typedef struct sl_core_features {
     bool simd, multi_memory, memory64, tail_call, exceptions, gc;
-    bool extended_const;
+    bool extended_const, threads;
 } sl_core_features;
+/* All that is built. */
+extern const sl_core_features sl_core_features_all;
 
 /* Decodes and validates a whole module. `bytes` must outlive the module and
  * are never written to. `origin` is added to the offsets in messages.

@@ -41,16 +41,10 @@ const char *sl_op_proposal(uint8_t prefix, uint32_t code)
     switch (prefix ? prefix : code) {
     case 0x06:
     case 0x07:
-    case 0x08:
     case 0x09:
-    case 0x0a:
     case 0x18:
     case 0x19:
-    case 0x1f:
-        return "exception handling";
-    case 0x12:
-    case 0x13:
-        return "tail call";
+        return "legacy exception handling";
     case 0x14:
     case 0x15:
     case 0xd4:
@@ -160,6 +154,37 @@ static void read_types(sl_reader *r, sl_instr *out)
     out->vec_len = (uint32_t)(r->pos - out->vec);
 }
 
+sl_catch sl_read_catch(sl_reader *r)
+{
+    sl_catch out = {false, false, 0, 0};
+    const uint8_t *at = r->pos;
+    uint8_t kind = sl_read_u8(r);
+    if (kind > 3) {
+        r->pos = at;
+        sl_reader_fail(r, SL_EMALFORMED, "malformed catch clause");
+        return out;
+    }
+    out.all = kind & 2;
+    out.ref = kind & 1;
+    if (!out.all)
+        out.tag = read_index(r);
+    out.label = read_index(r);
+    return out;
+}
+
+static void read_catches(sl_reader *r, sl_instr *out)
+{
+    out->n = read_index(r);
+    out->vec = r->pos;
+    if (out->n > sl_reader_left(r)) {
+        sl_reader_fail(r, SL_EMALFORMED, "length out of bounds");
+        return;
+    }
+    for (uint32_t i = 0; i < out->n && sl_reader_ok(r); i++)
+        sl_read_catch(r);
+    out->vec_len = (uint32_t)(r->pos - out->vec);
+}
+
 static void read_imms(sl_reader *r, sl_instr *out, const char *imms)
 {
     uint32_t *index = out->index;
@@ -176,6 +201,9 @@ static void read_imms(sl_reader *r, sl_instr *out, const char *imms)
             break;
         case 'T':
             read_types(r, out);
+            break;
+        case 'C':
+            read_catches(r, out);
             break;
         case 'm':
             read_memarg(r, out);

@@ -37,7 +37,7 @@ const char *sl_op_proposal(uint8_t prefix, uint32_t code);
 typedef struct sl_instr {
     sl_op op;
     uint64_t at; /* offset of the opcode in the input, for messages */
-    /* The index immediates (l v g f y t M e d), in the order of op.def. */
+    /* The index immediates (l v g f y t M e d x), in the order of op.def. */
     uint32_t index[2];
     /* memarg: the memory index is index[0]. */
     uint32_t align; /* log2 */
@@ -48,13 +48,31 @@ typedef struct sl_instr {
      * h: the heap type, likewise. */
     int64_t type;
     /* L, T: n elements of LEB128, for a reader over [vec, vec + vec_len). L:
-     * n labels and the default behind them, which n does not count. */
+     * n labels and the default behind them, which n does not count. C: n catch
+     * clauses, for sl_read_catch. */
     uint32_t n;
     const uint8_t *vec;
     uint32_t vec_len;
 } sl_instr;
 
 #define SL_BLOCK_EMPTY (-64) /* 0x40 as an s33 */
+
+/* One clause of try_table. */
+typedef struct sl_catch {
+    bool all;            /* any tag */
+    bool ref;            /* the label gets the exception behind its values */
+    uint32_t tag, label; /* the label counts from outside the try_table */
+} sl_catch;
+
+/* "Control Instructions", catch. */
+sl_catch sl_read_catch(sl_reader *r);
+
+/* Does it open a block, which an `end` closes? */
+static inline bool sl_op_is_block(sl_op op)
+{
+    return op == SL_OP_BLOCK || op == SL_OP_LOOP || op == SL_OP_IF ||
+           op == SL_OP_TRY_TABLE;
+}
 
 /* Reads the next instruction. False after a failure: SL_EMALFORMED, or
  * SL_EUNSUPPORTED for an instruction of a proposal we do not have. Only the

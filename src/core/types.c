@@ -19,6 +19,8 @@ const char *sl_valtype_text(sl_valtype t)
         return "funcref";
     case SL_EXTERNREF:
         return "externref";
+    case SL_EXNREF:
+        return "exnref";
     }
     return "unknown type";
 }
@@ -35,11 +37,9 @@ static const char *type_proposal(uint8_t code)
 {
     if (code == SL_V128)
         return "simd";
-    if (code == 0x69 || code == 0x74)
-        return "exception handling";
     if (code == 0x63 || code == 0x64)
         return "function references";
-    if (code >= 0x6a && code <= 0x73)
+    if (code >= 0x6a && code <= 0x74)
         return "garbage collection";
     if (code == 0x77 || code == 0x78)
         return "garbage collection";

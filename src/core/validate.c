@@ -103,6 +103,49 @@ static bool pop(sl_validator *v, const sl_instr *in, sl_valtype type)
                    sl_ops[in->op].text, sl_valtype_text(type), type_text(have));
 }
 
+/* "[i32 i64]", as much of it as there is room for. */
+static void types_text(char *out, size_t size, const sl_valtype *types,
+                       size_t n)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < n && at + 16 < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%s", i ? " " : "",
+                               type_text(types[i]));
+    out[at] = '\0';
+}
+
+/* In the words of the reference interpreter. */
+static bool mismatch(sl_validator *v, const sl_instr *in,
+                     const sl_valtype *types, uint32_t n)
+{
+    char want[80], found[80];
+    size_t have = v->operands.n - top(v)->height;
+    if (have > n)
+        have = n;
+    types_text(want, sizeof want, types, n);
+    types_text(found, sizeof found, v->operands.v + v->operands.n - have, have);
+    return invalid(v, in,
+                   "type mismatch: instruction requires [%s] but stack has "
+                   "[%s]: %s",
+                   want, found, sl_ops[in->op].text);
+}
+
+/* Are these the topmost operands, as far as there are any in code that is not
+ * reached? */
+static bool on_top(sl_validator *v, const sl_valtype *types, uint32_t n)
+{
+    const sl_control *frame = top(v);
+    size_t have = v->operands.n - frame->height;
+    if (have < n && !frame->unreachable)
+        return false;
+    for (uint32_t i = 1; i <= n && i <= have; i++) {
+        sl_valtype found = v->operands.v[v->operands.n - i];
+        if (found != types[n - i] && found != UNKNOWN)
+            return false;
+    }
+    return true;
+}
+
 static bool pop_all(sl_validator *v, const sl_instr *in,
                     const sl_valtype *types, uint32_t n)
 {
@@ -114,10 +157,15 @@ static bool pop_all(sl_validator *v, const sl_instr *in,
         v->operands.n -= n;
         return true;
     }
-    while (n > 0)
-        if (!pop(v, in, types[--n]))
-            return false;
+    if (!on_top(v, types, n))
+        return mismatch(v, in, types, n);
+    v->operands.n -= have < n ? have : n;
     return true;
+}
+
+static inline sl_valtype type_of(const sl_validator *v, char letter)
+{
+    return letter == 'p' ? v->addr : letter_type[(unsigned char)letter];
 }
 
 /* Takes the letters before the colon, the last one first, and pushes those
@@ -128,10 +176,10 @@ static inline bool apply(sl_validator *v, const sl_instr *in, const char *sig)
     while (sig[n] != ':')
         n++;
     for (unsigned i = n; i > 0; i--)
-        if (!pop(v, in, letter_type[(unsigned char)sig[i - 1]]))
+        if (!pop(v, in, type_of(v, sig[i - 1])))
             return false;
     for (sig += n + 1; *sig; sig++)
-        if (!push(v, letter_type[(unsigned char)*sig]))
+        if (!push(v, type_of(v, *sig)))
             return false;
     return true;
 }
@@ -143,26 +191,48 @@ static void set_unreachable(sl_validator *v)
     frame->unreachable = true;
 }
 
+/* --- Features ---------------------------------------------------------- */
+
+static bool gated(sl_validator *v, const sl_instr *in, const char *proposal)
+{
+    return sl_fail(v->r.err, SL_EUNSUPPORTED, in->at,
+                   "unsupported instruction %s: %s", sl_ops[in->op].text,
+                   proposal),
+           false;
+}
+
+static bool needs_exceptions(sl_validator *v, const sl_instr *in)
+{
+    return v->features.exceptions || gated(v, in, "exception handling");
+}
+
+/* Of a type that stands in code. */
+static bool gate_type(sl_validator *v, const sl_instr *in, sl_valtype type)
+{
+    return type != SL_EXNREF || needs_exceptions(v, in);
+}
+
 /* --- Control ----------------------------------------------------------- */
 
 /* The block type as parameters and results. */
 static bool block_type(sl_validator *v, const sl_instr *in, sl_control *out)
 {
     static const sl_valtype single[] = {
-        [SL_I32 - SL_EXTERNREF] = SL_I32,
-        [SL_I64 - SL_EXTERNREF] = SL_I64,
-        [SL_F32 - SL_EXTERNREF] = SL_F32,
-        [SL_F64 - SL_EXTERNREF] = SL_F64,
-        [SL_FUNCREF - SL_EXTERNREF] = SL_FUNCREF,
-        [SL_EXTERNREF - SL_EXTERNREF] = SL_EXTERNREF,
+        [SL_I32 - SL_EXNREF] = SL_I32,
+        [SL_I64 - SL_EXNREF] = SL_I64,
+        [SL_F32 - SL_EXNREF] = SL_F32,
+        [SL_F64 - SL_EXNREF] = SL_F64,
+        [SL_FUNCREF - SL_EXNREF] = SL_FUNCREF,
+        [SL_EXTERNREF - SL_EXNREF] = SL_EXTERNREF,
+        [SL_EXNREF - SL_EXNREF] = SL_EXNREF,
     };
     *out = (sl_control){.op = (uint8_t)in->op};
     if (in->type == SL_BLOCK_EMPTY)
         return true;
     if (in->type < 0) {
-        out->types = &single[in->type + 0x80 - SL_EXTERNREF];
+        out->types = &single[in->type + 0x80 - SL_EXNREF];
         out->n_results = 1;
-        return true;
+        return gate_type(v, in, out->types[0]);
     }
     if (in->type >= v->module->n_types)
         return invalid(v, in, "unknown type %u", (unsigned)in->type);
@@ -264,26 +334,6 @@ static bool br(sl_validator *v, const sl_instr *in, uint32_t depth)
     return true;
 }
 
-/* Are these the topmost operands (some maybe unknown)? They stay. */
-static bool check_all(sl_validator *v, const sl_instr *in,
-                      const sl_valtype *types, uint32_t n)
-{
-    const sl_control *frame = top(v);
-    size_t have = v->operands.n - frame->height;
-    if (have < n && !frame->unreachable)
-        return invalid(v, in, "type mismatch: the label expects %u operands",
-                       (unsigned)n);
-    for (uint32_t i = 1; i <= n && i <= have; i++) {
-        sl_valtype found = v->operands.v[v->operands.n - i];
-        if (found != types[n - i] && found != UNKNOWN)
-            return invalid(v, in,
-                           "type mismatch: the label expects %s, "
-                           "found %s",
-                           sl_valtype_text(types[n - i]), type_text(found));
-    }
-    return true;
-}
-
 static bool br_table(sl_validator *v, const sl_instr *in)
 {
     const sl_valtype *types, *checked = NULL;
@@ -310,8 +360,8 @@ static bool br_table(sl_validator *v, const sl_instr *in)
                            (unsigned)arity, (unsigned)n);
         if (types == checked && n == n_checked)
             continue;
-        if (!check_all(v, in, types, n))
-            return false;
+        if (!on_top(v, types, n))
+            return mismatch(v, in, types, n);
         checked = types;
         n_checked = n;
     }
@@ -326,12 +376,33 @@ static bool call(sl_validator *v, const sl_instr *in, const sl_functype *type)
             push_all(v, sl_functype_results(type), type->n_results));
 }
 
+/* "return_call": what the callee returns, this function returns. */
+static bool tail_call(sl_validator *v, const sl_instr *in,
+                      const sl_functype *type)
+{
+    const sl_control *body = &v->controls.v[0];
+    if (!v->features.tail_call)
+        return gated(v, in, "tail call");
+    if (type->n_results != body->n_results ||
+        (type->n_results != 0 &&
+         memcmp(sl_functype_results(type), body->types + body->n_params,
+                type->n_results * sizeof *type->types) != 0))
+        return invalid(v, in,
+                       "type mismatch: %s of a function with other results",
+                       sl_ops[in->op].text);
+    if (!pop_all(v, in, type->types, type->n_params))
+        return false;
+    set_unreachable(v);
+    return true;
+}
+
 static bool call_direct(sl_validator *v, const sl_instr *in)
 {
     const sl_module *m = v->module;
     if (in->index[0] >= m->n_funcs)
         return invalid(v, in, "unknown function %u", (unsigned)in->index[0]);
-    return call(v, in, &m->types[m->funcs[in->index[0]].type]);
+    const sl_functype *type = &m->types[m->funcs[in->index[0]].type];
+    return in->op == SL_OP_CALL ? call(v, in, type) : tail_call(v, in, type);
 }
 
 static const sl_tabletype *table(sl_validator *v, const sl_instr *in,
@@ -349,17 +420,88 @@ static bool call_indirect(sl_validator *v, const sl_instr *in)
     if (t == NULL)
         return false;
     if (t->elem != SL_FUNCREF)
-        return invalid(v, in,
-                       "type mismatch: call_indirect needs a table of "
-                       "funcref");
+        return invalid(v, in, "type mismatch: %s needs a table of funcref",
+                       sl_ops[in->op].text);
     if (in->index[0] >= v->module->n_types)
         return invalid(v, in, "unknown type %u", (unsigned)in->index[0]);
-    return pop(v, in, SL_I32) && call(v, in, &v->module->types[in->index[0]]);
+    const sl_functype *type = &v->module->types[in->index[0]];
+    if (!pop(v, in, sl_limits_addr(&t->limits)))
+        return false;
+    return in->op == SL_OP_CALL_INDIRECT ? call(v, in, type)
+                                         : tail_call(v, in, type);
 }
 
 static bool return_(sl_validator *v, const sl_instr *in)
 {
     return br(v, in, (uint32_t)v->controls.n - 1);
+}
+
+/* --- Exceptions -------------------------------------------------------- */
+
+static const sl_functype *tag(sl_validator *v, const sl_instr *in,
+                              uint32_t index)
+{
+    const sl_module *m = v->module;
+    if (index < m->n_tags)
+        return &m->types[m->tags[index]];
+    (void)invalid(v, in, "unknown tag %u", (unsigned)index);
+    return NULL;
+}
+
+static bool throw_(sl_validator *v, const sl_instr *in)
+{
+    if (!needs_exceptions(v, in))
+        return false;
+    if (in->op == SL_OP_THROW_REF) {
+        if (!pop(v, in, SL_EXNREF))
+            return false;
+    } else {
+        const sl_functype *type = tag(v, in, in->index[0]);
+        if (type == NULL || !pop_all(v, in, type->types, type->n_params))
+            return false;
+    }
+    set_unreachable(v);
+    return true;
+}
+
+/* What a clause brings is exactly what its label takes. */
+static bool catch_(sl_validator *v, const sl_instr *in, const sl_catch *c)
+{
+    const sl_valtype *types;
+    uint32_t n, n_values = 0;
+    const sl_functype *type = NULL;
+    if (!c->all) {
+        type = tag(v, in, c->tag);
+        if (type == NULL)
+            return false;
+        n_values = type->n_params;
+    }
+    if (!label(v, in, c->label, &types, &n))
+        return false;
+    if (n != n_values + c->ref ||
+        (n_values != 0 &&
+         memcmp(type->types, types, n_values * sizeof *types) != 0) ||
+        (c->ref && types[n_values] != SL_EXNREF))
+        return invalid(v, in,
+                       "type mismatch: the label of a catch clause takes "
+                       "other operands");
+    return true;
+}
+
+static bool try_table(sl_validator *v, const sl_instr *in)
+{
+    sl_control frame;
+    if (!needs_exceptions(v, in) || !block_type(v, in, &frame) ||
+        !pop_all(v, in, frame.types, frame.n_params))
+        return false;
+    sl_reader clauses = v->r;
+    clauses.pos = in->vec;
+    for (uint32_t i = 0; i < in->n; i++) {
+        sl_catch c = sl_read_catch(&clauses);
+        if (!catch_(v, in, &c))
+            return false;
+    }
+    return enter(v, &frame);
 }
 
 /* --- Parametric and variable instructions ------------------------------ */
@@ -385,8 +527,8 @@ static bool select_typed(sl_validator *v, const sl_instr *in)
     if (in->n != 1)
         return invalid(v, in, "invalid result arity");
     sl_valtype type = in->vec[0];
-    return pop(v, in, SL_I32) && pop(v, in, type) && pop(v, in, type) &&
-           push(v, type);
+    return gate_type(v, in, type) && pop(v, in, SL_I32) && pop(v, in, type) &&
+           pop(v, in, type) && push(v, type);
 }
 
 static sl_valtype far_local(const sl_validator *v, uint32_t index)
@@ -434,15 +576,16 @@ static bool table_access(sl_validator *v, const sl_instr *in)
     const sl_tabletype *t = table(v, in, in->index[0]);
     if (t == NULL)
         return false;
+    sl_valtype addr = sl_limits_addr(&t->limits);
     switch (in->op) {
     case SL_OP_TABLE_GET:
-        return pop(v, in, SL_I32) && push(v, t->elem);
+        return pop(v, in, addr) && push(v, t->elem);
     case SL_OP_TABLE_SET:
-        return pop(v, in, t->elem) && pop(v, in, SL_I32);
+        return pop(v, in, t->elem) && pop(v, in, addr);
     case SL_OP_TABLE_GROW:
-        return pop(v, in, SL_I32) && pop(v, in, t->elem) && push(v, SL_I32);
+        return pop(v, in, addr) && pop(v, in, t->elem) && push(v, addr);
     default: /* table.fill */
-        return pop(v, in, SL_I32) && pop(v, in, t->elem) && pop(v, in, SL_I32);
+        return pop(v, in, addr) && pop(v, in, t->elem) && pop(v, in, addr);
     }
 }
 
@@ -457,27 +600,48 @@ static bool table_init_types(sl_validator *v, const sl_instr *in)
     const sl_tabletype *t = table(v, in, in->index[1]);
     if (t == NULL || !elem_in_range(v, in))
         return false;
+    v->addr = sl_limits_addr(&t->limits);
     return t->elem == v->module->elems[in->index[0]].type ||
            invalid(v, in, "type mismatch: table.init of %s from %s",
                    sl_valtype_text(t->elem),
                    sl_valtype_text(v->module->elems[in->index[0]].type));
 }
 
-static bool table_copy_types(sl_validator *v, const sl_instr *in)
+/* Of the operands of a copy the length has the smaller address type. */
+static bool copy(sl_validator *v, const sl_instr *in, const sl_limits *to,
+                 const sl_limits *from)
+{
+    return pop(v, in, to->is64 ? sl_limits_addr(from) : SL_I32) &&
+           pop(v, in, sl_limits_addr(from)) && pop(v, in, sl_limits_addr(to));
+}
+
+static bool table_copy(sl_validator *v, const sl_instr *in)
 {
     const sl_tabletype *to = table(v, in, in->index[0]);
     const sl_tabletype *from = to ? table(v, in, in->index[1]) : NULL;
     if (from == NULL)
         return false;
-    return to->elem == from->elem ||
-           invalid(v, in, "type mismatch: table.copy of %s to %s",
-                   sl_valtype_text(from->elem), sl_valtype_text(to->elem));
+    if (to->elem != from->elem)
+        return invalid(v, in, "type mismatch: table.copy of %s to %s",
+                       sl_valtype_text(from->elem), sl_valtype_text(to->elem));
+    return copy(v, in, &to->limits, &from->limits);
 }
 
+/* The memory's address type becomes that of the signature. */
 static bool memory_in_range(sl_validator *v, const sl_instr *in, uint32_t index)
 {
-    return index < v->module->n_memories ||
-           invalid(v, in, "unknown memory %u", (unsigned)index);
+    if (index >= v->module->n_memories)
+        return invalid(v, in, "unknown memory %u", (unsigned)index);
+    v->addr = sl_limits_addr(&v->module->memories[index].limits);
+    return true;
+}
+
+static bool memory_copy(sl_validator *v, const sl_instr *in)
+{
+    const sl_memtype *m = v->module->memories;
+    return memory_in_range(v, in, in->index[0]) &&
+           memory_in_range(v, in, in->index[1]) &&
+           copy(v, in, &m[in->index[0]].limits, &m[in->index[1]].limits);
 }
 
 /* log2 of the size that a row of op.def gives as a digit. */
@@ -492,7 +656,8 @@ static bool memarg(sl_validator *v, const sl_instr *in, char size)
         return false;
     if (in->align > natural_align(size))
         return invalid(v, in, "alignment must not be larger than natural");
-    return in->offset <= UINT32_MAX || invalid(v, in, "offset out of range");
+    return in->offset <= UINT32_MAX || v->addr == SL_I64 ||
+           invalid(v, in, "offset out of range");
 }
 
 /* "Modules / Binary": data indices in code need the data count section. */
@@ -506,6 +671,14 @@ static bool data_in_range(sl_validator *v, const sl_instr *in)
            invalid(v, in, "unknown data segment %u", (unsigned)in->index[0]);
 }
 
+static bool table_size_type(sl_validator *v, const sl_instr *in)
+{
+    const sl_tabletype *t = table(v, in, in->index[0]);
+    if (t != NULL)
+        v->addr = sl_limits_addr(&t->limits);
+    return t != NULL;
+}
+
 /* The indices and alignments of an instruction whose operands its signature
  * describes. */
 static bool check_imms(sl_validator *v, const sl_instr *in)
@@ -514,17 +687,15 @@ static bool check_imms(sl_validator *v, const sl_instr *in)
     switch (*imms) {
     case 'm':
         return memarg(v, in, imms[1]);
-    case 'M': /* memory.size, grow, fill, copy */
-        return memory_in_range(v, in, in->index[0]) &&
-               (imms[1] != 'M' || memory_in_range(v, in, in->index[1]));
+    case 'M': /* memory.size, grow, fill */
+        return memory_in_range(v, in, in->index[0]);
     case 'd': /* memory.init, data.drop */
         return (imms[1] != 'M' || memory_in_range(v, in, in->index[1])) &&
                data_in_range(v, in);
     case 'e': /* table.init, elem.drop */
         return imms[1] == 't' ? table_init_types(v, in) : elem_in_range(v, in);
-    case 't': /* table.size, copy */
-        return imms[1] == 't' ? table_copy_types(v, in)
-                              : table(v, in, in->index[0]) != NULL;
+    case 't': /* table.size */
+        return table_size_type(v, in);
     default: /* constants */
         return true;
     }
@@ -577,9 +748,16 @@ static bool special(sl_validator *v, const sl_instr *in)
     case SL_OP_RETURN:
         return return_(v, in);
     case SL_OP_CALL:
+    case SL_OP_RETURN_CALL:
         return call_direct(v, in);
     case SL_OP_CALL_INDIRECT:
+    case SL_OP_RETURN_CALL_INDIRECT:
         return call_indirect(v, in);
+    case SL_OP_THROW:
+    case SL_OP_THROW_REF:
+        return throw_(v, in);
+    case SL_OP_TRY_TABLE:
+        return try_table(v, in);
     case SL_OP_DROP:
         return pop_any(v, in, &type);
     case SL_OP_SELECT:
@@ -598,8 +776,13 @@ static bool special(sl_validator *v, const sl_instr *in)
     case SL_OP_TABLE_GROW:
     case SL_OP_TABLE_FILL:
         return table_access(v, in);
+    case SL_OP_TABLE_COPY:
+        return table_copy(v, in);
+    case SL_OP_MEMORY_COPY:
+        return memory_copy(v, in);
     case SL_OP_REF_NULL:
-        return push(v, (sl_valtype)(in->type + 0x80));
+        type = (sl_valtype)(in->type + 0x80);
+        return gate_type(v, in, type) && push(v, type);
     case SL_OP_REF_IS_NULL:
         return ref_is_null(v, in);
     case SL_OP_REF_FUNC:
@@ -621,15 +804,15 @@ static inline bool step(sl_validator *v, const sl_instr *in)
 }
 
 /* A pure instruction's types for quick_step, from its row. */
-static void set_pure(sl_quick *q, const char *sig)
+static void set_pure(const sl_validator *v, sl_quick *q, const char *sig)
 {
     size_t n = strcspn(sig, ":");
     if (n == 0 || n > 2 || strlen(sig) > n + 2)
         return;
     q->kind = n == 1 ? SL_QUICK_UNARY : SL_QUICK_BINARY;
-    q->under = letter_type[(unsigned char)sig[0]];
-    q->top = letter_type[(unsigned char)sig[n - 1]];
-    q->push = letter_type[(unsigned char)sig[n + 1]];
+    q->under = (uint8_t)type_of(v, sig[0]);
+    q->top = (uint8_t)type_of(v, sig[n - 1]);
+    q->push = (uint8_t)type_of(v, sig[n + 1]);
 }
 
 static void set_quick(sl_validator *v)
@@ -640,13 +823,13 @@ static void set_quick(sl_validator *v)
         if (info->prefix != 0 || info->sig == NULL)
             continue;
         if (info->imms[0] == 'm') {
-            set_pure(q, info->sig);
+            set_pure(v, q, info->sig);
             q->kind =
                 q->kind == SL_QUICK_UNARY ? SL_QUICK_LOAD : SL_QUICK_STORE;
             q->align = natural_align(info->imms[1]);
         } else if (info->imms[0] == '\0' &&
                    info->sig[strlen(info->sig) - 1] != ':') {
-            set_pure(q, info->sig);
+            set_pure(v, q, info->sig);
         }
     }
     v->quick[sl_ops[SL_OP_LOCAL_GET].code].kind = SL_QUICK_LOCAL_GET;
@@ -658,15 +841,17 @@ static void set_quick(sl_validator *v)
 void sl_validator_init(sl_validator *v, const sl_module *module,
                        const sl_core_features *features)
 {
-    *v = (sl_validator){.module = module, .features = *features};
+    *v =
+        (sl_validator){.module = module, .features = *features, .addr = SL_I32};
     set_quick(v);
 }
 
-/* Bytes of a memarg of memory 0 that is plainly right, 0 for others. */
+/* Bytes of a memarg of memory 0 that is plainly right, 0 for others: set_quick
+ * takes the addresses to be of 32 bits. */
 static inline size_t quick_memarg(const sl_validator *v, const uint8_t *p,
                                   uint8_t align)
 {
-    if (p[0] > align || v->module->n_memories == 0)
+    if (p[0] > align || !v->quick_memory)
         return 0;
     return p[1] < 0x80 ? 2 : p[2] < 0x80 ? 3 : 0;
 }
@@ -766,9 +951,16 @@ static bool read_locals(sl_reader *r, sl_validator *v, uint32_t n_params)
             r->pos = at;
             return sl_reader_fail(r, SL_EMALFORMED, "too many locals");
         }
+        at = r->pos;
         sl_valtype type = sl_read_valtype(r);
         if (v == NULL || !sl_reader_ok(r))
             continue;
+        if (type == SL_EXNREF && !v->features.exceptions) {
+            r->pos = at;
+            return sl_reader_fail(r, SL_EUNSUPPORTED,
+                                  "unsupported type exnref: exception "
+                                  "handling");
+        }
         if (total <= SL_MAX_LOCALS && !add_run(v, n, type))
             return false;
     }
@@ -782,6 +974,8 @@ static bool start_body(sl_validator *v, const sl_functype *type)
 {
     v->operands.n = v->controls.n = v->runs.n = 0;
     v->n_locals = v->n_near = 0;
+    v->quick_memory =
+        v->module->n_memories != 0 && !v->module->memories[0].limits.is64;
     for (uint32_t i = 0; i < type->n_params; i++)
         if (!add_run(v, 1, type->types[i]))
             return false;
@@ -816,6 +1010,7 @@ static bool scan_step(open_blocks *open, sl_reader *r, const sl_instr *in)
     case SL_OP_BLOCK:
     case SL_OP_LOOP:
     case SL_OP_IF:
+    case SL_OP_TRY_TABLE:
         return sl_vec_push(open, (uint8_t)in->op) ||
                sl_reader_fail(r, SL_ENOMEM, "out of memory");
     case SL_OP_ELSE:

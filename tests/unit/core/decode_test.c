@@ -95,8 +95,18 @@ static void test_decode__refuses(void **state)
         {{"\0asm\2\0\0\0", 8}, SL_EMALFORMED, "unknown binary version"},
         {{"\0asm\x0d\0\1\0", 8}, SL_EMALFORMED, "unknown binary version"},
         {MODULE("\x0e\x00"), SL_EMALFORMED, "malformed section id"},
-        {MODULE("\x0d\x01\x00"), SL_EUNSUPPORTED,
-         "unsupported section: exception handling"},
+        {MODULE("\x0d\x03\x01\x00\x00"), SL_EINVALID, "unknown type 0"},
+        {MODULE(TYPE0 "\x0d\x03\x01\x01\x00"), SL_EMALFORMED,
+         "malformed tag attribute"},
+        {MODULE("\x01\x05\x01\x60\x00\x01\x7f"
+                "\x0d\x03\x01\x00\x00"),
+         SL_EINVALID, "non-empty tag result type"},
+        {MODULE(TYPE0 "\x06\x01\x00"
+                      "\x0d\x03\x01\x00\x00"),
+         SL_EMALFORMED, "unexpected content after last section"},
+        {MODULE(TYPE0 "\x0d\x03\x01\x00\x00"
+                      "\x07\x05\x01\x01x\x04\x01"),
+         SL_EINVALID, "unknown tag 1"},
         {MODULE("\x01\x05\x00"), SL_EMALFORMED, "length out of bounds"},
         {MODULE("\x01\x02\x00\x00"), SL_EMALFORMED, "section size mismatch"},
         {MODULE("\x03\x01\x00"
@@ -117,8 +127,8 @@ static void test_decode__refuses(void **state)
         {MODULE("\x00\x02\x01\xff"), SL_EMALFORMED, "malformed UTF-8 encoding"},
         {MODULE("\x02\x04\x01\x00\x00\x05"), SL_EMALFORMED,
          "malformed import kind"},
-        {MODULE("\x02\x06\x01\x00\x00\x04\x00\x00"), SL_EUNSUPPORTED,
-         "unsupported import: exception handling"},
+        {MODULE("\x02\x06\x01\x00\x00\x04\x00\x00"), SL_EINVALID,
+         "unknown type 0"},
         {MODULE("\x02\x05\x01\x00\x00\x00\x00"), SL_EINVALID, "unknown type 0"},
         {MODULE("\x02\x06\x01\x00\x00\x03\x7f\x02"), SL_EMALFORMED,
          "malformed mutability"},
@@ -142,10 +152,18 @@ static void test_decode__refuses(void **state)
         {MODULE("\x04\x09\x01\x40\x01\x70\x00\x01\xd0\x70\x0b"), SL_EMALFORMED,
          "malformed table"},
         {MODULE("\x05\x05\x01\x00\x81\x80\x04"), SL_EINVALID, "memory size"},
-        {MODULE("\x05\x03\x01\x04\x01"), SL_EUNSUPPORTED,
-         "unsupported limits flags: memory64"},
-        {MODULE("\x05\x04\x01\x03\x01\x01"), SL_EUNSUPPORTED,
+        {MODULE("\x05\x09\x01\x04\x81\x80\x80\x80\x80\x80\x40"), SL_EINVALID,
+         "memory size must be at most 2^48 pages"},
+        {MODULE("\x05\x03\x01\x02\x01"), SL_EINVALID,
+         "shared memory must have maximum"},
+        {MODULE("\x04\x05\x01\x70\x03\x01\x01"), SL_EUNSUPPORTED,
          "unsupported limits flags: threads"},
+        {MODULE("\x05\x03\x01\x04\x01"
+                "\x0b\x06\x01\x00\x41\x00\x0b\x00"),
+         SL_EINVALID, "type mismatch"},
+        {MODULE("\x04\x04\x01\x70\x04\x01"
+                "\x09\x06\x01\x00\x41\x00\x0b\x00"),
+         SL_EINVALID, "type mismatch"},
         {MODULE("\x05\x05\x02\x00\x01\x00\x01"), SL_EINVALID,
          "multiple memories"},
         {MODULE("\x06\x06\x01\x7f\x00\x42\x00\x0b"), SL_EINVALID,
@@ -260,6 +278,91 @@ static void test_features__open_gates(void **state)
     assert_string_equal(err.msg, "constant expression required");
 }
 
+/* What belongs to a feature is refused without it and decoded with it. */
+static void test_features__are_gated(void **state)
+{
+    (void)state;
+    static const struct {
+        test_module m;
+        sl_core_features needs;
+        const char *error;
+    } row[] = {
+        {MODULE("\x05\x03\x01\x04\x01"),
+         {.memory64 = true},
+         "unsupported limits flags: memory64"},
+        {MODULE("\x04\x04\x01\x70\x04\x01"),
+         {.memory64 = true},
+         "unsupported limits flags: memory64"},
+        {MODULE("\x05\x04\x01\x03\x01\x01"),
+         {.threads = true},
+         "unsupported limits flags: threads"},
+        {MODULE(TYPE0 "\x0d\x03\x01\x00\x00"),
+         {.exceptions = true},
+         "unsupported section: exception handling"},
+        {MODULE(TYPE0 "\x02\x06\x01\x00\x00\x04\x00\x00"),
+         {.exceptions = true},
+         "unsupported import: exception handling"},
+        {MODULE("\x01\x05\x01\x60\x01\x69\x00"),
+         {.exceptions = true},
+         "unsupported type exnref: exception handling"},
+        {MODULE("\x04\x04\x01\x69\x00\x01"),
+         {.exceptions = true},
+         "unsupported type exnref: exception handling"},
+        {MODULE(TYPE0 FUNC0 "\x0a\x06\x01\x04\x01\x01\x69\x0b"),
+         {.exceptions = true},
+         "unsupported type exnref: exception handling"},
+        {MODULE(TYPE0 FUNC0 "\x0a\x07\x01\x05\x00\xd0\x69\x1a\x0b"),
+         {.exceptions = true},
+         "unsupported instruction ref.null: exception handling"},
+        {MODULE(TYPE0 FUNC0 "\x0a\x08\x01\x06\x00\x1f\x40\x00\x0b\x0b"),
+         {.exceptions = true},
+         "unsupported instruction try_table: exception handling"},
+        {MODULE(TYPE0 FUNC0 "\x0a\x06\x01\x04\x00\x12\x00\x0b"),
+         {.tail_call = true},
+         "unsupported instruction return_call: tail call"},
+    };
+    static const sl_core_features none = {0};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        const uint8_t *bytes = (const uint8_t *)row[i].m.bytes;
+        sl_err err = {0};
+        assert_null(sl_module_decode(bytes, row[i].m.len, 0, &none, &err));
+        assert_string_equal(err.msg, row[i].error);
+        assert_int_equal(err.code, SL_EUNSUPPORTED);
+        err = (sl_err){0};
+        sl_module *m =
+            sl_module_decode(bytes, row[i].m.len, 0, &row[i].needs, &err);
+        assert_string_equal(err.msg, "");
+        sl_module_free(m);
+        m = decode(bytes, row[i].m.len, &err); /* and by default */
+        assert_non_null(m);
+        sl_module_free(m);
+    }
+}
+
+static void test_tags__have_an_index_space(void **state)
+{
+    (void)state;
+    static const test_module tags =
+        MODULE("\x01\x08\x02\x60\x00\x00\x60\x01\x7f\x00"
+               "\x02\x08\x01\x01m\x01t\x04\x00\x01"
+               "\x0d\x03\x01\x00\x00"
+               "\x07\x05\x01\x01x\x04\x00");
+    sl_err err;
+    sl_module *m = decode(tags.bytes, tags.len, &err);
+    assert_non_null(m);
+    assert_int_equal(m->n_tags, 2);
+    assert_int_equal(m->n_imported_tags, 1);
+    assert_int_equal(m->imports[0].type.kind, SL_CORE_TAG);
+    assert_ptr_equal(m->imports[0].type.of.func, &m->types[1]);
+    sl_core_externtype type = sl_module_item_type(m, SL_CORE_TAG, 0);
+    assert_ptr_equal(type.of.func, &m->types[1]);
+    type = sl_module_item_type(m, SL_CORE_TAG, 1);
+    assert_ptr_equal(type.of.func, &m->types[0]);
+    assert_true(sl_core_externtype_matches(&type, &type));
+    assert_false(sl_core_externtype_matches(&m->imports[0].type, &type));
+    sl_module_free(m);
+}
+
 static void test_names__broken_ones_are_no_error(void **state)
 {
     (void)state;
@@ -344,6 +447,8 @@ const struct CMUnitTest decode_tests[] = {
     cmocka_unit_test(test_decode__malformed_comes_before_invalid),
     cmocka_unit_test(test_errors__carry_the_offset_in_the_file),
     cmocka_unit_test(test_features__open_gates),
+    cmocka_unit_test(test_features__are_gated),
+    cmocka_unit_test(test_tags__have_an_index_space),
     cmocka_unit_test(test_names__broken_ones_are_no_error),
     cmocka_unit_test(test_truncation__never_crashes),
     cmocka_unit_test(test_flipped_bytes__never_crash),

@@ -22,11 +22,11 @@ static void test_rows__use_known_letters(void **state)
     (void)state;
     for (unsigned op = 1; op < SL_N_OPS; op++) {
         const char *sig = sl_ops[op].sig;
-        assert_int_equal(strspn(sl_ops[op].imms, "blLvgfytMedm1248iIFDhT"),
+        assert_int_equal(strspn(sl_ops[op].imms, "blLvgfytMedxm1248iIFDhTC"),
                          strlen(sl_ops[op].imms));
         if (sig == NULL)
             continue;
-        assert_int_equal(strspn(sig, "ilfd:"), strlen(sig));
+        assert_int_equal(strspn(sig, "ilfdp:"), strlen(sig));
         assert_non_null(strchr(sig, ':'));
     }
 }
@@ -58,6 +58,19 @@ static void test_read_instr__reads_immediates(void **state)
         {"\xd0\x6f", 2, SL_OP_REF_NULL, {.type = SL_EXTERNREF - 0x80}},
         {"\xfc\x08\x01\x00", 4, SL_OP_MEMORY_INIT, {.index = {1, 0}}},
         {"\xfc\x8e\x00\x01\x02", 5, SL_OP_TABLE_COPY, {.index = {1, 2}}},
+        {"\x08\x07", 2, SL_OP_THROW, {.index = {7}}},
+        {"\x0a", 1, SL_OP_THROW_REF, {0}},
+        {"\x12\x05", 2, SL_OP_RETURN_CALL, {.index = {5}}},
+        {"\x13\x03\x02", 3, SL_OP_RETURN_CALL_INDIRECT, {.index = {3, 2}}},
+        {"\x1f\x7f\x02\x00\x05\x01\x03\x02",
+         8,
+         SL_OP_TRY_TABLE,
+         {.type = -1, .n = 2, .vec_len = 5}},
+        {"\xd0\x69", 2, SL_OP_REF_NULL, {.type = SL_EXNREF - 0x80}},
+        {"\x28\x02\x80\x80\x80\x80\x10",
+         7,
+         SL_OP_I32_LOAD,
+         {.align = 2, .offset = UINT64_C(1) << 32}},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_err err = {0};
@@ -78,6 +91,28 @@ static void test_read_instr__reads_immediates(void **state)
     }
 }
 
+static void test_read_catch__reads_all_kinds(void **state)
+{
+    (void)state;
+    static const sl_catch want[] = {{false, false, 5, 3},
+                                    {false, true, 300, 0},
+                                    {true, false, 0, 1},
+                                    {true, true, 0, 200}};
+    static const char bytes[] = "\x00\x05\x03\x01\xac\x02\x00\x02\x01"
+                                "\x03\xc8\x01";
+    sl_err err = {0};
+    sl_reader r = sl_reader_over(bytes, sizeof bytes - 1, 0, &err);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        sl_catch c = sl_read_catch(&r);
+        assert_int_equal(c.all, want[i].all);
+        assert_int_equal(c.ref, want[i].ref);
+        assert_int_equal(c.tag, want[i].tag);
+        assert_int_equal(c.label, want[i].label);
+    }
+    assert_int_equal(sl_reader_left(&r), 0);
+    assert_true(sl_reader_ok(&r));
+}
+
 static void test_read_instr__refuses(void **state)
 {
     (void)state;
@@ -93,7 +128,13 @@ static void test_read_instr__refuses(void **state)
         {"\xfc\x7f", 2, SL_EMALFORMED, "illegal opcode fc 7f"},
         {"\xfc", 1, SL_EMALFORMED, "unexpected end"},
         {"\xfd\x0c", 2, SL_EUNSUPPORTED, "unsupported instruction fd 0c: simd"},
-        {"\x12", 1, SL_EUNSUPPORTED, "unsupported instruction 12: tail call"},
+        {"\x06", 1, SL_EUNSUPPORTED,
+         "unsupported instruction 06: legacy exception handling"},
+        {"\x14", 1, SL_EUNSUPPORTED,
+         "unsupported instruction 14: function references"},
+        {"\x1f\x40\x01\x04\x00", 5, SL_EMALFORMED, "malformed catch clause"},
+        {"\x1f\x40\x02\x02\x00", 5, SL_EMALFORMED, "unexpected end"},
+        {"\x1f\x40\x7f", 3, SL_EMALFORMED, "length out of bounds"},
         {"\x28\x80\x01", 3, SL_EMALFORMED, "malformed memop flags"},
         {"\x28\x02", 2, SL_EMALFORMED, "unexpected end"},
         {"\x02\x50", 2, SL_EMALFORMED, "malformed value type"},
@@ -117,6 +158,7 @@ const struct CMUnitTest op_tests[] = {
     cmocka_unit_test(test_op_of__finds_every_row),
     cmocka_unit_test(test_rows__use_known_letters),
     cmocka_unit_test(test_read_instr__reads_immediates),
+    cmocka_unit_test(test_read_catch__reads_all_kinds),
     cmocka_unit_test(test_read_instr__refuses),
 };
 const size_t n_op_tests = sizeof op_tests / sizeof *op_tests;

@@ -65,6 +65,7 @@ static void test_texts(void **state)
     (void)state;
     assert_string_equal(sl_valtype_text(SL_I32), "i32");
     assert_string_equal(sl_valtype_text(SL_EXTERNREF), "externref");
+    assert_string_equal(sl_valtype_text(SL_EXNREF), "exnref");
     assert_string_equal(sl_core_kind_text(SL_CORE_MEMORY), "memory");
 }
 

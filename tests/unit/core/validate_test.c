@@ -8,8 +8,9 @@
 
 /* Around one body: types 0: [] -> [], 1: [i32] -> [i32], 2: [] -> [i32 i64],
  * 3: [i32 i64] -> []; functions 0 (type 0, undeclared), 1 (type 1, exported),
- * 2: the body, of type 1; tables 0 funcref, 1 externref; one memory; globals
- * 0 i32, 1 mutable i64; an element segment of funcref and a data segment. */
+ * 2: the body, of type 1; tables 0 funcref, 1 externref; one memory; tags 0 of
+ * type 0, 1 of type 3; globals 0 i32, 1 mutable i64; an element segment of
+ * funcref and a data segment. */
 static void wrap(sl_buf *out, const char *code, size_t len)
 {
     static const char head[] =
@@ -18,6 +19,7 @@ static void wrap(sl_buf *out, const char *code, size_t len)
                "\x03\x04\x03\x00\x01\x01"
                "\x04\x07\x02\x70\x00\x01\x6f\x00\x01"
                "\x05\x03\x01\x00\x01"
+               "\x0d\x05\x02\x00\x00\x00\x03"
                "\x06\x0b\x02\x7f\x00\x41\x00\x0b\x7e\x01\x42\x00\x0b"
                "\x07\x05\x01\x01"
                "f\x00\x01"
@@ -110,6 +112,38 @@ static void test_body__valid_or_not(void **state)
         {CODE("\x20\x00\x41\x00\x11\x01\x01\x0b"), "type mismatch"},
         {CODE("\x20\x00\x41\x00\x11\x01\x02\x0b"), "unknown table 2"},
         {CODE("\x20\x00\x41\x00\x11\x04\x00\x0b"), "unknown type 4"},
+        {CODE("\x20\x00\x12\x01\x0b"), ""},
+        {CODE("\x12\x01\x0b"), "type mismatch"},
+        {CODE("\x12\x00\x0b"), "type mismatch: return_call of a function"},
+        {CODE("\x12\x03\x0b"), "unknown function 3"},
+        {CODE("\x20\x00\x41\x00\x13\x01\x00\x0b"), ""},
+        {CODE("\x41\x00\x13\x01\x00\x0b"), "type mismatch"},
+        {CODE("\x41\x00\x13\x02\x00\x0b"), "type mismatch"},
+        /* exceptions */
+        {CODE("\x08\x00\x0b"), ""},
+        {CODE("\x20\x00\x42\x00\x08\x01\x0b"), ""},
+        {CODE("\x42\x00\x08\x01\x0b"),
+         "type mismatch: instruction requires [i32 i64] but stack has [i64]"},
+        {CODE("\x08\x02\x0b"), "unknown tag 2"},
+        {CODE("\xd0\x69\x0a\x0b"), ""},
+        {CODE("\x20\x00\x0a\x0b"), "type mismatch"},
+        {CODE("\x1f\x40\x00\x0b\x20\x00\x0b"), ""},
+        {CODE("\x1f\x7f\x00\x0b\x0b"), "type mismatch"},
+        {CODE("\x02\x02\x1f\x40\x01\x00\x01\x00\x0b\x00\x0b\x1a\x0b"), ""},
+        {CODE("\x02\x02\x1f\x40\x01\x01\x01\x00\x0b\x00\x0b\x1a\x0b"),
+         "type mismatch"},
+        {CODE("\x02\x02\x1f\x40\x01\x00\x00\x00\x0b\x00\x0b\x1a\x0b"),
+         "type mismatch"},
+        {CODE("\x02\x02\x1f\x40\x01\x00\x02\x00\x0b\x00\x0b\x1a\x0b"),
+         "unknown tag 2"},
+        {CODE("\x02\x69\x1f\x40\x01\x03\x00\x0b\x00\x0b\x1a\x20\x00\x0b"), ""},
+        {CODE("\x02\x69\x1f\x40\x01\x01\x00\x00\x0b\x00\x0b\x1a\x20\x00\x0b"),
+         ""},
+        {CODE("\x02\x69\x1f\x40\x01\x02\x00\x0b\x00\x0b\x1a\x20\x00\x0b"),
+         "type mismatch"},
+        {CODE("\x1f\x40\x01\x02\x00\x0b\x20\x00\x0b"), "type mismatch"},
+        {CODE("\x1f\x40\x01\x02\x01\x0b\x20\x00\x0b"), "unknown label 1"},
+        {CODE("\x1f\x40\x00\x05\x0b\x20\x00\x0b"), "END opcode expected"},
         /* parametric */
         {CODE("\x1a\x0b"), "type mismatch"},
         {CODE("\x20\x00\x20\x00\x41\x00\x1b\x0b"), ""},
@@ -172,6 +206,83 @@ static void test_body__valid_or_not(void **state)
     }
 }
 
+/* One function of no type; table 0 of funcref and memory 0 have 64-bit
+ * addresses, memory 1 has not. */
+static sl_err validate_64(const char *code, size_t len)
+{
+    static const char head[] = HEADER "\x01\x04\x01\x60\x00\x00"
+                                      "\x03\x02\x01\x00"
+                                      "\x04\x04\x01\x70\x04\x01"
+                                      "\x05\x05\x02\x04\x01\x00\x01";
+    sl_buf out, section, body;
+    sl_err err = {0};
+    sl_buf_init(&out);
+    sl_buf_init(&section);
+    sl_buf_init(&body);
+    sl_buf_u8(&body, 0);
+    sl_buf_bytes(&body, code, len);
+    sl_buf_u8(&section, 1);
+    sl_buf_sized(&section, &body);
+    sl_buf_bytes(&out, head, sizeof head - 1);
+    sl_buf_u8(&out, 10);
+    sl_buf_sized(&out, &section);
+    sl_module_free(
+        sl_module_decode(out.data, out.len, 0, &sl_core_features_all, &err));
+    sl_buf_deinit(&body);
+    sl_buf_deinit(&section);
+    sl_buf_deinit(&out);
+    return err;
+}
+
+static void test_addresses__have_the_type_of_their_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *code;
+        size_t len;
+        const char *error;
+    } row[] = {
+        {CODE("\x42\x00\x28\x02\x00\x1a\x0b"), ""},
+        {CODE("\x41\x00\x28\x02\x00\x1a\x0b"), "type mismatch"},
+        {CODE("\x41\x00\x28\x42\x01\x00\x1a\x0b"), ""},
+        {CODE("\x42\x00\x28\x42\x01\x00\x1a\x0b"), "type mismatch"},
+        {CODE("\x42\x00\x41\x00\x36\x02\x00\x0b"), ""},
+        {CODE("\x41\x00\x41\x00\x36\x02\x00\x0b"), "type mismatch"},
+        {CODE("\x42\x00\x28\x02\x80\x80\x80\x80\x10\x1a\x0b"), ""},
+        {CODE("\x41\x00\x28\x42\x01\x80\x80\x80\x80\x10\x1a\x0b"),
+         "offset out of range"},
+        {CODE("\x3f\x00\x42\x00\x7c\x1a\x0b"), ""},
+        {CODE("\x3f\x01\x42\x00\x7c\x1a\x0b"), "type mismatch"},
+        {CODE("\x42\x01\x40\x00\x42\x00\x7c\x1a\x0b"), ""},
+        {CODE("\x41\x01\x40\x00\x1a\x0b"), "type mismatch"},
+        {CODE("\x42\x00\x42\x00\x42\x00\xfc\x0a\x00\x00\x0b"), ""},
+        {CODE("\x42\x00\x41\x00\x41\x00\xfc\x0a\x00\x01\x0b"), ""},
+        {CODE("\x41\x00\x42\x00\x41\x00\xfc\x0a\x01\x00\x0b"), ""},
+        {CODE("\x42\x00\x41\x00\x42\x00\xfc\x0a\x00\x01\x0b"), "type mismatch"},
+        {CODE("\x42\x00\x41\x00\x42\x00\xfc\x0b\x00\x0b"), ""},
+        {CODE("\x42\x00\x41\x00\x41\x00\xfc\x0b\x00\x0b"), "type mismatch"},
+        {CODE("\x42\x00\x25\x00\x1a\x0b"), ""},
+        {CODE("\x41\x00\x25\x00\x1a\x0b"), "type mismatch"},
+        {CODE("\x42\x00\xd0\x70\x26\x00\x0b"), ""},
+        {CODE("\xd0\x70\x42\x01\xfc\x0f\x00\x42\x00\x7c\x1a\x0b"), ""},
+        {CODE("\x42\x00\xd0\x70\x42\x00\xfc\x11\x00\x0b"), ""},
+        {CODE("\x42\x00\x42\x00\x42\x00\xfc\x0e\x00\x00\x0b"), ""},
+        {CODE("\x42\x00\x42\x00\x41\x00\xfc\x0e\x00\x00\x0b"), "type mismatch"},
+        {CODE("\xfc\x10\x00\x42\x00\x7c\x1a\x0b"), ""},
+        {CODE("\x42\x00\x11\x00\x00\x0b"), ""},
+        {CODE("\x41\x00\x11\x00\x00\x0b"), "type mismatch"},
+        {CODE("\x42\x00\x13\x00\x00\x0b"), ""},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        sl_err err = validate_64(row[i].code, row[i].len);
+        err.msg[row[i].error[0] ? strlen(row[i].error) : SL_ERR_MSG_MAX - 1] =
+            '\0';
+        if (strcmp(err.msg, row[i].error) != 0)
+            print_error("row %u\n", (unsigned)i);
+        assert_string_equal(err.msg, row[i].error);
+    }
+}
+
 static void fill(sl_buf *code, const char *bytes, size_t len, size_t times)
 {
     for (size_t i = 0; i < times; i++)
@@ -219,6 +330,7 @@ static void test_operands__are_limited(void **state)
 
 const struct CMUnitTest validate_tests[] = {
     cmocka_unit_test(test_body__valid_or_not),
+    cmocka_unit_test(test_addresses__have_the_type_of_their_memory),
     cmocka_unit_test(test_blocks__nest_deeply),
     cmocka_unit_test(test_operands__are_limited),
 };
