@@ -333,6 +333,28 @@ static void put_vec(printer *p, const sl_instr *in, bool types)
         put(p, ")");
 }
 
+static void put_catches(printer *p, const sl_instr *in)
+{
+    sl_err ignored = {0};
+    sl_reader r = sl_reader_over(in->vec, in->vec_len, 0, &ignored);
+    for (uint32_t i = 0; i < in->n; i++) {
+        sl_catch c = sl_read_catch(&r);
+        sl_buf_printf(p->out, " (catch%s%s", c.all ? "_all" : "",
+                      c.ref ? "_ref" : "");
+        if (!c.all)
+            put_number(p, c.tag);
+        put_number(p, c.label);
+        put(p, ")");
+    }
+}
+
+static void put_heaptype(printer *p, sl_valtype nullable)
+{
+    put(p, nullable == SL_FUNCREF  ? " func"
+           : nullable == SL_EXNREF ? " exn"
+                                   : " extern");
+}
+
 /* One immediate by its letter in op.def; `index` is its index operand. */
 static void put_imm(printer *p, const sl_instr *in, const char *imm,
                     uint32_t index)
@@ -342,7 +364,10 @@ static void put_imm(printer *p, const sl_instr *in, const char *imm,
         put_blocktype(p, in->type);
         break;
     case 'h':
-        put(p, in->type + 0x80 == SL_FUNCREF ? " func" : " extern");
+        put_heaptype(p, (sl_valtype)(in->type + 0x80));
+        break;
+    case 'C':
+        put_catches(p, in);
         break;
     case 'L':
     case 'T':
@@ -378,7 +403,7 @@ static void put_imm(printer *p, const sl_instr *in, const char *imm,
 /* How many of the index operands a letter takes. */
 static bool takes_index(char imm)
 {
-    return strchr("lvgfyteMd", imm) != NULL;
+    return strchr("lvgfyteMdx", imm) != NULL;
 }
 
 /* Immediates whose order in text is their own, or that go without when 0. */
@@ -448,8 +473,7 @@ static void put_body(printer *p, sl_reader *r)
     sl_instr in;
     while (sl_reader_left(r) > 1 && sl_read_instr(r, &in)) {
         bool closes = in.op == SL_OP_END || in.op == SL_OP_ELSE;
-        bool opens =
-            in.op == SL_OP_BLOCK || in.op == SL_OP_LOOP || in.op == SL_OP_IF;
+        bool opens = sl_op_is_block(in.op);
         newline(p, closes ? depth - 1 : depth);
         put_instr(p, &in);
         if (opens)
@@ -730,9 +754,7 @@ static bool put_module(printer *p)
 static bool print(const uint8_t *bytes, size_t len, const char *keyword,
                   unsigned indent, sl_buf *out, sl_err *err)
 {
-    static const sl_core_features all = {true, true, true, true,
-                                         true, true, true};
-    sl_module *m = sl_module_decode(bytes, len, 0, &all, err);
+    sl_module *m = sl_module_decode(bytes, len, 0, &sl_core_features_all, err);
     if (m == NULL)
         return false;
     printer p = {.m = m, .out = out, .indent = indent, .err = err};

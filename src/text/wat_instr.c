@@ -58,6 +58,39 @@ static bool parse_labels(wat *w)
     return ok;
 }
 
+/* The code of the catch clause whose keyword is taken; -1: none stands here. */
+static int take_catch(wat *w)
+{
+    static const char *const words[] = {"catch", "catch_ref", "catch_all",
+                                        "catch_all_ref"};
+    for (int code = 0; code < 4; code++)
+        if (sl_take_form(w->c, words[code]))
+            return code;
+    return -1;
+}
+
+/* (catch tag label), (catch_ref tag label), (catch_all label) and
+ * (catch_all_ref label), to w->imm. */
+static bool parse_catches(wat *w)
+{
+    sl_buf clauses = {0};
+    uint32_t n = 0, tag;
+    bool ok = true;
+    for (int code; ok && (code = take_catch(w)) >= 0; n++) {
+        sl_buf_u8(&clauses, (uint8_t)code);
+        if (code < 2) {
+            ok = wat_index(w, WAT_TAG, &tag);
+            sl_buf_u32(&clauses, ok ? tag : 0);
+        }
+        ok = ok && parse_label(w, &clauses) && sl_expect_rpar(w->c);
+    }
+    sl_buf_u32(&w->imm, n);
+    sl_buf_bytes(&w->imm, clauses.data, clauses.len);
+    w->imm.failed |= clauses.failed;
+    sl_buf_deinit(&clauses);
+    return ok;
+}
+
 static bool parse_index(wat *w, wat_space space)
 {
     uint32_t index;
@@ -257,6 +290,8 @@ static bool parse_imm(wat *w, const char *imm)
         return parse_index(w, WAT_ELEM);
     case 'd':
         return parse_index(w, WAT_DATA);
+    case 'x':
+        return parse_index(w, WAT_TAG);
     case 't':
     case 'M':
         if (!parse_index_or_0(w, *imm == 't' ? WAT_TABLE : WAT_MEMORY, &index))
@@ -338,12 +373,8 @@ static bool take_op(wat *w, sl_op *out)
     return true;
 }
 
-static bool is_block_op(sl_op op)
-{
-    return op == SL_OP_BLOCK || op == SL_OP_LOOP || op == SL_OP_IF;
-}
-
-/* Label and type of a block; the opcode with its type goes to w->imm. */
+/* Label and type of a block; the opcode with its immediates goes to w->imm.
+ * The label is not there yet for try_table's clauses. */
 static bool parse_block_head(wat *w, sl_op op, sl_name *label)
 {
     int64_t type;
@@ -353,7 +384,7 @@ static bool parse_block_head(wat *w, sl_op op, sl_name *label)
     sl_buf_clear(&w->imm);
     sl_buf_u8(&w->imm, sl_ops[op].code);
     sl_buf_s64(&w->imm, type);
-    return true;
+    return op != SL_OP_TRY_TABLE || parse_catches(w);
 }
 
 static void emit_imm(wat *w)
@@ -408,7 +439,7 @@ static bool parse_flat(wat *w, wat_frame *top)
         return parse_end(w, top);
     if (!take_op(w, &op))
         return false;
-    if (!is_block_op(op)) {
+    if (!sl_op_is_block(op)) {
         if (!parse_plain(w, op))
             return false;
         emit_imm(w);
@@ -462,7 +493,7 @@ static bool open_folded(wat *w, wat_frame *top)
     sl_next(w->c);
     if (sl_at_keyword(w->c, "end") || !take_op(w, &op))
         return sl_unexpected(w->c);
-    if (is_block_op(op)) {
+    if (sl_op_is_block(op)) {
         if (!parse_block_head(w, op, &label))
             return false;
         if (op == SL_OP_IF)

@@ -21,6 +21,7 @@ static sl_valtype valtype_of(const sl_token *token)
         {"v128", SL_V128},
         {"funcref", SL_FUNCREF},
         {"externref", SL_EXTERNREF},
+        {"exnref", SL_EXNREF},
     };
     if (token->kind != SL_TOK_KEYWORD)
         return 0;
@@ -34,8 +35,8 @@ static sl_valtype valtype_of(const sl_token *token)
 static bool is_later_reftype(const sl_token *token)
 {
     static const char *const words[] = {
-        "anyref",  "eqref",       "i31ref",        "structref", "arrayref",
-        "nullref", "nullfuncref", "nullexternref", "exnref",    "nullexnref",
+        "anyref",  "eqref",       "i31ref",        "structref",  "arrayref",
+        "nullref", "nullfuncref", "nullexternref", "nullexnref",
     };
     if (token->kind != SL_TOK_KEYWORD)
         return false;
@@ -67,11 +68,15 @@ bool wat_heaptype(wat *w, sl_valtype *out)
         *out = SL_EXTERNREF;
         return true;
     }
+    if (sl_take_keyword(w->c, "exn")) {
+        *out = SL_EXNREF;
+        return true;
+    }
     if (wat_at_index(w))
         return wat_unsupported(w, "function-references");
     static const char *const later[] = {
-        "any",   "none",   "eq",       "i31", "struct",
-        "array", "nofunc", "noextern", "exn", "noexn",
+        "any",   "none",   "eq",       "i31",   "struct",
+        "array", "nofunc", "noextern", "noexn",
     };
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (sl_at_keyword(w->c, later[i]))

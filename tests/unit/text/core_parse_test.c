@@ -73,6 +73,25 @@ static void test_parse__abbreviations(void **state)
         {"(table 0 funcref) (func (call_indirect (i32.const 0)))",
          "(table 0 funcref) (func i32.const 0 call_indirect 0 (type 0))"},
         {"(func $\"f\") (func (call $f))", "(func $f) (func call 0)"},
+        {"(tag $e (export \"e\") (param i32))",
+         "(type (func (param i32))) (tag (type 0)) (export \"e\" (tag 0))"},
+        {"(tag $e (import \"a\" \"b\") (param i32))",
+         "(import \"a\" \"b\" (tag $e (param i32)))"},
+        {"(tag $e) (func (block $h (try_table (catch $e $h) (catch_all 1)"
+         " (throw $e))))",
+         "(tag) (func block try_table (catch 0 0) (catch_all 1) throw 0 end "
+         "end)"},
+        {"(tag $e) (func (result exnref) (try_table $t (catch_ref $e 0)"
+         " (catch_all_ref 0) (br $t)) unreachable)",
+         "(tag $e) (func (result (ref null exn)) try_table (catch_ref 0 0)"
+         " (catch_all_ref 0) br 0 end unreachable)"},
+        {"(table 0 funcref) (func (return_call_indirect (i32.const 0)))",
+         "(table 0 funcref) (func i32.const 0 return_call_indirect 0"
+         " (type 0))"},
+        {"(memory i64 (data \"a\"))",
+         "(memory i64 1 1) (data (i64.const 0) \"a\")"},
+        {"(table i64 funcref (elem 0)) (func)",
+         "(table i64 1 1 funcref) (elem (i64.const 0) func 0) (func)"},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_buf brief = {0}, full = {0};
@@ -114,6 +133,10 @@ static void test_parse__refuses_what_is_malformed(void **state)
         {"(func (block)", "unexpected token: end of text", 13},
         {"(func end)", "unexpected token end", 6},
         {"(func (then))", "unexpected token (", 6},
+        {"(tag) (func (catch 0 0))", "unexpected token catch", 13},
+        {"(func (try_table (catch $e 0)))", "unknown tag $e", 24},
+        {"(tag) (func (try_table $t (catch 0 $t)))", "unknown label $t", 35},
+        {"(tag) (func (try_table (catch_all 0 0)))", "unexpected token 0", 36},
         {"(func (if (i32.const 0)))", "unexpected token )", 23},
         {"(module))", "unexpected token )", 8},
         {"(module quote \"(foo)\")", "unknown operator foo", 14},
@@ -137,7 +160,9 @@ static void test_parse__later_proposals_are_unsupported(void **state)
         "(type (struct))",
         "(rec (type (func)))",
         "(func (param anyref))",
-        "(func (throw 0))",
+        "(func (try (do) (catch_all)))",
+        "(func (param (ref 0)))",
+        "(func (param nullexnref))",
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_buf out = {0};

@@ -64,6 +64,17 @@ static void test_print__round_trips(void **state)
         "(func (local i32 i32 i64 f32 f32) (block (br_table 0 1 0"
         " (i32.const 1))))",
         "(type (func (result i32))) (func (block (type 0) (i32.const 1)) drop)",
+        "(import \"a\" \"b\" (tag (param i32))) (tag) (func (local exnref)"
+        " (block (result i32) (try_table (catch 0 0) (throw 1)) unreachable)"
+        " drop (block (result i32 exnref) (try_table (catch_ref 0 0))"
+        " unreachable) throw_ref (block (try_table (catch_all 0))) (block"
+        " (result exnref) (try_table (catch_all_ref 0)) (ref.null exn)) drop)",
+        "(memory i64 1 2) (table i64 1 funcref) (func (drop (i32.load"
+        " offset=0x100000000 (i64.const 0)))) (data (i64.const 1) \"a\")"
+        " (elem (i64.const 0) func 0)",
+        "(import \"a\" \"b\" (memory i64 1 2 shared)) (memory 1 2 shared)",
+        "(func (return_call 0)) (table 1 funcref) (func (return_call_indirect"
+        " (i32.const 0)))",
         "(func $a) (func $\"\\\"\") (func) (export \"\\t\" (func $\"\\\"\"))",
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
