@@ -16,6 +16,8 @@ typedef struct sl_core_store sl_core_store;
 typedef struct sl_core_instance sl_core_instance;
 typedef struct sl_core_func sl_core_func;
 typedef struct sl_core_thread sl_core_thread;
+typedef struct sl_tag sl_tag;
+typedef struct sl_exception sl_exception;
 
 /* One frame slot: a value of any core type. An i32 in a slot is zero-extended
  * or not at the interpreter's whim: read it through .i32. */
@@ -24,8 +26,9 @@ typedef union sl_slot {
     uint64_t i64;
     float f32;
     double f64;
-    void *ref; /* funcref: sl_core_func *, NULL is null; externref: any
-                  pointer the host gave, null is SL_NULL_EXTERN */
+    void *ref; /* funcref: sl_core_func *, NULL is null; exnref:
+                  sl_exception *, likewise; externref: any pointer the host
+                  gave, null is SL_NULL_EXTERN */
 } sl_slot;
 #define SL_NULL_EXTERN ((void *)0)
 
@@ -56,13 +59,14 @@ typedef struct sl_core_extern {
         sl_table *table;
         sl_memory *memory;
         sl_global *global;
-        void *tag;
+        sl_tag *tag;
     } of;
 } sl_core_extern;
 
 /* A function the host provides. `vals` holds the parameters and, on SL_OK, the
  * results in the same place (room for the larger of both). Any other status
- * unwinds the calling core code: SL_ETRAP after sl_trap(), or SL_EEXIT.
+ * unwinds the calling core code: SL_ETRAP after sl_trap(), or SL_EEXIT. What
+ * sl_core_throw() returned unwinds it as far as a handler in it.
  * It may call sl_core_call on the same thread, or switch fibers underneath. */
 typedef sl_status (*sl_core_host_fn)(sl_core_thread *thread, void *ctx,
                                      sl_slot *vals);
@@ -105,6 +109,8 @@ struct sl_core_thread {
     uint32_t depth;             /* host -> wasm nesting on this C stack */
     sl_trap_info *trap;         /* where a trap is recorded; never NULL */
     void *host;                 /* the component layer's thread */
+    sl_exception *thrown;       /* by a host function, on its way */
+    sl_core_thread *next, *prev; /* of the store's threads */
 };
 
 /* `stack_slots` of 8 bytes are reserved with a guard behind them. */
@@ -122,7 +128,10 @@ typedef struct sl_core_limits {
     uint64_t memory_bytes;   /* live linear memory of the whole store */
     uint64_t table_elems;    /* of one table */
     uint32_t call_depth;     /* frames on one thread; 0: by stack size alone */
+    uint64_t memory64_pages; /* address space for a memory of 64-bit addresses;
+                                0: SL_MEMORY64_PAGES */
 } sl_core_limits;
+#define SL_MEMORY64_PAGES UINT64_C(262144) /* 16 GiB */
 
 /* `limits` NULL: none. */
 sl_core_store *sl_core_store_new(const sl_core_limits *limits, sl_err *err);
@@ -131,6 +140,7 @@ void sl_core_store_free(sl_core_store *store);
 /* Live counters, for tests and `--stats`. */
 typedef struct sl_core_stats {
     uint64_t instances, memories, memory_bytes, funcs_translated, ir_bytes;
+    uint64_t exceptions, exception_bytes; /* in being */
 } sl_core_stats;
 sl_core_stats sl_core_store_stats(const sl_core_store *store);
 
@@ -147,6 +157,8 @@ sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err);
 sl_table *sl_table_new(sl_core_store *store, sl_tabletype type, sl_err *err);
 sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,
                          sl_slot value, sl_err *err);
+
+sl_tag *sl_tag_new(sl_core_store *store, const sl_functype *type, sl_err *err);
 
 const sl_functype *sl_core_func_type(const sl_core_func *func);
 /* Whether a function has exactly that type. */
@@ -183,6 +195,30 @@ sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
  * of a thread (depth 0) forgets what thread->trap held before. */
 sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
                        sl_slot *vals);
+
+/* --- Exceptions --------------------------------------------------------- */
+
+/* Core specification, "Exceptions". An exception that code leaves uncaught ends
+ * sl_core_call with a trap ("uncaught exception"): no host function lets one
+ * through by accident. Those that can deal with one call by
+ * sl_core_try_call: *out is NULL, or the status is SL_OK, the results are
+ * undefined and *out is the exception, to be given back with
+ * sl_exception_release. */
+sl_status sl_core_try_call(sl_core_thread *thread, sl_core_func *func,
+                           sl_slot *vals, sl_exception **out);
+
+/* For a host function to return: throws `exception` in its caller. */
+sl_status sl_core_throw(sl_core_thread *thread, sl_exception *exception);
+
+/* Makes an exception of that tag with its parameters' values; the host's until
+ * it is released. NULL: SL_ENOMEM, or SL_ELIMIT: exceptions count among the
+ * store's memory_bytes. */
+sl_exception *sl_exception_new(sl_core_thread *thread, sl_tag *tag,
+                               const sl_slot *vals, sl_err *err);
+void sl_exception_release(sl_core_store *store, sl_exception *exception);
+const sl_tag *sl_exception_tag(const sl_exception *exception);
+const sl_slot *sl_exception_vals(const sl_exception *exception);
+const sl_functype *sl_tag_type(const sl_tag *tag);
 
 /* --- The one door to guest memory (RELIABILITY.md P4) ------------------- */
 

@@ -28,6 +28,7 @@ struct sl_core_instance {
     sl_table **tables;
     sl_memory **memories;
     sl_global **globals;
+    sl_tag **tags;
     sl_memory *memory; /* the first, or the store's empty one */
     bool *elem_dropped, *data_dropped;
 };
@@ -42,6 +43,25 @@ typedef struct sl_owned_table {
     sl_table table;
     struct sl_owned_table *next;
 } sl_owned_table;
+
+struct sl_tag {
+    const sl_functype *type;
+};
+
+struct sl_exception {
+    const sl_tag *tag;
+    sl_exception *next, *prev; /* of the store's */
+    uint32_t n_held;           /* how often the host has it */
+    bool escaped;              /* code has or had a reference to it */
+    bool reached;              /* by the collector */
+    sl_slot vals[];
+};
+
+/* Where a function's code is, for those who have an ip. */
+typedef struct sl_code_range {
+    const sl_ins *code, *end;
+    const sl_code_func *func;
+} sl_code_range;
 
 /* Apart by two: a backtrace looks one word in front of where calls return. */
 typedef enum sl_stub {
@@ -70,6 +90,12 @@ struct sl_core_store {
     sl_memory no_memory; /* of instances that have none */
     sl_core_stats stats;
     atomic_int interrupt;
+    sl_core_thread *threads;
+    sl_exception *exceptions;
+    uint64_t collect_at; /* so many bytes of exceptions */
+    SL_VEC(sl_global *) exn_globals; /* may refer to exceptions */
+    SL_VEC(sl_code_range) ranges; /* the first n_sorted in order */
+    size_t n_sorted;
 };
 
 /* The id of a function type in the store; UINT32_MAX: out of memory. */
@@ -81,6 +107,23 @@ static inline const sl_functype *sl_interned_type(const sl_core_store *store,
 }
 /* The code of a module in the store, made at the first call. */
 sl_code *sl_store_code(sl_core_store *store, const sl_module *module);
+
+/* exception.c: sl_exception_new that the host does not hold. */
+sl_exception *sl_exception_make(sl_core_thread *thread, const sl_tag *tag,
+                                const sl_slot *vals, sl_err *err);
+/* Nothing refers to it any more unless it has escaped. */
+void sl_exception_done(sl_core_store *store, sl_exception *exception);
+/* Values that the host gets to see: of these references are held for good. */
+void sl_exceptions_hold(const sl_core_store *store, uint32_t n,
+                        const sl_valtype *types, const sl_slot *vals);
+
+/* unwind.c: remembers where a function's code is. */
+bool sl_code_note(sl_core_store *store, const sl_code_func *func,
+                  size_t bytes);
+/* The nearest handler from where frame->ip and frame->fp stand: makes the frame
+ * stand there with the values in place and returns where to go on. NULL: there
+ * is none; frame->status says what becomes of it. */
+const sl_ins *sl_unwind(sl_frame *frame, sl_exception *exception);
 
 /* Grows by `delta` elements of `value`; the old size, or -1. */
 int64_t sl_table_grow(sl_core_store *store, sl_table *table, uint64_t delta,

@@ -92,13 +92,14 @@ static sl_core_instance *alloc_instance(sl_core_store *store,
         .tables = sl_arena_array(arena, sl_table *, m->n_tables),
         .memories = sl_arena_array(arena, sl_memory *, m->n_memories),
         .globals = sl_arena_array(arena, sl_global *, m->n_globals),
+        .tags = sl_arena_array(arena, sl_tag *, m->n_tags),
         .memory = &store->no_memory,
         .elem_dropped = sl_arena_array(arena, bool, m->n_elems),
         .data_dropped = sl_arena_array(arena, bool, m->n_datas),
     };
     if (inst->code == NULL || inst->funcs == NULL || inst->tables == NULL ||
         inst->memories == NULL || inst->globals == NULL ||
-        inst->elem_dropped == NULL || inst->data_dropped == NULL)
+        inst->tags == NULL || inst->elem_dropped == NULL || inst->data_dropped == NULL)
         return NULL;
     return inst;
 }
@@ -110,7 +111,7 @@ static sl_status check_import(const sl_core_import *want,
         return sl_fail(err, SL_EUNLINKABLE, SL_ERR_NO_PLACE,
                        "unknown import: \"%.*s\" \"%.*s\"",
                        SL_NAME_ARGS(want->module), SL_NAME_ARGS(want->field));
-    bool fits = have->kind == want->type.kind && have->kind != SL_CORE_TAG;
+    bool fits = have->kind == want->type.kind;
     if (fits) {
         sl_core_externtype type = sl_core_extern_type(have);
         fits = sl_core_externtype_matches(&type, &want->type);
@@ -127,6 +128,7 @@ static sl_status take_imports(sl_core_instance *inst,
 {
     const sl_module *m = inst->module;
     uint32_t n_funcs = 0, n_tables = 0, n_memories = 0, n_globals = 0;
+    uint32_t n_tags = 0;
     for (uint32_t i = 0; i < m->n_imports; i++) {
         sl_status st = check_import(&m->imports[i], &imports[i], err);
         if (st != SL_OK)
@@ -145,6 +147,7 @@ static sl_status take_imports(sl_core_instance *inst,
             inst->globals[n_globals++] = imports[i].of.global;
             break;
         case SL_CORE_TAG:
+            inst->tags[n_tags++] = imports[i].of.tag;
             break;
         }
     }
@@ -218,6 +221,11 @@ static sl_status make_items(sl_core_instance *inst, sl_err *err)
     }
     if (m->n_memories != 0)
         inst->memory = inst->memories[0];
+    for (uint32_t i = m->n_imported_tags; i < m->n_tags; i++) {
+        inst->tags[i] = sl_tag_new(store, &m->types[m->tags[i]], err);
+        if (inst->tags[i] == NULL)
+            return err->code;
+    }
     return SL_OK;
 }
 
@@ -231,6 +239,14 @@ static sl_status trap_now(sl_core_thread *thread, sl_trap_code code,
     return sl_fail(err, SL_ETRAP, SL_ERR_NO_PLACE, "%s", sl_trap_text(code));
 }
 
+/* Of an active segment in a table or memory of these limits. */
+static uint64_t offset_of(const sl_core_instance *inst,
+                          const sl_constexpr *expr, const sl_limits *limits)
+{
+    sl_slot offset = sl_constexpr_eval(inst, expr);
+    return limits->is64 ? offset.i64 : offset.i32;
+}
+
 static sl_status run_elems(sl_core_thread *thread, sl_core_instance *inst,
                            sl_err *err)
 {
@@ -240,9 +256,9 @@ static sl_status run_elems(sl_core_thread *thread, sl_core_instance *inst,
         if (elem->mode == SL_SEGMENT_PASSIVE)
             continue;
         if (elem->mode == SL_SEGMENT_ACTIVE) {
-            uint64_t to = sl_constexpr_eval(inst, &elem->offset).i32;
-            if (!sl_table_init_from(inst, inst->tables[elem->table], i, to, 0,
-                                    elem->n))
+            sl_table *table = inst->tables[elem->table];
+            uint64_t to = offset_of(inst, &elem->offset, &table->type.limits);
+            if (!sl_table_init_from(inst, table, i, to, 0, elem->n))
                 return trap_now(thread, SL_TRAP_TABLE_BOUNDS, err);
         }
         inst->elem_dropped[i] = true;
@@ -258,9 +274,9 @@ static sl_status run_datas(sl_core_thread *thread, sl_core_instance *inst,
         const sl_data *data = &m->datas[i];
         if (data->mode != SL_SEGMENT_ACTIVE)
             continue;
-        uint64_t to = sl_constexpr_eval(inst, &data->offset).i32;
-        if (!sl_memory_init_from(inst, inst->memories[data->memory], i, to, 0,
-                                 data->len))
+        sl_memory *memory = inst->memories[data->memory];
+        uint64_t to = offset_of(inst, &data->offset, &memory->type.limits);
+        if (!sl_memory_init_from(inst, memory, i, to, 0, data->len))
             return trap_now(thread, SL_TRAP_MEMORY_BOUNDS, err);
         inst->data_dropped[i] = true;
     }
@@ -342,6 +358,7 @@ sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
         item.of.global = instance->globals[index];
         break;
     case SL_CORE_TAG:
+        item.of.tag = instance->tags[index];
         break;
     }
     return item;

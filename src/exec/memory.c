@@ -19,11 +19,11 @@ static uint8_t *reserve(uint64_t bytes)
     return at == MAP_FAILED ? NULL : at;
 }
 
-/* All that 32 bits can address; where address space is short, what the type
- * allows, or as much as there is. */
+/* All that 32 bits can address, or what a memory of 64 bits may grow to; where
+ * address space is short, what the type allows, or as much as there is. */
 static bool reserve_some(sl_memory *memory, uint64_t min_pages)
 {
-    uint64_t pages = FULL_PAGES;
+    uint64_t pages = memory->type.limits.is64 ? memory->max_pages : FULL_PAGES;
     while ((memory->base = reserve(pages * PAGE)) == NULL) {
         if (pages <= min_pages)
             return false;
@@ -77,10 +77,26 @@ static bool within_limits(const sl_core_store *store, uint64_t pages,
            more_pages <= (limits->memory_bytes - used) / PAGE;
 }
 
+/* What a memory may ever have. */
+static uint64_t most_pages(const sl_core_store *store, const sl_limits *l)
+{
+    uint64_t pages = FULL_PAGES;
+    if (l->is64)
+        pages = store->limits.memory64_pages != 0 ? store->limits.memory64_pages
+                                                  : SL_MEMORY64_PAGES;
+    return l->has_max && l->max < pages ? l->max : pages;
+}
+
 sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err)
 {
     const sl_limits *l = &type.limits;
-    if (!within_limits(store, l->min, l->min)) {
+    uint64_t max_pages = most_pages(store, l);
+    if (l->shared) {
+        sl_fail(err, SL_EUNSUPPORTED, SL_ERR_NO_PLACE,
+                "unsupported memory: threads");
+        return NULL;
+    }
+    if (l->min > max_pages || !within_limits(store, l->min, l->min)) {
         sl_fail(err, SL_ELIMIT, SL_ERR_NO_PLACE,
                 "limit: a memory of %llu pages", (unsigned long long)l->min);
         return NULL;
@@ -92,8 +108,7 @@ sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err)
     }
     sl_memory *memory = &owned->memory;
     memory->type = type;
-    memory->max_pages =
-        l->has_max && l->max < FULL_PAGES ? l->max : FULL_PAGES;
+    memory->max_pages = max_pages;
     if (sl_memory_map(memory, err) != SL_OK)
         return NULL;
     owned->next = store->memories;

@@ -45,8 +45,11 @@ static void free_code(sl_code *code)
 {
     if (code->funcs != NULL) {
         const sl_module *m = code->module;
-        for (uint32_t i = 0; i < m->n_funcs - m->n_imported_funcs; i++)
+        for (uint32_t i = 0; i < m->n_funcs - m->n_imported_funcs; i++) {
             sl_free(code->funcs[i].code);
+            sl_free(code->funcs[i].tries);
+            sl_free(code->funcs[i].catches);
+        }
     }
     sl_free(code->funcs);
     sl_free(code->type_ids);
@@ -65,8 +68,14 @@ void sl_core_store_free(sl_core_store *store)
         sl_memory_unmap(&m->memory);
     for (sl_owned_table *t = store->tables; t != NULL; t = t->next)
         sl_free(t->table.elems);
+    for (sl_exception *next, *e = store->exceptions; e != NULL; e = next) {
+        next = e->next;
+        sl_free(e);
+    }
     sl_free(store->buckets);
     sl_vec_deinit(&store->types);
+    sl_vec_deinit(&store->exn_globals);
+    sl_vec_deinit(&store->ranges);
     sl_arena_deinit(&store->arena);
     sl_free(store);
 }
@@ -164,7 +173,8 @@ static bool init_code(sl_core_store *store, sl_code *code)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t index = m->n_imported_funcs + i;
         const sl_functype *type = &m->types[m->funcs[index].type];
-        code->funcs[i] = (sl_code_func){NULL, index, sl_saved_at(type), code};
+        code->funcs[i] = (sl_code_func){
+            .index = index, .saved_at = sl_saved_at(type), .home = code};
     }
     return true;
 }
@@ -215,7 +225,8 @@ sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,
                          sl_slot value, sl_err *err)
 {
     sl_global *global = sl_arena_new(&store->arena, sl_global);
-    if (global == NULL) {
+    if (global == NULL || (type.type == SL_EXNREF &&
+                           !sl_vec_push(&store->exn_globals, global))) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
     }
@@ -252,6 +263,7 @@ sl_core_externtype sl_core_extern_type(const sl_core_extern *item)
         type.of.global = item->of.global->type;
         break;
     case SL_CORE_TAG:
+        type.of.func = item->of.tag->type;
         break;
     }
     return type;

@@ -4,10 +4,16 @@
 
 #include "base/alloc.h"
 
+/* Indices have 32 bits in the interpreter, also those of 64-bit tables. */
+static uint64_t most_elems(const sl_limits *l)
+{
+    return l->has_max && l->max < UINT32_MAX ? l->max : UINT32_MAX;
+}
+
 sl_table *sl_table_new(sl_core_store *store, sl_tabletype type, sl_err *err)
 {
     const sl_limits *l = &type.limits;
-    if (l->min > store->limits.table_elems) {
+    if (l->min > store->limits.table_elems || l->min > most_elems(l)) {
         sl_fail(err, SL_ELIMIT, SL_ERR_NO_PLACE,
                 "limit: a table of %llu elements", (unsigned long long)l->min);
         return NULL;
@@ -23,8 +29,7 @@ sl_table *sl_table_new(sl_core_store *store, sl_tabletype type, sl_err *err)
                 (unsigned long long)l->min);
         return NULL;
     }
-    owned->table = (sl_table){elems, l->min, l->has_max ? l->max : UINT32_MAX,
-                              type};
+    owned->table = (sl_table){elems, l->min, most_elems(l), type};
     owned->next = store->tables;
     store->tables = owned;
     return &owned->table;

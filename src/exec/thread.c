@@ -42,13 +42,29 @@ sl_status sl_core_thread_init(sl_core_thread *thread, sl_core_store *store,
     thread->stack = (sl_slot *)(void *)base;
     thread->stack_end = thread->stack + bytes / sizeof(sl_slot);
     thread->sp = thread->stack;
+    thread->next = store->threads;
+    if (thread->next != NULL)
+        thread->next->prev = thread;
+    store->threads = thread;
     return SL_OK;
+}
+
+static void unlink_thread(sl_core_thread *thread)
+{
+    if (thread->prev != NULL)
+        thread->prev->next = thread->next;
+    else
+        thread->store->threads = thread->next;
+    if (thread->next != NULL)
+        thread->next->prev = thread->prev;
 }
 
 void sl_core_thread_deinit(sl_core_thread *thread)
 {
-    if (thread->stack != NULL)
-        munmap(thread->stack, stack_bytes(thread) + page_size());
+    if (thread->stack == NULL)
+        return;
+    unlink_thread(thread);
+    munmap(thread->stack, stack_bytes(thread) + page_size());
     thread->stack = thread->stack_end = thread->sp = NULL;
 }
 
@@ -82,8 +98,9 @@ static bool c_stack_is_short(const sl_core_thread *thread)
 
 /* Lays the callee's frame out at thread->sp: parameters and saved state. */
 static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
-                           sl_slot *vals)
+                           sl_slot *vals, bool catching)
 {
+    const sl_functype *type = func->type;
     sl_frame *prev = thread->frame;
     sl_core_store *store = thread->store;
     sl_slot *fp = thread->sp;
@@ -94,11 +111,12 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
         .interrupt = &store->interrupt,
         .n_calls = prev != NULL ? prev->n_calls : 0,
         .max_calls = store->limits.call_depth,
+        .catching = catching,
     };
     if (frame.limit - fp < (ptrdiff_t)func->saved_at + SL_FRAME_SAVED)
         return sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
     sl_frame_enter(&frame, func->instance);
-    memcpy(fp, vals, func->type->n_params * sizeof *fp);
+    memcpy(fp, vals, type->n_params * sizeof *fp);
     fp[func->saved_at].ref = &store->stubs[SL_STUB_HALT];
     fp[func->saved_at + 1].ref = NULL;
 
@@ -106,13 +124,16 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
     sl_interp_run(&frame, func, fp);
     thread->frame = prev;
     thread->sp = fp;
-    if (frame.status == SL_OK)
-        memcpy(vals, fp, func->type->n_results * sizeof *fp);
+    if (frame.status == SL_OK) {
+        memcpy(vals, fp, type->n_results * sizeof *fp);
+        sl_exceptions_hold(store, type->n_results, sl_functype_results(type),
+                           vals);
+    }
     return frame.status;
 }
 
-sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
-                       sl_slot *vals)
+static sl_status call_any(sl_core_thread *thread, sl_core_func *func,
+                          sl_slot *vals, bool catching)
 {
     if (thread->depth == 0)
         sl_trap_clear(thread->trap);
@@ -120,8 +141,52 @@ sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
         return sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
     thread->depth++;
     sl_status st = func->instance != NULL
-                       ? call_core(thread, func, vals)
+                       ? call_core(thread, func, vals, catching)
                        : func->host(thread, func->ctx, vals);
     thread->depth--;
     return st;
+}
+
+/* What a call left in the thread that it threw, if that is how it ended. */
+static sl_exception *take_thrown(sl_core_thread *thread, sl_status st)
+{
+    sl_exception *thrown = thread->thrown;
+    thread->thrown = NULL;
+    if (thrown == NULL)
+        return NULL;
+    if (st == SL_ETRAP && thread->trap->err.code == SL_OK)
+        return thrown;
+    sl_exception_done(thread->store, thrown);
+    return NULL;
+}
+
+sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
+                       sl_slot *vals)
+{
+    sl_status st = call_any(thread, func, vals, false);
+    if (thread->thrown == NULL)
+        return st;
+    sl_exception *thrown = take_thrown(thread, st);
+    if (thrown != NULL) {
+        st = sl_trap(thread, "uncaught exception");
+        sl_exception_done(thread->store, thrown);
+    }
+    return st;
+}
+
+sl_status sl_core_try_call(sl_core_thread *thread, sl_core_func *func,
+                           sl_slot *vals, sl_exception **out)
+{
+    sl_status st = call_any(thread, func, vals, true);
+    *out = take_thrown(thread, st);
+    if (*out == NULL)
+        return st;
+    (*out)->n_held++;
+    return SL_OK;
+}
+
+sl_status sl_core_throw(sl_core_thread *thread, sl_exception *exception)
+{
+    thread->thrown = exception;
+    return SL_ETRAP;
 }

@@ -301,6 +301,14 @@ void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to)
         add_fix(t, ins, word, to);
 }
 
+void catch_to(translator *t, uint32_t clause, label *to)
+{
+    if (to->kind == SL_OP_LOOP)
+        t->catches.v[clause].target = to->loop_at;
+    else
+        add_fix(t, clause, FIX_CATCH, to);
+}
+
 void patch_word(translator *t, uint32_t ins, uint32_t word, uint32_t target)
 {
     if (!t->failed)
@@ -314,6 +322,8 @@ void land(translator *t, label *l)
         fix f = t->fixes.v[i - 1];
         if (f.word == NONE)
             patch(t, f.ins, here);
+        else if (f.word == FIX_CATCH)
+            t->catches.v[f.ins].target = here;
         else
             patch_word(t, f.ins, f.word, here);
         i = f.next;

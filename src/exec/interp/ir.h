@@ -41,12 +41,30 @@ typedef enum sl_ir_op {
 #define SL_FRAME_SAVED 2 /* slots of saved state: return ip, caller fp */
 #define SL_FRAME_MAX 65535 /* slots of one frame: an operand is 16 bits */
 
+/* One clause of a try_table; what it catches is put into slots from `slot` on,
+ * and the code goes on at `target`. */
+typedef struct sl_code_catch {
+    uint32_t tag; /* or SL_ANY_TAG */
+    uint32_t target, slot;
+    bool ref;
+} sl_code_catch;
+#define SL_ANY_TAG UINT32_MAX
+
+/* The instructions of a try_table, and its clauses. */
+typedef struct sl_code_try {
+    uint32_t start, end;
+    uint32_t first, n;
+} sl_code_try;
+
 /* The code of one function, shared by all instances of its module. */
 typedef struct sl_code_func {
     sl_ins *code;      /* NULL: not translated yet */
     uint32_t index;    /* in the module */
     uint32_t saved_at; /* the slot of the return ip */
     struct sl_code *home;
+    uint32_t n_tries;
+    sl_code_try *tries; /* inner ones before those around them */
+    sl_code_catch *catches;
 } sl_code_func;
 
 /* The code of one module in one store. */
@@ -94,6 +112,7 @@ struct sl_frame {
     const sl_ins *ip; /* where it stands, while other code runs */
     sl_slot *fp;
     sl_status status;
+    bool catching; /* the caller takes exceptions: sl_core_try_call */
 };
 
 /* What a call across instances leaves behind, at the frame's limit. */
@@ -141,6 +160,14 @@ sl_slow_op sl_slow_table_get, sl_slow_table_set, sl_slow_table_size,
 const sl_ins *sl_slow_translate(sl_frame *frame, sl_core_func *func);
 /* Calls a host function whose frame is at `fp`. */
 sl_status sl_slow_host(sl_frame *frame, sl_core_func *func, sl_slot *fp);
+/* Make the handler of what is thrown the frame's place: where to go on, or
+ * NULL. The last is for when a host function has failed. */
+const sl_ins *sl_slow_throw(sl_frame *frame, const sl_ins *ip, sl_slot *fp);
+const sl_ins *sl_slow_throw_ref(sl_frame *frame, const sl_ins *ip, sl_slot *fp);
+const sl_ins *sl_slow_host_failed(sl_frame *frame);
+/* Enters another instance for a tail call; what returns to *ret comes back. */
+sl_status sl_slow_tail_cross(sl_frame *frame, sl_core_func *func,
+                             const sl_ins **ret);
 /* Enters another instance for a call; the entry it leaves gets `ret`. */
 sl_status sl_slow_cross(sl_frame *frame, sl_core_func *func,
                         const sl_ins *ret);

@@ -104,14 +104,39 @@
     fp += ip->a;                                                               \
     acc = (uintptr_t)f;                                                        \
     GOTO(f->code)
-#define CALL_INDIRECT(i)                                                       \
+#define FIND_INDIRECT(i)                                                       \
     const sl_table *table = frame->tables[ip[1].bits >> 32];                   \
     TRAP_IF(i >= table->n, UNDEFINED)                                          \
     sl_core_func *f = table->elems[i];                                         \
     TRAP_IF(f == NULL, UNINITIALIZED)                                          \
     TRAP_IF(f->type_id != frame->type_ids[(uint32_t)ip[1].bits],               \
-            INDIRECT_TYPE)                                                     \
-    CALL_ANY(f, ip + 2)
+            INDIRECT_TYPE)
+#define CALL_INDIRECT(i) FIND_INDIRECT(i) CALL_ANY(f, ip + 2)
+
+#define TAIL_CALL(f)                                                           \
+    const sl_ins *back = fp[ip->b].ref;                                        \
+    sl_slot *caller = fp[ip->b + 1].ref;                                       \
+    if (UNLIKELY(f->instance != frame->instance && f->instance != NULL)) {     \
+        SAVE(fp)                                                               \
+        frame->status = sl_slow_tail_cross(frame, f, &back);                   \
+        if (frame->status != SL_OK) EXIT;                                      \
+        RELOAD                                                                 \
+    }                                                                          \
+    memmove(fp, fp + ip->a, f->type->n_params * sizeof *fp);                   \
+    fp[f->saved_at].ref = (void *)back;                                        \
+    fp[f->saved_at + 1].ref = caller;                                          \
+    acc = (uintptr_t)f;                                                        \
+    GOTO(f->code)
+
+/* To the handler that `find` makes the frame's place, if there is one. */
+#define UNWIND(find)                                                           \
+    {                                                                          \
+        const sl_ins *handler_ = (find);                                       \
+        if (handler_ == NULL) EXIT;                                            \
+        fp = frame->fp;                                                        \
+        RELOAD                                                                 \
+        GOTO(handler_)                                                         \
+    }
 
 /* --- Dispatch --------------------------------------------------------------- */
 

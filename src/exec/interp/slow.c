@@ -17,12 +17,28 @@ static inline uint32_t high(const sl_ins *ip)
     return (uint32_t)(ip[1].bits >> 32);
 }
 
+/* An operand of the address type of a table or memory. */
+static inline uint64_t address(bool is64, const sl_slot *slot)
+{
+    return is64 ? slot->i64 : slot->i32;
+}
+
 /* --- Tables: the second word has the table (low) -------------------------------- */
+
+static uint64_t table_operand(const sl_table *table, const sl_slot *slot)
+{
+    return address(table->type.limits.is64, slot);
+}
+
+static bool in_table(const sl_table *table, uint64_t at, uint64_t n)
+{
+    return at <= table->n && n <= table->n - at;
+}
 
 sl_status sl_slow_table_get(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     const sl_table *table = frame->tables[low(ip)];
-    uint32_t i = fp[ip->b].i32;
+    uint64_t i = table_operand(table, &fp[ip->b]);
     if (i >= table->n)
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
     fp[ip->a].ref = table->elems[i];
@@ -32,7 +48,7 @@ sl_status sl_slow_table_get(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 sl_status sl_slow_table_set(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_table *table = frame->tables[low(ip)];
-    uint32_t i = fp[ip->a].i32;
+    uint64_t i = table_operand(table, &fp[ip->a]);
     if (i >= table->n)
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
     table->elems[i] = fp[ip->b].ref;
@@ -47,17 +63,20 @@ sl_status sl_slow_table_size(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 
 sl_status sl_slow_table_grow(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    int64_t old = sl_table_grow(frame->thread->store, frame->tables[low(ip)],
-                                fp[ip->c].i32, fp[ip->b].ref);
-    fp[ip->a].i64 = (uint32_t)old;
+    sl_table *table = frame->tables[low(ip)];
+    uint64_t delta = table_operand(table, &fp[ip->c]);
+    sl_slot old = {.i64 = (uint64_t)sl_table_grow(
+                       frame->thread->store, table, delta, fp[ip->b].ref)};
+    fp[ip->a].i64 = table_operand(table, &old);
     return SL_OK;
 }
 
 sl_status sl_slow_table_fill(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_table *table = frame->tables[low(ip)];
-    uint64_t at = fp[ip->a].i32, n = fp[ip->c].i32;
-    if (at + n > table->n)
+    uint64_t at = table_operand(table, &fp[ip->a]);
+    uint64_t n = table_operand(table, &fp[ip->c]);
+    if (!in_table(table, at, n))
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
     for (uint64_t i = 0; i < n; i++)
         table->elems[at + i] = fp[ip->b].ref;
@@ -68,8 +87,11 @@ sl_status sl_slow_table_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_table *to = frame->tables[low(ip)];
     const sl_table *from = frame->tables[high(ip)];
-    uint64_t d = fp[ip->a].i32, s = fp[ip->b].i32, n = fp[ip->c].i32;
-    if (d + n > to->n || s + n > from->n)
+    uint64_t d = table_operand(to, &fp[ip->a]);
+    uint64_t s = table_operand(from, &fp[ip->b]);
+    bool long_n = to->type.limits.is64 && from->type.limits.is64;
+    uint64_t n = address(long_n, &fp[ip->c]);
+    if (!in_table(to, d, n) || !in_table(from, s, n))
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
     if (n != 0)
         memmove(to->elems + d, from->elems + s, n * sizeof *to->elems);
@@ -78,8 +100,10 @@ sl_status sl_slow_table_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 
 sl_status sl_slow_table_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    if (!sl_table_init_from(frame->instance, frame->tables[high(ip)], low(ip),
-                            fp[ip->a].i32, fp[ip->b].i32, fp[ip->c].i32))
+    sl_table *table = frame->tables[high(ip)];
+    if (!sl_table_init_from(frame->instance, table, low(ip),
+                            table_operand(table, &fp[ip->a]), fp[ip->b].i32,
+                            fp[ip->c].i32))
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
     return SL_OK;
 }
@@ -104,6 +128,11 @@ static sl_memory *memory_of(sl_frame *frame, uint32_t index)
     return frame->instance->memories[index];
 }
 
+static uint64_t memory_operand(const sl_memory *memory, const sl_slot *slot)
+{
+    return address(memory->type.limits.is64, slot);
+}
+
 sl_status sl_slow_memory_size(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     fp[ip->a].i64 = memory_of(frame, (uint32_t)ip->imm)->size >> 16;
@@ -112,40 +141,46 @@ sl_status sl_slow_memory_size(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 
 sl_status sl_slow_memory_grow(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    int64_t old = sl_memory_grow(frame->thread->store,
-                                 memory_of(frame, (uint32_t)ip->imm),
-                                 fp[ip->b].i32);
-    fp[ip->a].i64 = (uint32_t)old;
+    sl_memory *memory = memory_of(frame, (uint32_t)ip->imm);
+    uint64_t delta = memory_operand(memory, &fp[ip->b]);
+    sl_slot old = {.i64 = (uint64_t)sl_memory_grow(frame->thread->store, memory,
+                                                   delta)};
+    fp[ip->a].i64 = memory_operand(memory, &old);
     return SL_OK;
 }
 
 sl_status sl_slow_memory_fill(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    uint32_t n = fp[ip->c].i32;
-    uint8_t *at = sl_memory_at(memory_of(frame, low(ip)), fp[ip->a].i32, n);
+    const sl_memory *memory = memory_of(frame, low(ip));
+    uint64_t n = memory_operand(memory, &fp[ip->c]);
+    uint8_t *at = sl_memory_at(memory, memory_operand(memory, &fp[ip->a]), n);
     if (at == NULL)
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
-    memset(at, (int)(fp[ip->b].i32 & 0xff), n);
+    memset(at, (int)(fp[ip->b].i32 & 0xff), (size_t)n);
     return SL_OK;
 }
 
 sl_status sl_slow_memory_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    uint32_t n = fp[ip->c].i32;
-    uint8_t *to = sl_memory_at(memory_of(frame, low(ip)), fp[ip->a].i32, n);
+    const sl_memory *target = memory_of(frame, low(ip));
+    const sl_memory *source = memory_of(frame, high(ip));
+    bool long_n = target->type.limits.is64 && source->type.limits.is64;
+    uint64_t n = address(long_n, &fp[ip->c]);
+    uint8_t *to = sl_memory_at(target, memory_operand(target, &fp[ip->a]), n);
     const uint8_t *from =
-        sl_memory_at(memory_of(frame, high(ip)), fp[ip->b].i32, n);
+        sl_memory_at(source, memory_operand(source, &fp[ip->b]), n);
     if (to == NULL || from == NULL)
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
-    memmove(to, from, n);
+    memmove(to, from, (size_t)n);
     return SL_OK;
 }
 
 sl_status sl_slow_memory_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    if (!sl_memory_init_from(frame->instance, memory_of(frame, high(ip)),
-                             low(ip), fp[ip->a].i32, fp[ip->b].i32,
-                             fp[ip->c].i32))
+    sl_memory *memory = memory_of(frame, high(ip));
+    if (!sl_memory_init_from(frame->instance, memory, low(ip),
+                             memory_operand(memory, &fp[ip->a]),
+                             fp[ip->b].i32, fp[ip->c].i32))
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
     return SL_OK;
 }
@@ -186,14 +221,18 @@ static uint64_t load(sl_op op, const uint8_t *at, uint32_t bytes)
     }
 }
 
-/* The second word has the instruction (low) and the memory. */
+/* The second word has the instruction (8 bits), the memory (24) and the upper
+ * half of the offset. */
 sl_status sl_slow_access(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
-    sl_op op = (sl_op)low(ip);
+    sl_op op = (sl_op)(low(ip) & 0xff);
+    const sl_memory *memory = memory_of(frame, low(ip) >> 8);
+    uint64_t offset = (uint64_t)high(ip) << 32 | (uint32_t)ip->imm, ea;
     uint32_t bytes = access_bytes(op);
-    uint8_t *at = sl_memory_at(memory_of(frame, high(ip)),
-                               (uint64_t)fp[ip->b].i32 + (uint32_t)ip->imm,
-                               bytes);
+    uint8_t *at = NULL;
+    if (!__builtin_add_overflow(memory_operand(memory, &fp[ip->b]), offset,
+                                &ea))
+        at = sl_memory_at(memory, ea, bytes);
     if (at == NULL)
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
     if (op >= SL_OP_I32_STORE)
@@ -217,6 +256,11 @@ const sl_ins *sl_slow_translate(sl_frame *frame, sl_core_func *func)
             frame->status = sl_abort_call(frame->thread, &err);
             return NULL;
         }
+        if (!sl_code_note(inst->store, code, bytes)) {
+            sl_fail(&err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+            frame->status = sl_abort_call(frame->thread, &err);
+            return NULL;
+        }
         inst->store->stats.funcs_translated++;
         inst->store->stats.ir_bytes += bytes;
     }
@@ -226,11 +270,50 @@ const sl_ins *sl_slow_translate(sl_frame *frame, sl_core_func *func)
 sl_status sl_slow_host(sl_frame *frame, sl_core_func *func, sl_slot *fp)
 {
     sl_core_thread *thread = frame->thread;
+    const sl_functype *type = func->type;
     thread->sp = fp + func->saved_at + SL_FRAME_SAVED;
+    sl_exceptions_hold(thread->store, type->n_params, type->types, fp);
     sl_status st = func->host(thread, func->ctx, fp);
-    if (st == SL_ETRAP)
+    if (st == SL_ETRAP && thread->thrown == NULL)
         sl_trap(thread, "a host function failed");
     return st;
+}
+
+const sl_ins *sl_slow_host_failed(sl_frame *frame)
+{
+    sl_exception *thrown = frame->thread->thrown;
+    frame->thread->thrown = NULL;
+    if (thrown == NULL)
+        return NULL;
+    if (frame->status == SL_ETRAP && frame->thread->trap->err.code == SL_OK)
+        return sl_unwind(frame, thrown);
+    sl_exception_done(frame->thread->store, thrown);
+    return NULL;
+}
+
+/* --- Exceptions ------------------------------------------------------------------- */
+
+const sl_ins *sl_slow_throw(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
+{
+    sl_core_thread *thread = frame->thread;
+    const sl_tag *tag = frame->instance->tags[ip->imm];
+    sl_err err = {0};
+    thread->sp = fp + ip->a + tag->type->n_params; /* for the collector */
+    sl_exception *e = sl_exception_make(thread, tag, fp + ip->a, &err);
+    if (e == NULL) {
+        frame->status = sl_abort_call(thread, &err);
+        return NULL;
+    }
+    return sl_unwind(frame, e);
+}
+
+const sl_ins *sl_slow_throw_ref(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
+{
+    sl_exception *e = fp[ip->a].ref;
+    if (e != NULL)
+        return sl_unwind(frame, e);
+    frame->status = sl_trap(frame->thread, "null exception reference");
+    return NULL;
 }
 
 sl_status sl_slow_cross(sl_frame *frame, sl_core_func *func, const sl_ins *ret)
@@ -242,6 +325,27 @@ sl_status sl_slow_cross(sl_frame *frame, sl_core_func *func, const sl_ins *ret)
         return sl_raise(frame, SL_TRAP_STACK);
     frame->limit -= 2;
     *(sl_cross *)(void *)frame->limit = (sl_cross){ret, frame->instance};
+    sl_frame_enter(frame, func->instance);
+    return SL_OK;
+}
+
+/* When the running function was called across already its entry stays: it
+ * knows where to return to. */
+sl_status sl_slow_tail_cross(sl_frame *frame, sl_core_func *func,
+                             const sl_ins **ret)
+{
+    const sl_ins *stub = frame->thread->store->stubs + SL_STUB_CROSS;
+    if (*ret != stub) {
+        const sl_ins *ip = frame->ip;
+        ptrdiff_t used = (ptrdiff_t)ip->a + func->type->n_params;
+        if (used < (ptrdiff_t)func->saved_at + SL_FRAME_SAVED)
+            used = (ptrdiff_t)func->saved_at + SL_FRAME_SAVED;
+        if (frame->limit - frame->fp < used + 2)
+            return sl_raise(frame, SL_TRAP_STACK);
+        frame->limit -= 2;
+        *(sl_cross *)(void *)frame->limit = (sl_cross){*ret, frame->instance};
+        *ret = stub;
+    }
     sl_frame_enter(frame, func->instance);
     return SL_OK;
 }

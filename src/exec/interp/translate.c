@@ -96,6 +96,10 @@ _Static_assert(IR_BRZ_F32_EQ_AI ==
                    IR_BR_F32_EQ_RR + N_BRANCHES + BRANCH_AI, "f32 not");
 _Static_assert(IR_I32_STORE_KI == IR_I32_STORE_RR + STORE_KI, "stores");
 _Static_assert(IR_I32_LOAD_K == IR_I32_LOAD_R + MODE_K, "loads");
+_Static_assert(IR_I64_LOAD32_U_64 - IR_I32_LOAD_64 ==
+                   SL_OP_I64_LOAD32_U - SL_OP_I32_LOAD, "loads, 64");
+_Static_assert(IR_I64_STORE32_64 - IR_I32_STORE_64 ==
+                   SL_OP_I64_STORE32 - SL_OP_I32_STORE, "stores, 64");
 
 static acc_class acc_of(unsigned type)
 {
@@ -486,6 +490,46 @@ static void push_temps(translator *t, uint32_t n)
         push_temp(t);
 }
 
+/* The clauses' labels lie outside: the block's own is not there yet. What is
+ * caught goes where the label wants it. */
+static void add_catches(translator *t, const sl_instr *in)
+{
+    sl_err err = {0};
+    sl_reader r = sl_reader_over(in->vec, in->vec_len, 0, &err);
+    for (uint32_t i = 0; i < in->n && !t->failed; i++) {
+        sl_catch c = sl_read_catch(&r);
+        label *to = label_at(t, c.label);
+        uint32_t slot = temp_slot(t, to->height);
+        sl_code_catch clause = {c.all ? SL_ANY_TAG : c.tag, 0, slot, c.ref};
+        if (slot + arity(to) > SL_FRAME_MAX) {
+            fail(t, SL_ELIMIT, "limit: a function has too many operands");
+        } else if (!sl_vec_push(&t->catches, clause)) {
+            fail(t, SL_ENOMEM, "out of memory");
+        } else {
+            if (slot + arity(to) > t->n_slots)
+                t->n_slots = slot + arity(to);
+            catch_to(t, (uint32_t)t->catches.n - 1, to);
+        }
+    }
+}
+
+/* From here on the clauses from `first` on are in force, up to end_try. */
+static void begin_try(translator *t, uint32_t first)
+{
+    label *l = &sl_vec_last(&t->labels);
+    l->try_at = (uint32_t)t->ins.n;
+    l->first_catch = first;
+    l->n_catches = (uint32_t)t->catches.n - first;
+}
+
+static void end_try(translator *t, const label *l)
+{
+    sl_code_try made = {l->try_at, (uint32_t)t->ins.n, l->first_catch,
+                        l->n_catches};
+    if (l->n_catches != 0 && !sl_vec_push(&t->tries, made))
+        fail(t, SL_ENOMEM, "out of memory");
+}
+
 static void begin_block(translator *t, const sl_instr *in)
 {
     uint32_t n_params = 0, n_results = in->type != SL_BLOCK_EMPTY;
@@ -503,7 +547,12 @@ static void begin_block(translator *t, const sl_instr *in)
     flush(t);
     if (in->op == SL_OP_LOOP)
         forget(t);
+    uint32_t first_catch = (uint32_t)t->catches.n;
+    if (in->op == SL_OP_TRY_TABLE)
+        add_catches(t, in);
     push_label(t, in->op, n_params, n_results);
+    if (in->op == SL_OP_TRY_TABLE && !t->failed)
+        begin_try(t, first_catch);
     if (in->op == SL_OP_IF && !t->failed) {
         uint32_t at = branch_on(t, condition, true);
         sl_vec_last(&t->labels).else_at = at;
@@ -532,6 +581,8 @@ static void begin_else(translator *t, bool reached)
 static bool end_block(translator *t, bool reached)
 {
     label l = sl_vec_pop(&t->labels);
+    if (l.kind == SL_OP_TRY_TABLE)
+        end_try(t, &l);
     bool joined = l.fixes != 0 || l.else_at != NONE;
     if (!joined && reached)
         return true;
@@ -555,7 +606,9 @@ static void end_function(translator *t, bool reached)
     if (reached)
         emit_return(t);
     label l = t->labels.v[0];
-    if (l.fixes != 0) { /* only without results: see needs_code */
+    if (l.fixes != 0) { /* branches without results, and catch clauses */
+        pop_to(t, 0);
+        push_temps(t, l.n_results);
         land(t, &l);
         emit_return(t);
     }
@@ -596,21 +649,75 @@ static void call(translator *t, uint32_t func)
     end_call(t, type);
 }
 
+/* The slot of an index into a table, as 32 bits. */
+static uint32_t pop_index(translator *t, uint32_t table)
+{
+    value v = pop(t);
+    uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
+    if (v.kind == VALUE_CONST) {
+        v.slot = to;
+        emit_const(t, v.slot, v.bits, ACC_INT);
+    }
+    if (!t->module->tables[table].type.limits.is64)
+        return v.slot;
+    emit(t, IR_NARROW, to, v.slot, 0, 0);
+    made(t, ACC_INT);
+    return to;
+}
+
 static void call_indirect(translator *t, uint32_t type_index, uint32_t table)
 {
     const sl_functype *type = &t->module->types[type_index];
-    value v = pop(t);
-    if (v.kind == VALUE_CONST) {
-        v.slot = temp_slot(t, (uint32_t)t->stack.n);
-        emit_const(t, v.slot, v.bits, ACC_INT);
-    }
+    uint32_t index = pop_index(t, table);
     uint32_t base = begin_call(t, type);
     emit(t,
-         in_acc(t, ACC_INT, v.slot) ? IR_CALL_INDIRECT_A
-                                    : IR_CALL_INDIRECT_R,
-         base, base + sl_saved_at(type), v.slot, 0);
+         in_acc(t, ACC_INT, index) ? IR_CALL_INDIRECT_A : IR_CALL_INDIRECT_R,
+         base, base + sl_saved_at(type), index, 0);
     emit_word(t, type_index, table);
     end_call(t, type);
+}
+
+/* The operands of a tail call in place; then this is no frame any more. */
+static uint32_t begin_tail_call(translator *t, const sl_functype *type)
+{
+    settle_top(t, type->n_params);
+    if (t->func->home->counted)
+        emit(t, IR_LEAVE_COUNTED, 0, 0, 0, 0);
+    return temp_slot(t, (uint32_t)t->stack.n - type->n_params);
+}
+
+static void return_call(translator *t, uint32_t func)
+{
+    const sl_functype *type = &t->module->types[t->module->funcs[func].type];
+    uint32_t base = begin_tail_call(t, type);
+    emit_imm(t, IR_RETURN_CALL, base, t->func->saved_at, (int32_t)func);
+}
+
+static void return_call_indirect(translator *t, uint32_t type_index,
+                                 uint32_t table)
+{
+    const sl_functype *type = &t->module->types[type_index];
+    uint32_t index = pop_index(t, table);
+    uint32_t base = begin_tail_call(t, type);
+    emit(t, IR_RETURN_CALL_INDIRECT, base, t->func->saved_at, index, 0);
+    emit_word(t, type_index, table);
+}
+
+/* --- Exceptions --------------------------------------------------------------------------- */
+
+static void throw_(translator *t, uint32_t tag)
+{
+    const sl_functype *type = &t->module->types[t->module->tags[tag]];
+    settle_top(t, type->n_params);
+    emit_imm(t, IR_THROW,
+             temp_slot(t, (uint32_t)t->stack.n - type->n_params), 0,
+             (int32_t)tag);
+}
+
+static void throw_ref(translator *t)
+{
+    uint32_t slot = slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
+    emit(t, IR_THROW_REF, slot, 0, 0, 0);
 }
 
 /* --- Variables, memory, tables ------------------------------------------------------------ */
@@ -676,7 +783,8 @@ static void select_(translator *t)
     push_temp(t);
 }
 
-/* A memory other than the first: out of line. */
+/* A memory other than the first, or an offset that needs more than 32 bits: out
+ * of line. */
 static void access_other(translator *t, const sl_instr *in)
 {
     bool store = families[in->op].shape == STORE;
@@ -688,10 +796,32 @@ static void access_other(translator *t, const sl_instr *in)
     emit_imm(t, IR_ACCESS,
              store ? value_slot : temp_slot(t, (uint32_t)t->stack.n), address,
              (int32_t)(uint32_t)in->offset);
-    emit_word(t, in->op, in->index[0]);
+    emit_word(t, (uint32_t)in->op | in->index[0] << 8,
+              (uint32_t)(in->offset >> 32));
     forget(t);
     if (!store)
         push_temp(t);
+}
+
+/* In a first memory of 64-bit addresses. */
+static void load_64(translator *t, const sl_instr *in)
+{
+    uint32_t i = (uint32_t)t->stack.n - 1;
+    uint32_t from = slot_of(t, i, ACC_INT);
+    pop(t);
+    emit_imm(t, IR_I32_LOAD_64 + (uint32_t)(in->op - SL_OP_I32_LOAD),
+             temp_slot(t, i), from, (int32_t)(uint32_t)in->offset);
+    made(t, acc_of(families[in->op].out));
+    push_temp(t);
+}
+
+static void store_64(translator *t, const sl_instr *in)
+{
+    uint32_t n = (uint32_t)t->stack.n;
+    uint32_t to = slot_of(t, n - 2, ACC_INT), from = slot_of(t, n - 1, ACC_INT);
+    pop_to(t, n - 2);
+    emit_imm(t, IR_I32_STORE_64 + (uint32_t)(in->op - SL_OP_I32_STORE), to, from,
+             (int32_t)(uint32_t)in->offset);
 }
 
 /* A constant address with its offset, as far as 32 bits reach. */
@@ -817,14 +947,18 @@ static void by_family(translator *t, const sl_instr *in)
         unary(t, in->op);
         break;
     case LOAD:
-        if (in->index[0] != 0)
+        if (in->index[0] != 0 || in->offset > UINT32_MAX)
             access_other(t, in);
+        else if (t->module->memories[0].limits.is64)
+            load_64(t, in);
         else
             load(t, in);
         break;
     case STORE:
-        if (in->index[0] != 0)
+        if (in->index[0] != 0 || in->offset > UINT32_MAX)
             access_other(t, in);
+        else if (t->module->memories[0].limits.is64)
+            store_64(t, in);
         else
             store(t, in);
         break;
@@ -842,6 +976,7 @@ static void translate_plain(translator *t, const sl_instr *in)
     case SL_OP_NOP: break;
     case SL_OP_BLOCK:
     case SL_OP_LOOP:
+    case SL_OP_TRY_TABLE:
     case SL_OP_IF: begin_block(t, in); break;
     case SL_OP_BR_IF: branch_if(t, label_at(t, x[0])); break;
     case SL_OP_CALL: call(t, x[0]); break;
@@ -900,6 +1035,18 @@ static bool translate_one(translator *t, const sl_instr *in)
     case SL_OP_RETURN:
         emit_return(t);
         return false;
+    case SL_OP_RETURN_CALL:
+        return_call(t, in->index[0]);
+        return false;
+    case SL_OP_RETURN_CALL_INDIRECT:
+        return_call_indirect(t, in->index[0], in->index[1]);
+        return false;
+    case SL_OP_THROW:
+        throw_(t, in->index[0]);
+        return false;
+    case SL_OP_THROW_REF:
+        throw_ref(t);
+        return false;
     default:
         translate_plain(t, in);
         return true;
@@ -914,8 +1061,7 @@ static void translate_body(translator *t, sl_reader *r)
     sl_instr in;
     while (!t->failed && t->labels.n != 0 && sl_read_instr(r, &in)) {
         t->now = (uint32_t)(in.at - r->origin);
-        bool block = in.op == SL_OP_BLOCK || in.op == SL_OP_LOOP ||
-                     in.op == SL_OP_IF;
+        bool block = sl_op_is_block(in.op);
         if (!reached && unreached_blocks != 0 && in.op == SL_OP_END) {
             unreached_blocks--;
         } else if (!reached && block) {
@@ -1001,6 +1147,8 @@ static void deinit(translator *t)
     sl_vec_deinit(&t->stack);
     sl_vec_deinit(&t->labels);
     sl_vec_deinit(&t->fixes);
+    sl_vec_deinit(&t->tries);
+    sl_vec_deinit(&t->catches);
     sl_free(t->readers);
 }
 
@@ -1034,13 +1182,42 @@ static sl_ins *finish(translator *t, size_t *bytes)
     return code;
 }
 
+/* What unwinding wants to know, beside the code. */
+static void keep_tries(translator *t, sl_code_func *func)
+{
+    if (t->tries.n == 0)
+        return;
+    size_t tries = t->tries.n * sizeof *t->tries.v;
+    size_t catches = t->catches.n * sizeof *t->catches.v;
+    func->tries = sl_malloc(tries);
+    func->catches = sl_malloc(catches);
+    if (func->tries == NULL || func->catches == NULL) {
+        sl_free(func->tries);
+        sl_free(func->catches);
+        func->tries = NULL;
+        func->catches = NULL;
+        fail(t, SL_ENOMEM, "out of memory");
+        return;
+    }
+    memcpy(func->tries, t->tries.v, tries);
+    memcpy(func->catches, t->catches.v, catches);
+    func->n_tries = (uint32_t)t->tries.n;
+}
+
 sl_status sl_translate(sl_code_func *func, size_t *bytes, sl_err *err)
 {
     translator t;
+    sl_ins *code = NULL;
     if (init(&t, func, err))
         run(&t);
     if (!t.failed)
-        func->code = finish(&t, bytes);
+        code = finish(&t, bytes);
+    if (!t.failed)
+        keep_tries(&t, func);
+    if (t.failed)
+        sl_free(code);
+    else
+        func->code = code;
     deinit(&t);
     return t.failed ? err->code : SL_OK;
 }

@@ -34,13 +34,15 @@ typedef struct label {
     uint32_t else_at; /* IF: the branch to the else part, or NONE */
     uint32_t fixes;   /* what jumps here, plus one */
     uint32_t stub_at, stub_of; /* br_table's way here, and of which one */
+    uint32_t try_at, first_catch, n_catches; /* TRY_TABLE */
 } label;
 
 /* A distance to be known later: of an instruction, or a word of the pool that
- * counts from the instruction. */
+ * counts from the instruction; or the target of a catch clause (`ins`). */
 typedef struct fix {
     uint32_t ins, word, next;
 } fix;
+#define FIX_CATCH (NONE - 1) /* as the word */
 
 /* The newest comparison: a branch or eqz right behind it takes it over. */
 typedef struct comparison {
@@ -63,6 +65,8 @@ typedef struct translator {
     SL_VEC(value) stack;
     SL_VEC(label) labels;
     SL_VEC(fix) fixes;
+    SL_VEC(sl_code_try) tries;
+    SL_VEC(sl_code_catch) catches;
     uint32_t *readers; /* per local slot: the newest entry that reads it */
     uint32_t flushed;  /* below, no entry reads a local */
     bool locate;
@@ -118,6 +122,7 @@ void patch(translator *t, uint32_t ins, uint32_t target);
 /* The same for a word of the pool, counted from the instruction. */
 void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to);
 void patch_word(translator *t, uint32_t ins, uint32_t word, uint32_t target);
+void catch_to(translator *t, uint32_t clause, label *to);
 void land(translator *t, label *l); /* all that jump to it land here */
 
 #endif
