@@ -270,6 +270,17 @@ static wast_outcome run_get(wast *w, wast_action *a, const sl_core_extern *item)
     return check_results(w, &a->rest, 1, &global->type.type, &global->value);
 }
 
+static wast_outcome judge_call(wast *w, wast_want want, sl_name message,
+                               sl_status status, const sl_err *err,
+                               const sl_exception *thrown)
+{
+    if (thrown == NULL)
+        return wast_judge(w, want, message, status, err->msg);
+    if (want == WAST_WANT_EXCEPTION)
+        return WAST_PASS;
+    return wast_fail(w, "uncaught exception");
+}
+
 static wast_outcome run_invoke(wast *w, wast_action *a, sl_core_func *func,
                                wast_want want, sl_name message)
 {
@@ -286,10 +297,11 @@ static wast_outcome run_invoke(wast *w, wast_action *a, sl_core_func *func,
         outcome = err.code == SL_EUNSUPPORTED ? wast_skip(w, "%s", err.msg)
                                               : wast_fail(w, "%s", err.msg);
     } else {
+        sl_exception *thrown = NULL;
         forget_trap(w);
-        sl_status status = sl_core_call(&w->thread, func, vals);
+        sl_status status = sl_core_try_call(&w->thread, func, vals, &thrown);
         note_trap(w, status, &err);
-        outcome = wast_judge(w, want, message, status, err.msg);
+        outcome = judge_call(w, want, message, status, &err, thrown);
         if (outcome == WAST_PASS && want == WAST_WANT_OK && !a->bare) {
             a->rest.err = &err;
             outcome = check_results(w, &a->rest, type->n_results,

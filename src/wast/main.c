@@ -139,9 +139,7 @@ int sl_wast_main(int argc, char **argv)
 {
     sl_wast_nyi nyi = {0};
     sl_wast_options options = {
-        .log = stdout,
-        .nyi = &nyi,
-        .features = {.multi_memory = true, .extended_const = true}};
+        .log = stdout, .nyi = &nyi, .features = sl_core_features_all};
     sl_wast_counts counts = {0};
     sl_err err = {0};
     uint64_t seeds = 1;

@@ -39,9 +39,10 @@ static bool message_matches(sl_name want, const char *got)
 }
 
 static const char *const want_words[] = {
-    [WAST_WANT_OK] = "success",      [WAST_WANT_MALFORMED] = "malformed",
-    [WAST_WANT_INVALID] = "invalid", [WAST_WANT_UNLINKABLE] = "unlinkable",
-    [WAST_WANT_TRAP] = "trap",       [WAST_WANT_EXHAUSTION] = "exhaustion",
+    [WAST_WANT_OK] = "success",          [WAST_WANT_MALFORMED] = "malformed",
+    [WAST_WANT_INVALID] = "invalid",     [WAST_WANT_UNLINKABLE] = "unlinkable",
+    [WAST_WANT_TRAP] = "trap",           [WAST_WANT_EXHAUSTION] = "exhaustion",
+    [WAST_WANT_EXCEPTION] = "exception",
 };
 
 static bool status_matches(wast_want want, sl_status status)
@@ -59,6 +60,8 @@ static bool status_matches(wast_want want, sl_status status)
         return status == SL_ETRAP;
     case WAST_WANT_EXHAUSTION:
         return status == SL_ETRAP || status == SL_ELIMIT;
+    case WAST_WANT_EXCEPTION: /* core.c judges these itself */
+        return false;
     }
     return false;
 }
@@ -168,12 +171,13 @@ static wast_outcome run_bare_action(wast *w, sl_cursor *c)
     return run_action(w, &action, WAST_WANT_OK, (sl_name){0});
 }
 
-static wast_outcome run_assert_return(wast *w, sl_cursor *c)
+/* The assertions without a message. */
+static wast_outcome run_assert_action(wast *w, sl_cursor *c, wast_want want)
 {
     wast_action action;
     if (!read_action(w, c, &action))
         return bad_script(w, c);
-    return run_action(w, &action, WAST_WANT_OK, (sl_name){0});
+    return run_action(w, &action, want, (sl_name){0});
 }
 
 /* The assertions whose subject is followed by a message. */
@@ -228,7 +232,6 @@ static wast_outcome run_command(wast *w, sl_cursor *c)
     static const struct {
         const char *keyword, *reason;
     } missing[] = {
-        {"assert_exception", "exceptions"},
         {"assert_malformed_custom", "custom annotations"},
         {"assert_invalid_custom", "custom annotations"},
         {"thread", "threads"},
@@ -244,7 +247,9 @@ static wast_outcome run_command(wast *w, sl_cursor *c)
     if (sl_take_form(c, "register"))
         return run_register(w, c);
     if (sl_take_form(c, "assert_return"))
-        return run_assert_return(w, c);
+        return run_assert_action(w, c, WAST_WANT_OK);
+    if (sl_take_form(c, "assert_exception"))
+        return run_assert_action(w, c, WAST_WANT_EXCEPTION);
     for (size_t i = 0; i < sizeof asserts / sizeof *asserts; i++)
         if (sl_take_form(c, asserts[i].keyword))
             return run_assert(w, c, asserts[i].want);
@@ -342,6 +347,7 @@ static void read_head(wast *w)
         {"exceptions", &w->features.exceptions},
         {"gc", &w->features.gc},
         {"extended_const", &w->features.extended_const},
+        {"threads", &w->features.threads},
         {"data", &w->has_data},
     };
     const char *p = w->source.data, *end = p + w->source.len;

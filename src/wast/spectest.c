@@ -1,5 +1,6 @@
-/* The suite's host module: print functions, a global of each number type, a
- * table and a memory. Core specification, interpreter, "Scripts / Spectest". */
+/* The suite's host module: print functions, a global of each number type,
+ * tables and a memory. Core specification, interpreter, "Scripts / Spectest".
+ */
 #include "wast/wast_int.h"
 
 typedef struct print_func {
@@ -34,7 +35,7 @@ struct wast_spectest {
     sl_functype types[N_PRINT_FUNCS];
     sl_core_func *funcs[N_PRINT_FUNCS];
     sl_global *globals[N_GLOBALS];
-    sl_table *table;
+    sl_table *table, *table64;
     sl_memory *memory;
 };
 
@@ -77,7 +78,10 @@ static bool make_items(wast *w, struct wast_spectest *s, sl_err *err)
     }
     sl_tabletype table = {SL_FUNCREF, {.min = 10, .max = 20, .has_max = true}};
     sl_memtype memory = {{.min = 1, .max = 2, .has_max = true}};
-    return ok && (s->table = sl_table_new(w->store, table, err)) != NULL &&
+    sl_tabletype table64 = table;
+    table64.limits.is64 = true;
+    return ok && (s->table64 = sl_table_new(w->store, table64, err)) != NULL &&
+           (s->table = sl_table_new(w->store, table, err)) != NULL &&
            (s->memory = sl_memory_new(w->store, memory, err)) != NULL;
 }
 
@@ -118,6 +122,10 @@ sl_status wast_spectest_get(wast *w, sl_name name, sl_core_extern *out,
         }
     if (sl_name_is(name, "table")) {
         *out = (sl_core_extern){SL_CORE_TABLE, {.table = s->table}};
+        return SL_OK;
+    }
+    if (sl_name_is(name, "table64")) {
+        *out = (sl_core_extern){SL_CORE_TABLE, {.table = s->table64}};
         return SL_OK;
     }
     if (sl_name_is(name, "memory")) {

@@ -81,6 +81,8 @@ static bool parse_null_type(sl_cursor *c, sl_valtype *type)
         *type = SL_FUNCREF;
     else if (sl_take_keyword(c, "extern"))
         *type = SL_EXTERNREF;
+    else if (sl_take_keyword(c, "exn"))
+        *type = SL_EXNREF;
     else if (sl_peek(c)->kind == SL_TOK_RPAR)
         *type = 0;
     else
@@ -151,6 +153,10 @@ static bool parse_pattern(sl_cursor *c, wast_pattern *out)
         out->type = SL_FUNCREF;
         return sl_expect_rpar(c);
     }
+    if (sl_take_form(c, "ref.exn")) {
+        out->type = SL_EXNREF;
+        return sl_expect_rpar(c);
+    }
     if (sl_take_form(c, "ref.extern")) {
         out->type = SL_EXTERNREF;
         if (sl_take_rpar(c))
@@ -198,6 +204,11 @@ static bool is_nan(sl_valtype type, uint64_t bits, bool canonical)
     return (bits & mask) == quiet;
 }
 
+static void *null_of(sl_valtype type)
+{
+    return type == SL_EXTERNREF ? SL_NULL_EXTERN : NULL;
+}
+
 static bool pattern_matches(const wast_pattern *p, sl_valtype type,
                             sl_slot have)
 {
@@ -211,11 +222,11 @@ static bool pattern_matches(const wast_pattern *p, sl_valtype type,
     case WAST_NAN_ARITHMETIC:
         return is_nan(type, bits_of(type, have), false);
     case WAST_REF_NULL:
-        return have.ref == (type == SL_FUNCREF ? NULL : SL_NULL_EXTERN);
+        return have.ref == null_of(type);
     case WAST_REF_EXTERN:
         return have.ref == host_ref((uint32_t)p->bits);
     case WAST_REF_ANY:
-        return have.ref != (type == SL_FUNCREF ? NULL : SL_NULL_EXTERN);
+        return have.ref != null_of(type);
     }
     return false;
 }
@@ -237,13 +248,17 @@ static void print_float(sl_buf *out, const char *type, double value,
     sl_buf_printf(out, " (;0x%0*" PRIx64 ";))", (int)width / 4, bits);
 }
 
+static const char *heap_text(sl_valtype type)
+{
+    return type == SL_FUNCREF ? "func" : type == SL_EXNREF ? "exn" : "extern";
+}
+
 static void print_ref(sl_buf *out, sl_valtype type, sl_slot value)
 {
-    const char *heap = type == SL_FUNCREF ? "func" : "extern";
     if (value.ref == NULL)
-        sl_buf_printf(out, "(ref.null %s)", heap);
-    else if (type == SL_FUNCREF)
-        sl_buf_printf(out, "(ref.func)");
+        sl_buf_printf(out, "(ref.null %s)", heap_text(type));
+    else if (type != SL_EXTERNREF)
+        sl_buf_printf(out, "(ref.%s)", heap_text(type));
     else
         sl_buf_printf(out, "(ref.extern %ju)", (uintmax_t)value.ref - 1);
 }
@@ -271,7 +286,7 @@ void wast_print_value(sl_buf *out, sl_valtype type, sl_slot value)
 static void print_pattern(sl_buf *out, const wast_pattern *p)
 {
     const char *number = p->type == SL_F32 ? "f32" : "f64";
-    const char *heap = p->type == SL_FUNCREF ? "func" : "extern";
+    const char *heap = heap_text(p->type);
     switch (p->kind) {
     case WAST_BITS:
         wast_print_value(out, p->type, (sl_slot){.i64 = p->bits});

@@ -21,6 +21,7 @@ typedef enum wast_want {
     WAST_WANT_UNLINKABLE,
     WAST_WANT_TRAP,
     WAST_WANT_EXHAUSTION,
+    WAST_WANT_EXCEPTION, /* of core actions alone; without a message */
 } wast_want;
 
 /* What a script's names stand for. */
