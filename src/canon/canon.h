@@ -15,10 +15,12 @@ typedef struct sl_canon_fn {
     const sl_canon *canon;
     sl_memory *memory; /* option or immediate; NULL: none */
     sl_core_func *realloc, *post_return, *callback;
-    sl_core_func *core;  /* lift: the callee */
-    sl_funcinst *func;   /* lower: the callee */
-    sl_table *table;     /* thread.new-indirect */
-    sl_segment *segment; /* data.* */
+    sl_core_func *core;      /* lift: the callee */
+    sl_funcinst *func;       /* lower: the callee */
+    sl_table *table;         /* thread.new-indirect */
+    sl_segment *segment;     /* data.* */
+    struct canon_pair *pair; /* lower: how values go to and from a callee that
+                                is another component's; at the first call */
 } sl_canon_fn;
 
 /* Resolves the indices of `canon` in `inst` (whose earlier definitions are in

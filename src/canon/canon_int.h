@@ -3,6 +3,7 @@
 #define SL_CANON_CANON_INT_H
 
 #include "canon/canon.h"
+#include "canon/move.h"
 
 #define SL_BLOCKED UINT32_MAX
 
@@ -36,5 +37,28 @@ sl_status canon_unpack_event(const sl_canon_fn *fn, sl_memory *memory,
  * BufferGuestImpl. */
 sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
                             const sl_type *elem, uint64_t ptr, uint64_t length);
+
+/* A lowered function and the lifted one it calls: how values go between. */
+typedef struct canon_pair {
+    canon_plan params; /* from the caller to the callee */
+    canon_plan result; /* back; of no leaves when there is none */
+} canon_pair;
+
+/* lower.c: calls that a lowered function has made of a lifted one. */
+bool canon_is_lowered(const sl_call *call);
+/* sl_call_start, with the arguments lowered to flat[] where `to` is. */
+sl_status canon_lowered_start(sl_call *call, sl_cx *to, sl_slot *flat);
+/* sl_call_resolve with the result that is still in core values. */
+sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
+                                const sl_slot *flat);
+
+/* direct.c: the whole call when neither side can be asynchronous. */
+sl_status canon_call_direct(const sl_canon_fn *fn, const canon_pair *pair,
+                            sl_slot *v);
+
+/* lift.c */
+bool canon_may_call(sl_instance *inst, sl_instance *caller);
+sl_status canon_post_return(sl_thread *thread, const sl_canon_fn *fn,
+                            const sl_slot *flat);
 
 #endif

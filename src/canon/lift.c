@@ -37,8 +37,8 @@ static sl_cx context_of(sl_thread *thread, sl_arena *arena)
                                                    task->call->caller == NULL)};
 }
 
-/* Task.start and the lowering of the arguments. */
-static sl_status start(sl_thread *thread, sl_slot *flat)
+/* From whoever calls: the arguments become values first. */
+static sl_status start_by_values(sl_thread *thread, sl_slot *flat)
 {
     sl_task *task = thread->task;
     uint32_t n = task->type->of.func.n_params;
@@ -47,7 +47,6 @@ static sl_status start(sl_thread *thread, sl_slot *flat)
     sl_val few[SL_MAX_FLAT_PARAMS], *args = few;
     sl_status status = SL_OK;
 
-    task->state = SL_TASK_STARTED;
     sl_arena_init(&arena);
     if (n > SL_MAX_FLAT_PARAMS) {
         args = sl_arena_array(&arena, sl_val, n);
@@ -68,6 +67,47 @@ static sl_status start(sl_thread *thread, sl_slot *flat)
     return status;
 }
 
+/* Task.start and the lowering of the arguments. */
+static sl_status start(sl_thread *thread, sl_slot *flat)
+{
+    sl_task *task = thread->task;
+    sl_arena arena;
+
+    task->state = SL_TASK_STARTED;
+    if (!canon_is_lowered(task->call))
+        return start_by_values(thread, flat);
+    sl_arena_init(&arena);
+    sl_cx cx = context_of(thread, &arena);
+    sl_status status = canon_lowered_start(task->call, &cx, flat);
+    sl_arena_deinit(&arena);
+    return status;
+}
+
+static sl_status return_to_component(sl_task *task, sl_cx *cx,
+                                     uint32_t max_flat, const sl_slot *flat)
+{
+    sl_status status = sl_task_may_resolve(task);
+    if (status == SL_OK)
+        status = canon_lowered_resolve(task->call, cx, max_flat, flat);
+    if (status == SL_OK)
+        sl_task_resolved(task);
+    return status;
+}
+
+static sl_status return_value(sl_task *task, sl_cx *cx, uint32_t max_flat,
+                              const sl_slot *flat)
+{
+    sl_val result = {0};
+    sl_label label = {.type = task->type->of.func.result};
+    sl_status status =
+        sl_lift_flat_values(cx, max_flat, flat, &label, 1, &result);
+    if (status == SL_OK) {
+        status = sl_task_return(task, &result);
+        sl_vals_drop(&result, 1);
+    }
+    return status;
+}
+
 /* Lifts the result from flat values and hands it to the caller. */
 static sl_status return_flat(sl_thread *thread, const sl_canon_fn *opts,
                              uint32_t max_flat, const sl_slot *flat)
@@ -78,27 +118,22 @@ static sl_status return_flat(sl_thread *thread, const sl_canon_fn *opts,
         return sl_task_return(task, NULL);
 
     sl_arena arena;
-    sl_val result = {0};
-    sl_label label = {.type = type};
     sl_arena_init(&arena);
     sl_cx cx = context_of(thread, &arena);
     cx.opts = opts;
-    sl_status status =
-        sl_lift_flat_values(&cx, max_flat, flat, &label, 1, &result);
-    if (status == SL_OK) {
-        status = sl_task_return(task, &result);
-        sl_vals_drop(&result, 1);
-    }
+    sl_status status = task->call != NULL && canon_is_lowered(task->call)
+                           ? return_to_component(task, &cx, max_flat, flat)
+                           : return_value(task, &cx, max_flat, flat);
     sl_arena_deinit(&arena);
     return status;
 }
 
 /* --- Synchronous ---------------------------------------------------------- */
 
-static sl_status post_return(sl_thread *thread, const sl_slot *flat)
+sl_status canon_post_return(sl_thread *thread, const sl_canon_fn *fn,
+                            const sl_slot *flat)
 {
-    const sl_canon_fn *fn = thread->task->lift;
-    sl_slot vals[MAX_FLAT];
+    sl_slot vals[SL_MAX_FLAT_RESULTS];
 
     if (fn->post_return == NULL)
         return SL_OK;
@@ -117,7 +152,7 @@ static sl_status run_sync(sl_thread *thread, sl_slot *flat)
     if (status == SL_OK)
         status = return_flat(thread, task->lift, SL_MAX_FLAT_RESULTS, flat);
     if (status == SL_OK)
-        status = post_return(thread, flat);
+        status = canon_post_return(thread, task->lift, flat);
     if (status == SL_OK)
         status = sl_task_exit_implicit_thread(task);
     return status;
@@ -308,7 +343,7 @@ static bool is_inside(const sl_instance *inst, const sl_instance *outer)
     return false;
 }
 
-static bool may_call(sl_instance *inst, sl_instance *caller)
+bool canon_may_call(sl_instance *inst, sl_instance *caller)
 {
     if (caller != NULL && (is_inside(inst, caller) || is_inside(caller, inst)))
         return false;
@@ -321,7 +356,7 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
     sl_instance *inst = fn->inst;
     sl_store *store = inst->store;
 
-    SL_TRAP_IF(store, !may_call(inst, caller),
+    SL_TRAP_IF(store, !canon_may_call(inst, caller),
                "cannot enter component instance");
     sl_task *task =
         sl_task_new(func->type, fn, inst, call, thread_func, &store->trap.err);

@@ -44,7 +44,7 @@ void canonicalize_nan64(double *f)
 }
 
 /* definitions.py convert_i32_to_char. */
-sl_status cx_char(sl_cx *cx, uint32_t code, sl_val *out)
+sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out)
 {
     SL_TRAP_IF(cx->inst->store,
                code >= 0x110000 || (code >= 0xd800 && code <= 0xdfff),
@@ -53,7 +53,7 @@ sl_status cx_char(sl_cx *cx, uint32_t code, sl_val *out)
     return SL_OK;
 }
 
-static void canonicalize(void *data, sl_type_kind kind, uint64_t n)
+void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n)
 {
     if (kind == SL_T_F32)
         for (uint64_t i = 0; i < n; i++)
@@ -71,7 +71,7 @@ static sl_status load_number(sl_cx *cx, uint64_t ptr, const sl_type *type,
     if (at == NULL)
         return cx_out_of_bounds(cx);
     memcpy(&out->of, at, size);
-    canonicalize(&out->of, type->kind, 1);
+    canonicalize_numbers(&out->of, type->kind, 1);
     return SL_OK;
 }
 
@@ -158,7 +158,7 @@ static sl_status load_packed(sl_cx *cx, uint64_t ptr, const sl_type *elem,
         return st;
     if (n != 0)
         memcpy(data, at, (size_t)(n * size));
-    canonicalize(data, elem->kind, n);
+    canonicalize_numbers(data, elem->kind, n);
     *out = (sl_val){.kind = SLUICE_LIST, .elem = (uint8_t)elem->kind};
     out->of.bytes.data = data;
     out->of.bytes.len = (size_t)n;
@@ -189,17 +189,26 @@ static sl_status load_valid_range(sl_cx *cx, uint64_t ptr, uint64_t n,
                : load_list_items(cx, ptr, type->of.list.elem, stride, out);
 }
 
-sl_status cx_load_list(sl_cx *cx, uint64_t begin, uint64_t len,
-                       const sl_type *type, sl_val *out)
+sl_status cx_check_list(const sl_cx *cx, uint64_t begin, uint64_t len,
+                        sl_layout elem)
 {
     sl_store *store = cx->inst->store;
-    sl_layout elem = cx_elem_layout(cx, type);
     SL_TRAP_IF(store, len > MAX_BYTE_LENGTH / elem.size, "list is too long");
     SL_TRAP_IF(store, !is_aligned(begin, elem.align),
                "list pointer is not aligned (unaligned pointer)");
     SL_TRAP_IF(store, cx_at(cx, begin, len * elem.size) == NULL,
                "list pointer/length out of bounds of memory (list content "
                "out-of-bounds)");
+    return SL_OK;
+}
+
+sl_status cx_load_list(sl_cx *cx, uint64_t begin, uint64_t len,
+                       const sl_type *type, sl_val *out)
+{
+    sl_layout elem = cx_elem_layout(cx, type);
+    sl_status st = cx_check_list(cx, begin, len, elem);
+    if (st != SL_OK)
+        return st;
     return load_valid_range(cx, begin, len, type, elem.size, out);
 }
 

@@ -6,8 +6,9 @@
 typedef struct lowered {
     sl_subtask sub; /* first */
     const sl_canon_fn *fn;
-    sl_store *store;     /* for the counters */
-    const sl_slot *flat; /* `args`, or the frame of a waiting caller */
+    const canon_pair *pair; /* NULL: the callee is the host's */
+    sl_store *store;        /* for the counters */
+    const sl_slot *flat;    /* `args`, or the frame of a waiting caller */
     sl_slot args[SL_MAX_FLAT_ASYNC_PARAMS + 1];
     sl_slot result;
     bool in_table;
@@ -61,17 +62,33 @@ static sl_cx context_of(lowered *l, sl_arena *arena)
                    .budget = lift_budget(inst, to_host)};
 }
 
+static uint32_t max_params(const lowered *l)
+{
+    return is_async(l->fn) ? SL_MAX_FLAT_ASYNC_PARAMS : SL_MAX_FLAT_PARAMS;
+}
+
+static uint32_t max_results(const lowered *l)
+{
+    return is_async(l->fn) ? 0 : SL_MAX_FLAT_RESULTS;
+}
+
+/* The result pointer, when there is one, is the last parameter. */
+static const sl_slot *out_param(const lowered *l)
+{
+    const sl_functype *core = l->fn->canon->core;
+    return core->n_params > 0 ? &l->flat[core->n_params - 1] : NULL;
+}
+
 static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
 {
     lowered *l = lowered_of(call);
     const sl_type *type = l->fn->canon->type;
-    uint32_t max =
-        is_async(l->fn) ? SL_MAX_FLAT_ASYNC_PARAMS : SL_MAX_FLAT_PARAMS;
     sl_cx cx = context_of(l, arena);
 
     l->sub.state = SL_SUBTASK_STARTED;
-    sl_status status = sl_lift_flat_values(
-        &cx, max, l->flat, type->of.func.params, type->of.func.n_params, args);
+    sl_status status =
+        sl_lift_flat_values(&cx, max_params(l), l->flat, type->of.func.params,
+                            type->of.func.n_params, args);
     if (status == SL_OK)
         progress(l);
     return status;
@@ -80,7 +97,6 @@ static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
 static sl_status lower_result(lowered *l, const sl_val *result)
 {
     const sl_type *type = l->fn->canon->type->of.func.result;
-    const sl_functype *core = l->fn->canon->core;
     sl_label label = {.type = type};
     sl_arena arena;
     uint32_t n_flat = 0;
@@ -89,12 +105,9 @@ static sl_status lower_result(lowered *l, const sl_val *result)
         return SL_OK;
     sl_arena_init(&arena);
     sl_cx cx = context_of(l, &arena);
-    /* The result pointer, when there is one, is the last parameter. */
-    const sl_slot *out_param =
-        core->n_params > 0 ? &l->flat[core->n_params - 1] : NULL;
     sl_status status =
-        sl_lower_flat_values(&cx, is_async(l->fn) ? 0 : SL_MAX_FLAT_RESULTS,
-                             result, &label, 1, out_param, &l->result, &n_flat);
+        sl_lower_flat_values(&cx, max_results(l), result, &label, 1,
+                             out_param(l), &l->result, &n_flat);
     sl_arena_deinit(&arena);
     return status;
 }
@@ -112,6 +125,45 @@ static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
     } else {
         l->sub.state = SL_SUBTASK_CANCELLED_BEFORE_RETURNED;
     }
+    if (status == SL_OK)
+        progress(l);
+    return status;
+}
+
+/* --- The same without values between ---------------------------------------
+ */
+
+bool canon_is_lowered(const sl_call *call)
+{
+    return call->on_start == on_start;
+}
+
+sl_status canon_lowered_start(sl_call *call, sl_cx *to, sl_slot *flat)
+{
+    lowered *l = lowered_of(call);
+    sl_cx cx = context_of(l, to->arena);
+
+    call->started = true;
+    l->sub.state = SL_SUBTASK_STARTED;
+    sl_status status = canon_move_args(&l->pair->params, &cx, max_params(l),
+                                       l->flat, to, flat);
+    if (status == SL_OK)
+        progress(l);
+    return status;
+}
+
+sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
+                                const sl_slot *flat)
+{
+    lowered *l = lowered_of(call);
+    sl_cx cx = context_of(l, from->arena);
+
+    call->resolved = true;
+    call->cancel = NULL;
+    sl_status status =
+        canon_move_result(&l->pair->result, from, max_flat, flat, &cx,
+                          max_results(l), out_param(l), &l->result);
+    l->sub.state = SL_SUBTASK_RETURNED;
     if (status == SL_OK)
         progress(l);
     return status;
@@ -159,6 +211,24 @@ static void free_item(sl_store *store, void *item)
 
 /* --- canon_lower ---------------------------------------------------------- */
 
+/* How values go to the callee and back; false when memory is short. */
+static bool make_pair(sl_canon_fn *fn)
+{
+    const sl_canon_fn *lift = fn->func->ctx;
+    const sl_type *a = fn->canon->type, *b = lift->canon->type;
+    const sl_label to = {.type = a->of.func.result};
+    const sl_label from = {.type = b->of.func.result};
+    sl_arena *arena = &fn->inst->arena;
+    canon_pair *pair = sl_arena_new(arena, canon_pair);
+    if (pair == NULL ||
+        !canon_plan_init(&pair->params, arena, a->of.func.params,
+                         b->of.func.params, a->of.func.n_params) ||
+        !canon_plan_init(&pair->result, arena, &from, &to, to.type != NULL))
+        return false;
+    fn->pair = pair;
+    return true;
+}
+
 static lowered *lowered_new(const sl_canon_fn *fn, const sl_slot *v)
 {
     lowered *l = sl_calloc(1, sizeof *l);
@@ -167,6 +237,7 @@ static lowered *lowered_new(const sl_canon_fn *fn, const sl_slot *v)
     sl_store *store = fn->inst->store;
     sl_waitable_init(&l->sub.waitable, fn->inst);
     l->fn = fn;
+    l->pair = fn->pair;
     l->store = store;
     l->flat = v;
     if (is_async(fn)) { /* the frame will be gone when the callee starts */
@@ -221,14 +292,25 @@ static sl_status finish_async(lowered *l, sl_slot *v)
     return SL_OK;
 }
 
+static sl_status no_memory(sl_store *store)
+{
+    return sl_fail(&store->trap.err, SL_ENOMEM, SL_ERR_NO_PLACE,
+                   "out of memory");
+}
+
 sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    const sl_canon_fn *fn = ctx;
+    sl_canon_fn *fn = ctx;
     sl_thread *thread = sl_thread_of(core);
     sl_store *store = fn->inst->store;
     const char *msg;
 
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
+    bool lifted = fn->func->invoke == sl_canon_lift;
+    if (lifted && fn->pair == NULL && !make_pair(fn))
+        return no_memory(store);
+    if (lifted && !is_async(fn) && !fn->canon->type->of.func.async_)
+        return canon_call_direct(fn, fn->pair, v);
     /* A guest's function of an async type is taken to block. */
     SL_TRAP_IF(store,
                !is_async(fn) && fn->func->type->of.func.async_ &&
@@ -237,8 +319,7 @@ sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
                "%s", msg);
     lowered *l = lowered_new(fn, v);
     if (l == NULL)
-        return sl_fail(&store->trap.err, SL_ENOMEM, SL_ERR_NO_PLACE,
-                       "out of memory");
+        return no_memory(store);
     sl_status status = fn->func->invoke(fn->func, &l->sub.call, fn->inst);
     if (status != SL_OK) {
         release(l);

@@ -34,7 +34,7 @@ static bool utf8_cut_off(const uint8_t *bytes, size_t len)
     return false;
 }
 
-static sl_status check_content(sl_cx *cx, const sl_val *val)
+static sl_status check_content(const sl_cx *cx, const sl_val *val)
 {
     const uint8_t *bytes = (const uint8_t *)val->of.string.data;
     size_t len = val->of.string.len;
@@ -88,7 +88,7 @@ static string_shape shape_of(const sl_cx *cx, uint64_t tagged)
     }
 }
 
-sl_status cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
+sl_status cx_view_string(const sl_cx *cx, uint64_t begin, uint64_t tagged_units,
                          sl_val *out)
 {
     sl_store *store = cx->inst->store;
@@ -101,14 +101,23 @@ sl_status cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
     SL_TRAP_IF(store, at == NULL,
                "string pointer/length out of bounds of memory (string content "
                "out-of-bounds)");
-    void *copy;
-    sl_status st = cx_alloc(cx, shape.bytes + 1, 1, &copy);
-    if (st != SL_OK)
-        return st;
-    memcpy(copy, at, (size_t)shape.bytes);
-    out->of.string.data = copy;
+    out->of.string.data = (char *)at;
     out->of.string.len = (size_t)shape.bytes;
     return check_content(cx, out);
+}
+
+sl_status cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
+                         sl_val *out)
+{
+    void *copy;
+    sl_status st = cx_view_string(cx, begin, tagged_units, out);
+    if (st == SL_OK)
+        st = cx_alloc(cx, out->of.string.len + 1, 1, &copy);
+    if (st != SL_OK)
+        return st;
+    memcpy(copy, out->of.string.data, out->of.string.len);
+    out->of.string.data = copy;
+    return SL_OK;
 }
 
 /* --- A string as a sequence of code points -------------------------------- */

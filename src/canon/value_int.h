@@ -60,14 +60,18 @@ sl_status cx_load_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t *out);
 sl_status cx_store_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t value);
 
 /* A char, or a trap. */
-sl_status cx_char(sl_cx *cx, uint32_t code, sl_val *out);
+sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out);
 void canonicalize_nan32(float *f);
 void canonicalize_nan64(double *f);
+/* `n` numbers of a kind, which may have NaNs among them. */
+void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n);
 
 /* Of one element of a list or map. */
 sl_layout cx_elem_layout(const sl_cx *cx, const sl_type *type);
 /* load_list_from_range and store_list_into_range, for lists of any length
  * and maps; `begin` and `len` as they are in memory. */
+sl_status cx_check_list(const sl_cx *cx, uint64_t begin, uint64_t len,
+                        sl_layout elem);
 sl_status cx_load_list(sl_cx *cx, uint64_t begin, uint64_t len,
                        const sl_type *type, sl_val *out);
 sl_status cx_store_list(sl_cx *cx, const sl_val *val, const sl_type *type,
@@ -86,6 +90,9 @@ sl_status cx_wrong_value(const sl_cx *cx, const sl_type *type);
 
 /* string.c: load_string_from_range, store_string_into_range. */
 sl_status cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
+                         sl_val *out);
+/* The checks of the former, and the string where it lies. */
+sl_status cx_view_string(const sl_cx *cx, uint64_t begin, uint64_t tagged_units,
                          sl_val *out);
 sl_status cx_store_string(sl_cx *cx, const sl_val *val, uint64_t pair[2]);
 

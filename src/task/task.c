@@ -155,35 +155,57 @@ sl_status sl_task_unregister_thread(sl_task *task, sl_thread *thread)
 
 /* --- Results and cancellation --------------------------------------------- */
 
+static sl_status not_resolved(const sl_task *task)
+{
+    SL_TRAP_IF(task->inst->store, task->state == SL_TASK_RESOLVED,
+               "`task.return` or `task.cancel` called more than once for "
+               "current task");
+    return SL_OK;
+}
+
+static sl_status no_borrows(const sl_task *task)
+{
+    SL_TRAP_IF(task->inst->store, task->num_borrows > 0,
+               "borrow handles still remain at the end of the call");
+    return SL_OK;
+}
+
+sl_status sl_task_may_resolve(const sl_task *task)
+{
+    sl_status status = not_resolved(task);
+    return status == SL_OK ? no_borrows(task) : status;
+}
+
+void sl_task_resolved(sl_task *task)
+{
+    task->state = SL_TASK_RESOLVED;
+    let_go(task);
+}
+
 static sl_status resolve(sl_task *task, const sl_val *result, bool cancelled)
 {
-    sl_store *store = task->inst->store;
-    SL_TRAP_IF(store, task->num_borrows > 0,
-               "borrow handles still remain at the end of the call");
     sl_status status = SL_OK;
     if (task->call != NULL)
         status = sl_call_resolve(task->call, result, cancelled);
-    task->state = SL_TASK_RESOLVED;
-    let_go(task);
+    sl_task_resolved(task);
     return status;
 }
 
 sl_status sl_task_return(sl_task *task, const sl_val *result)
 {
-    SL_TRAP_IF(task->inst->store, task->state == SL_TASK_RESOLVED,
-               "`task.return` or `task.cancel` called more than once for "
-               "current task");
-    return resolve(task, result, false);
+    sl_status status = sl_task_may_resolve(task);
+    return status == SL_OK ? resolve(task, result, false) : status;
 }
 
 sl_status sl_task_cancel(sl_task *task)
 {
-    SL_TRAP_IF(task->inst->store, task->state == SL_TASK_RESOLVED,
-               "`task.return` or `task.cancel` called more than once for "
-               "current task");
+    sl_status status = not_resolved(task);
+    if (status != SL_OK)
+        return status;
     SL_TRAP_IF(task->inst->store, task->state != SL_TASK_CANCEL_DELIVERED,
                "`task.cancel` called by task which has not been cancelled");
-    return resolve(task, NULL, true);
+    status = no_borrows(task);
+    return status == SL_OK ? resolve(task, NULL, true) : status;
 }
 
 bool sl_task_deliver_pending_cancel(sl_task *task, bool cancellable)

@@ -531,6 +531,10 @@ void sl_instance_unlock(sl_instance *inst);
 void sl_instance_open_gate(sl_instance *inst);
 sl_status sl_task_request_cancellation(sl_task *task, sl_instance *caller);
 bool sl_task_deliver_pending_cancel(sl_task *task, bool cancellable);
+/* Traps when it has resolved already or still holds borrows. */
+sl_status sl_task_may_resolve(const sl_task *task);
+/* It has: its call, if it has one, knows. */
+void sl_task_resolved(sl_task *task);
 /* Task.return_ and Task.cancel. `result` is NULL when the type has none. */
 sl_status sl_task_return(sl_task *task, const sl_val *result);
 sl_status sl_task_cancel(sl_task *task);

@@ -1,0 +1,106 @@
+/* Synchronous calls from one component to another: what canon_lower and
+ * canon_lift do one inside the other, on the caller's stack and without a
+ * record of the call, since nobody can see one that cannot wait.
+ * CanonicalABI.md "canon lower", "canon lift". */
+#include "canon/canon_int.h"
+#include "canon/move.h"
+
+typedef struct direct {
+    const sl_canon_fn *lower, *lift;
+    const canon_pair *pair;
+    sl_slot *v;     /* the caller's: arguments, then the result */
+    sl_subtask sub; /* counts what is lent, no more */
+} direct;
+
+static sl_cx caller_context(direct *d, sl_arena *arena)
+{
+    return (sl_cx){.opts = d->lower,
+                   .inst = d->lower->inst,
+                   .arena = arena,
+                   .subtask = &d->sub,
+                   .budget = UINT64_MAX};
+}
+
+static sl_cx callee_context(const direct *d, sl_task *task, sl_arena *arena)
+{
+    return (sl_cx){.opts = d->lift,
+                   .inst = d->lift->inst,
+                   .arena = arena,
+                   .task = task,
+                   .budget = UINT64_MAX};
+}
+
+static sl_status start(direct *d, sl_task *task, sl_slot *flat)
+{
+    sl_arena arena;
+    sl_arena_init(&arena);
+    sl_cx from = caller_context(d, &arena);
+    sl_cx to = callee_context(d, task, &arena);
+    sl_status status = canon_move_args(&d->pair->params, &from,
+                                       SL_MAX_FLAT_PARAMS, d->v, &to, flat);
+    sl_arena_deinit(&arena);
+    return status;
+}
+
+static sl_status finish(direct *d, sl_task *task, const sl_slot *flat)
+{
+    sl_status status = sl_task_may_resolve(task);
+    if (status != SL_OK || d->pair->result.n_leaves == 0)
+        return status;
+    const sl_functype *core = d->lower->canon->core;
+    const sl_slot *out_param =
+        core->n_params > 0 ? &d->v[core->n_params - 1] : NULL;
+    sl_arena arena;
+    sl_arena_init(&arena);
+    sl_cx from = callee_context(d, task, &arena);
+    sl_cx to = caller_context(d, &arena);
+    status = canon_move_result(&d->pair->result, &from, SL_MAX_FLAT_RESULTS,
+                               flat, &to, SL_MAX_FLAT_RESULTS, out_param, d->v);
+    sl_arena_deinit(&arena);
+    return status;
+}
+
+static sl_status thread_func(sl_thread *thread, void *arg)
+{
+    direct *d = arg;
+    sl_task *task = thread->task;
+    sl_slot flat[SL_MAX_FLAT_PARAMS + 1];
+
+    sl_status status = sl_task_entered(task);
+    task->state = SL_TASK_STARTED;
+    if (status == SL_OK)
+        status = start(d, task, flat);
+    if (status == SL_OK)
+        status = sl_core_call(thread->core, d->lift->core, flat);
+    if (status == SL_OK)
+        status = finish(d, task, flat);
+    if (status != SL_OK)
+        return status;
+    task->state = SL_TASK_RESOLVED;
+    if (d->lift->post_return != NULL)
+        status = canon_post_return(thread, d->lift, flat);
+    return status == SL_OK ? sl_task_exit_implicit_thread(task) : status;
+}
+
+sl_status canon_call_direct(const sl_canon_fn *fn, const canon_pair *pair,
+                            sl_slot *v)
+{
+    const sl_canon_fn *lift = fn->func->ctx;
+    sl_instance *inst = lift->inst, *caller = fn->inst;
+    sl_store *store = inst->store;
+    direct d = {.lower = fn, .lift = lift, .pair = pair, .v = v};
+
+    SL_TRAP_IF(store, !canon_may_call(inst, caller),
+               "cannot enter component instance");
+    sl_task *task = sl_task_new(lift->canon->type, lift, inst, NULL,
+                                thread_func, &store->trap.err);
+    if (task == NULL)
+        return store->trap.err.code;
+    task->implicit_thread->arg = &d;
+    sl_enter_from(inst, caller);
+    sl_status status = sl_task_run_sync(task);
+    if (status == SL_OK)
+        sl_leave_to(inst, caller);
+    sl_subtask_return_lends(&d.sub);
+    return status;
+}

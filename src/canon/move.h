@@ -1,0 +1,45 @@
+/* Values that go from one component straight to another, without becoming
+ * sl_vals on the way. The specification lifts all of them and then lowers
+ * them; a guest cannot tell that from one after the other: nothing but the
+ * receiver's realloc runs in between, and when a later value cannot be lifted
+ * neither side is ever entered again.
+ * CanonicalABI.md "Lifting and Lowering Values". */
+#ifndef SL_CANON_MOVE_H
+#define SL_CANON_MOVE_H
+
+#include "canon/canon.h"
+
+/* One value that is no record or tuple, with its place in flat form and in
+ * memory (of 32-bit and of 64-bit addresses). The two sides' types are equal
+ * but for what resources they name. */
+typedef struct canon_leaf {
+    const sl_type *from, *to;
+    uint32_t slot;
+    uint32_t at[2];
+} canon_leaf;
+
+/* The parameters, or the result, of one signature. */
+typedef struct canon_plan {
+    uint32_t n_leaves, n_flat;
+    sl_layout layout[2];
+    bool scalars; /* nothing but numbers, bools, chars and flags */
+    canon_leaf *leaves;
+} canon_plan;
+
+/* False: out of memory. */
+bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
+                     const sl_label *to, uint32_t n);
+
+/* The values at `from`, of which at most `from_max` would be flat, as core
+ * values in to[] (or in memory that the receiver's realloc gives). */
+sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
+                          uint32_t from_max, const sl_slot *slots, sl_cx *to,
+                          sl_slot *out);
+/* The same for a result: to *out if `to_max` allows, else to where out_param
+ * points. */
+sl_status canon_move_result(const canon_plan *plan, sl_cx *from,
+                            uint32_t from_max, const sl_slot *slots, sl_cx *to,
+                            uint32_t to_max, const sl_slot *out_param,
+                            sl_slot *out);
+
+#endif
