@@ -37,7 +37,7 @@ sl_status sl_canon_THREAD_INDEX(sl_core_thread *core, void *ctx, sl_slot *v)
 /* --- thread.new-indirect -------------------------------------------------- */
 
 typedef struct start {
-    sl_core_func *func;
+    sl_core_func *func = NULL;
     uint64_t c;
 } start;
 
@@ -76,7 +76,7 @@ sl_status sl_canon_THREAD_NEW_INDIRECT(sl_core_thread *core, void *ctx,
     sl_store *store = fn->inst->store;
     sl_task *task = sl_thread_of(core)->task;
     const sl_valtype *types = fn->canon->core->types;
-    sl_core_func *func;
+    sl_core_func *func = NULL;
 
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
     sl_status status =
@@ -126,7 +126,7 @@ sl_status sl_canon_THREAD_RESUME_LATER(sl_core_thread *core, void *ctx,
                                        sl_slot *v)
 {
     sl_instance *inst = canon_inst(ctx);
-    sl_thread *other;
+    sl_thread *other = NULL;
     (void)core;
 
     SL_TRAP_UNLESS_MAY_LEAVE(inst);
@@ -144,7 +144,7 @@ static sl_status then_resume(sl_core_thread *core, void *ctx, sl_slot *v,
 {
     sl_instance *inst = canon_inst(ctx);
     bool cancelled = false;
-    sl_thread *other;
+    sl_thread *other = NULL;
 
     SL_TRAP_UNLESS_MAY_LEAVE(inst);
     sl_status status = expect_suspended(inst, v[0].i32, &other);

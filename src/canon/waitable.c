@@ -159,7 +159,7 @@ sl_status sl_canon_WAITABLE_JOIN(sl_core_thread *core, void *ctx, sl_slot *v)
 {
     sl_instance *inst = canon_inst(ctx);
     sl_waitable_set *set = NULL;
-    sl_waitable *w;
+    sl_waitable *w = NULL;
     (void)core;
 
     SL_TRAP_UNLESS_MAY_LEAVE(inst);

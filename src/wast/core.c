@@ -306,6 +306,7 @@ static wast_outcome run_invoke(wast *w, wast_action *a, sl_core_func *func,
             a->rest.err = &err;
             outcome = check_results(w, &a->rest, type->n_results,
                                     sl_functype_results(type), vals);
+            a->rest.err = NULL;
         }
     }
     sl_free(vals);
