@@ -37,7 +37,7 @@ sl_status sl_canon_THREAD_INDEX(sl_core_thread *core, void *ctx, sl_slot *v)
 /* --- thread.new-indirect -------------------------------------------------- */
 
 typedef struct start {
-    sl_core_func *func = NULL;
+    sl_core_func *func;
     uint64_t c;
 } start;
 
