@@ -34,9 +34,11 @@ SLUICE_API sluice_store *sluice_store_new(sluice_engine *engine,
                                           struct uv_loop_s *loop,
                                           sluice_error *error);
 /** Ends everything in the store: calls in flight complete no more (their
- * callbacks are not called), streams and instances are gone, descriptors and
- * loop handles closed. An embedder's loop is run as far as closing takes. Not
- * from inside a callback of the same store. NULL is fine. */
+ * callbacks are not called), reads, writes and transfers end (theirs are: see
+ * stream.h), instances are gone, descriptors and loop handles closed. As with
+ * every uv_close(), closing ends when an embedder's loop is run next; run it
+ * once more before uv_loop_close(). Not from inside a callback of the same
+ * store. NULL is fine. */
 SLUICE_API void sluice_store_free(sluice_store *store);
 /** The loop the store lives on. */
 SLUICE_API struct uv_loop_s *sluice_store_loop(sluice_store *store);
@@ -45,8 +47,8 @@ SLUICE_API struct uv_loop_s *sluice_store_loop(sluice_store *store);
  *         it so */
 SLUICE_API sluice_status sluice_store_run(sluice_store *store,
                                           const bool *done);
-/** From any thread or a signal handler: what runs now traps ("interrupted") at
- * its next loop back-edge or call. */
+/** From any thread or a signal handler: what runs now (or, if nothing does, the
+ * next that runs) traps ("interrupted") at its next loop back-edge or call. */
 SLUICE_API void sluice_store_interrupt(sluice_store *store);
 /** Test schedules: every choice the specification leaves to the host (order,
  * sizes, delays) is taken from this seed; 0 is the ordinary order. */

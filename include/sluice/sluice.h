@@ -9,6 +9,7 @@
 #include "sluice/component.h"
 #include "sluice/error.h"
 #include "sluice/instance.h"
+#include "sluice/resource.h"
 #include "sluice/stream.h"
 #include "sluice/type.h"
 #include "sluice/value.h"

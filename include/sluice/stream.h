@@ -1,6 +1,12 @@
 /** @file stream.h
  * Streams, futures and segments at the edge between host and guests. All of it
  * on the store's thread; completions come on its loop.
+ *
+ * Readers, writers and promises are the host's until it frees, closes or sets
+ * them, also when their store goes before that: what is under way then ends
+ * inside sluice_store_free() (SLUICE_ECANCELLED; `end` for a writer), and
+ * nothing can be started any more (SLUICE_ECANCELLED). Streams and futures that
+ * nobody reads are dropped before the store goes.
  */
 #ifndef SLUICE_STREAM_H
 #define SLUICE_STREAM_H

@@ -77,7 +77,7 @@ typedef struct sluice_val {
         float f32;
         double f64;
         uint32_t chr; /**< CHAR: a Unicode scalar value */
-        struct {
+        struct { /**< STRING; ERROR_CONTEXT: its debug message */
             char *data; /**< UTF-8, `len` bytes, a NUL follows */
             size_t len;
         } string;
@@ -98,17 +98,20 @@ typedef struct sluice_val {
         uint32_t flags; /**< bit i: the i-th label */
         struct sluice_stream *stream; /**< readable end, owned */
         struct sluice_future *future; /**< readable end, owned */
-        struct {
-            void *resource; /**< the host's or guest's resource */
-            uint32_t rep;
+        struct { /**< OWN, BORROW */
+            void *resource; /**< which resource type, in its store; NULL:
+                                 moved away */
+            uint32_t rep;   /**< the representation: of a host's resource what
+                                 the host chose, of a guest's the guest's */
         } handle;
     } of;
 } sluice_val;
 
-/** Releases what the value owns and zeroes it. NULL is fine. */
+/** Releases what the value owns and zeroes it. The destructor of an owned
+ * resource runs on the loop's next turn. NULL is fine. */
 SLUICE_API void sluice_val_deinit(sluice_val *val);
-/** A deep copy. Streams and futures cannot be copied (they move).
- * @return false: out of memory, or a stream or future inside */
+/** A deep copy. Streams, futures and resources cannot be copied (they move).
+ * @return false: out of memory, or one of these inside */
 SLUICE_API bool sluice_val_copy(const sluice_val *from, sluice_val *to);
 /** Deep equality; NaNs are equal to each other. */
 SLUICE_API bool sluice_val_eq(const sluice_val *a, const sluice_val *b);
@@ -117,6 +120,13 @@ SLUICE_API bool sluice_val_eq(const sluice_val *a, const sluice_val *b);
  * is given. @return false: out of memory, *out is then zeroed. */
 SLUICE_API bool sluice_val_string(sluice_val *out, const char *data,
                                   size_t len);
+/** An error context with a debug message. */
+SLUICE_API bool sluice_val_error_context(sluice_val *out, const char *message,
+                                         size_t len);
+/** A borrowed handle to an owned resource, for one call; the owner keeps it and
+ * must not give it away before that call is over.
+ * @return false: not a resource, or moved away */
+SLUICE_API bool sluice_val_borrow(sluice_val *out, const sluice_val *own);
 /** A packed list of `len` elements of a number kind. */
 SLUICE_API bool sluice_val_bytes(sluice_val *out, sluice_kind elem,
                                  const void *data, size_t len);

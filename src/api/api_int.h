@@ -25,8 +25,15 @@ struct sluice_store {
     struct sluice_pending *pending; /* the host's calls that have not ended */
     struct sluice_call *answers;    /* guests' calls the host has to answer */
     struct sluice_instance *instances;
-    bool exited; /* a guest asked to exit; its code: */
+    struct dropped_own *drops; /* resources whose destructors are to run */
+    sl_post drop_post;
+    bool exited; /* a guest asks to exit just now; its code: */
     int exit_code;
+    /* A trap inside of a host function: what it means for other calls is seen
+     * when nothing runs any more. */
+    sl_post settle;
+    bool heard; /* a call has ended with it */
+    sluice_error trap;
     void (*on_trap)(void *arg, const sluice_error *error);
     void *on_trap_arg;
 };
@@ -65,9 +72,15 @@ sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
                              sl_status status);
 
 /* Moves a value out of an arena into host memory: everything is copied, except
- * streams and futures, which are taken out of *from. False: out of memory (or
- * a kind that cannot leave); *to is then zeroed. */
+ * streams, futures and owned resources, which are taken out of *from. False: out
+ * of memory; *to is then zeroed. */
 bool sl_api_take(sl_val *from, sl_val *to);
+
+/* resource.c: what releasing an owned resource does: its destructor runs on the
+ * loop's next turn. */
+void sl_api_drop_own(void *resource, uint32_t rep);
+/* The store goes: what has not run yet runs now if it is the host's. */
+void sl_api_finish_drops(sluice_store *store);
 
 /* stream.c: what releasing a value does with its streams and futures. */
 void sl_api_install_drops(void);
@@ -79,10 +92,18 @@ sluice_segment *sl_api_segment_ref(sluice_segment *segment);
 /* A reference for the host to one that is bound in a store already. */
 sluice_segment *sl_api_segment_wrap(sl_segment *segment);
 
-/* call.c: ends calls that can never return, after a trap. */
-void sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error,
-                            bool *any);
+/* store.c: an instance has trapped. Ends the host's calls that can never return
+ * now; if none is told and `heard` is false, the embedder hears of it. */
+void sl_api_trapped(sluice_store *store, const sluice_error *error, bool heard);
+
+/* call.c: ends calls that can never return, after a trap; whether there was
+ * one. */
+bool sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error);
 void sl_api_forget_calls(sluice_store *store);
+/* Of a call that the host has made (`caller` is NULL): its store; ends it with
+ * an error. */
+sluice_store *sl_api_store_of_call(const sl_call *call);
+void sl_api_fail_call(sl_call *call, const sluice_error *error);
 /* linker.c: tells hosts that calls they have not answered are gone. */
 void sl_api_forget_answers(sluice_store *store);
 

@@ -53,12 +53,22 @@ static void free_pending(sl_call *call)
 
 /* --- The callee's side ----------------------------------------------------------- */
 
+/* The values stay in the host's memory, as long as the call; their streams,
+ * futures and resources are now the callee's, who clears those inside of other
+ * values. */
 static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
 {
-    (void)arena; /* the values stay in the host's memory, as long as the call */
+    (void)arena;
     sluice_pending *p = of_call(call);
-    for (uint32_t i = 0; i < p->n_args; i++)
+    for (uint32_t i = 0; i < p->n_args; i++) {
         args[i] = p->args[i];
+        if (args[i].kind == SLUICE_STREAM)
+            p->args[i].of.stream = NULL;
+        if (args[i].kind == SLUICE_FUTURE)
+            p->args[i].of.future = NULL;
+        if (args[i].kind == SLUICE_OWN)
+            p->args[i].of.handle.resource = NULL;
+    }
     return SL_OK;
 }
 
@@ -149,6 +159,20 @@ static sluice_pending *make(sluice_func *func, sluice_val *args, size_t n_args)
     return p;
 }
 
+/* The callee's instance has trapped, before or after the call's result. */
+static void failed(sluice_pending *p, sl_status status)
+{
+    sluice_error error;
+    bool heard = !p->ended;
+    sl_api_outcome(&error, p->store, status);
+    p->store->store->trap = (sl_trap_info){0}; /* a host function may go on */
+    if (heard) {
+        p->error = error;
+        end(p);
+    }
+    sl_api_trapped(p->store, &error, heard);
+}
+
 sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
                                size_t n_args, sluice_done_fn done, void *arg,
                                sluice_pending **pending, sluice_error *error)
@@ -170,10 +194,8 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
     store->trap = (sl_trap_info){0};
     sl_call_ref(&p->call);
     sl_status run = sl_store_invoke(store, p->func, &p->call);
-    if (run != SL_OK && !p->ended) {
-        sl_api_outcome(&p->error, func->store, run);
-        end(p);
-    }
+    if (run != SL_OK)
+        failed(p, run);
     sl_call_unref(&p->call);
     return SLUICE_OK;
 }
@@ -184,19 +206,32 @@ void sluice_pending_cancel(sluice_pending *pending)
         pending->call.cancel(&pending->call, NULL);
 }
 
-void sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error,
-                            bool *any)
+bool sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error)
 {
+    bool any = false;
     for (sluice_pending *p = store->pending; p != NULL; p = p->next) {
-        if (p->ended || p->func->inst == NULL)
-            continue;
-        if (error->status != SLUICE_EEXIT &&
+        if (p->ended || p->func->inst == NULL ||
             sl_may_enter_from(p->func->inst, NULL))
             continue;
         p->error = *error;
         end(p);
-        *any = true;
+        any = true;
     }
+    return any;
+}
+
+sluice_store *sl_api_store_of_call(const sl_call *call)
+{
+    return ((const sluice_pending *)call)->store;
+}
+
+void sl_api_fail_call(sl_call *call, const sluice_error *error)
+{
+    sluice_pending *p = of_call(call);
+    if (p->ended)
+        return;
+    p->error = *error;
+    end(p);
 }
 
 void sl_api_forget_calls(sluice_store *store)

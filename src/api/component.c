@@ -92,7 +92,7 @@ bool sluice_engine_set_feature(sluice_engine *engine, const char *name, bool on)
 
 /* Decodes from a source that it takes (also on failure). */
 static sluice_component *decode(sluice_engine *engine, sl_source *source,
-                                const char *what, sluice_error *error)
+                                sluice_error *error)
 {
     sl_err err = {0};
     uint8_t head[8];
@@ -105,7 +105,7 @@ static sluice_component *decode(sluice_engine *engine, sl_source *source,
         source->read_at(source, 0, head, sizeof head, &err) == SL_OK &&
         memcmp(head, "\0asm\1\0\0\0", sizeof head) == 0) {
         sl_fail(&err, SL_EUNSUPPORTED, 4,
-                "%s is a core module, not a component", what);
+                "this is a core module, not a component");
     } else if (err.code == SL_OK && (out = sl_malloc(sizeof *out)) == NULL) {
         sl_fail(&err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     } else if (err.code == SL_OK) {
@@ -129,7 +129,7 @@ sluice_component *sluice_component_open(sluice_engine *engine, const char *path,
         sl_api_error(error, &err);
         return NULL;
     }
-    return decode(engine, source, path, error);
+    return decode(engine, source, error);
 }
 
 sluice_component *sluice_component_from_buffer(sluice_engine *engine,
@@ -142,7 +142,7 @@ sluice_component *sluice_component_from_buffer(sluice_engine *engine,
         sl_api_error(error, &err);
         return NULL;
     }
-    return decode(engine, source, "the buffer", error);
+    return decode(engine, source, error);
 }
 
 /* An embedder's source behind the internal one. */
@@ -187,7 +187,7 @@ sluice_component *sluice_component_from_source(sluice_engine *engine,
                             .fd = -1,
                             .refs = 1,
                             .close = close_public};
-    return decode(engine, &s->source, "the source", error);
+    return decode(engine, &s->source, error);
 }
 
 void sluice_component_free(sluice_component *component)

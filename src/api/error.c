@@ -2,6 +2,7 @@
 #include "api/api_int.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define ERR(name, number, words)                                               \
     _Static_assert((int)SLUICE_##name == (int)SL_##name, "err.def and error.h");
@@ -48,17 +49,21 @@ const char *sluice_version(void)
 sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
                              sl_status status)
 {
+    sluice_error unwanted;
     if (error == NULL)
-        return (sluice_status)status;
+        error = &unwanted;
     *error = (sluice_error){.status = (sluice_status)status,
                             .offset = SLUICE_NO_OFFSET};
     if (status == SL_EEXIT) {
+        store->exited = false;
         error->exit_code = store->exit_code;
         snprintf(error->message, sizeof error->message,
                  "the guest exited with code %d", store->exit_code);
         return error->status;
     }
     const sl_trap_info *trap = &store->store->trap;
+    if (strcmp(trap->err.msg, "interrupted") == 0) /* it has had its effect */
+        sl_core_store_clear_interrupt(store->store->core);
     snprintf(error->message, sizeof error->message, "%s",
              trap->err.msg[0] != '\0' ? trap->err.msg
                                       : sl_status_words(status));

@@ -2,7 +2,10 @@
  * the host answers. */
 #include "api/api_int.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
+#include "task/resource.h"
 
 /* A function of the linker's, which frees it. */
 struct host_func {
@@ -51,19 +54,44 @@ static void answered(sluice_call *c, sl_status status)
         free_call(c);
 }
 
+/* Ends whoever called with a trap or, with status SL_EEXIT, the guest's run.
+ * Inside of the host function that is what its call returns. */
+static sl_status refuse(sluice_call *c, sl_status status, const char *message)
+{
+    sluice_error error;
+    if (c->inside) {
+        if (status == SL_ETRAP)
+            (void)sl_store_trap(c->store->store, "%s", message);
+    } else if (c->caller != NULL) {
+        if (sl_may_enter_from(c->caller, NULL)) /* it has not trapped yet */
+            sl_instance_trap(c->caller, "%s", message);
+    } else if (status == SL_EEXIT) {
+        sl_api_outcome(&error, c->store, SL_EEXIT);
+        sl_api_fail_call(c->call, &error);
+    } else {
+        sl_api_fail(&error, SLUICE_ETRAP, "%s", message);
+        sl_api_fail_call(c->call, &error);
+    }
+    c->store->exited = c->inside && status == SL_EEXIT;
+    return status;
+}
+
 static sl_status resolve(sluice_call *c, sluice_val *result)
 {
     const sl_type *type = c->type->of.func.result;
     sl_err err = {0};
+    char message[sizeof err.msg];
     if ((type == NULL) != (result == NULL))
-        return sl_store_trap(c->store->store,
-                             "a host function answered %s a result",
-                             result == NULL ? "without" : "with");
-    if (type != NULL && sl_val_check(result, type, &err) != SL_OK)
-        return sl_store_trap(c->store->store,
-                             "a host function answered with a value of another "
-                             "type: %s",
-                             err.msg);
+        return refuse(c, SL_ETRAP,
+                      result == NULL
+                          ? "a host function answered without a result"
+                          : "a host function answered with a result");
+    if (type != NULL && sl_val_check(result, type, &err) != SL_OK) {
+        snprintf(message, sizeof message,
+                 "a host function answered with a value of another type: %.80s",
+                 err.msg);
+        return refuse(c, SL_ETRAP, message);
+    }
     return sl_call_resolve(c->call, result, false);
 }
 
@@ -74,35 +102,22 @@ void sluice_call_return(sluice_call *call, sluice_val *result)
     sl_status st = resolve(call, result);
     if (result != NULL)
         sluice_val_deinit(result);
-    if (st == SL_ETRAP && !call->inside && call->caller != NULL &&
-        sl_may_enter_from(call->caller, NULL))
-        sl_instance_trap(call->caller, "%s", call->store->store->trap.err.msg);
     answered(call, st);
 }
 
 void sluice_call_trap(sluice_call *call, const char *message)
 {
-    if (call->answered)
-        return;
-    if (call->inside)
-        answered(call, sl_store_trap(call->store->store, "%s", message));
-    else {
-        if (call->caller != NULL)
-            sl_instance_trap(call->caller, "%s", message);
-        answered(call, SL_ETRAP);
-    }
+    if (!call->answered)
+        answered(call, refuse(call, SL_ETRAP, message));
 }
 
 void sluice_call_exit(sluice_call *call, int code)
 {
     if (call->answered)
         return;
-    sluice_store *store = call->store;
-    store->exited = true;
-    store->exit_code = code;
-    if (!call->inside && call->caller != NULL)
-        sl_instance_trap(call->caller, "exit");
-    answered(call, SL_EEXIT);
+    call->store->exited = true;
+    call->store->exit_code = code;
+    answered(call, refuse(call, SL_EEXIT, "exit"));
 }
 
 void sluice_call_cancelled(sluice_call *call)
@@ -126,6 +141,22 @@ void sluice_call_on_cancel(sluice_call *call, void (*fn)(void *arg, bool gone),
 {
     call->on_cancel = fn;
     call->on_cancel_arg = arg;
+}
+
+bool sluice_call_own(sluice_call *call, const sluice_type *type, uint32_t rep,
+                     sluice_val *out)
+{
+    *out = (sluice_val){0};
+    if (call->caller == NULL ||
+        (type->kind != SL_T_OWN && type->kind != SL_T_BORROW))
+        return false;
+    sl_resource *resource = sl_resource_find(call->caller, type->of.handle);
+    if (resource == NULL)
+        return false;
+    out->kind = SLUICE_OWN;
+    out->of.handle.resource = resource;
+    out->of.handle.rep = rep;
+    return true;
 }
 
 static sl_status cancel(sl_call *inner, sl_instance *caller)
@@ -158,8 +189,8 @@ static sluice_call *begin(sl_funcinst *func, sl_call *call, sl_instance *caller)
     sluice_call *c = sl_calloc(1, sizeof *c);
     if (c == NULL)
         return NULL;
-    sl_store *store = caller != NULL ? caller->store : call->caller->store;
-    c->store = sl_api_store(store);
+    c->store = caller != NULL ? sl_api_store(caller->store)
+                              : sl_api_store_of_call(call);
     c->call = call;
     c->type = func->type;
     c->caller = caller;

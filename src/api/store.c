@@ -19,18 +19,34 @@ static sl_store_limits store_limits(const sluice_limits *limits)
     return out;
 }
 
-/* A trap nobody is there to receive: it ends the host's calls that can never
- * return now; if there is none, the embedder hears of it. */
+void sl_api_trapped(sluice_store *store, const sluice_error *error, bool heard)
+{
+    if (store->store->nesting_depth != 0) {
+        store->trap = *error;
+        store->heard = heard;
+        sl_loop_post(store->loop, &store->settle);
+        return;
+    }
+    bool any = sl_api_fail_lost_calls(store, error);
+    if (!heard && !any && store->on_trap != NULL)
+        store->on_trap(store->on_trap_arg, error);
+}
+
+static void settle(sl_post *post)
+{
+    sluice_store *store =
+        (sluice_store *)((char *)post - offsetof(sluice_store, settle));
+    sl_api_trapped(store, &store->trap, store->heard);
+}
+
+/* sl_store.on_trap: no host's call is there to receive it at once. */
 static void trapped(sl_store *inner, void *arg)
 {
     (void)inner;
     sluice_store *store = arg;
     sluice_error error;
-    bool any = false;
     sl_api_outcome(&error, store, store->exited ? SL_EEXIT : SL_ETRAP);
-    sl_api_fail_lost_calls(store, &error, &any);
-    if (!any && store->on_trap != NULL)
-        store->on_trap(store->on_trap_arg, &error);
+    sl_api_trapped(store, &error, false);
 }
 
 sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
@@ -44,6 +60,7 @@ sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
         return NULL;
     }
     store->engine = engine;
+    store->settle.fn = settle;
     store->loop = sl_loop_new(loop, &err);
     if (store->loop != NULL)
         store->store = sl_store_new(store->loop, &limits, &err);
@@ -74,8 +91,10 @@ void sluice_store_free(sluice_store *store)
     if (store == NULL)
         return;
     sl_api_forget_answers(store);
+    sl_api_finish_drops(store);
     if (store->store != NULL) {
         store->store->on_trap = NULL;
+        sl_loop_unpost(store->loop, &store->settle);
         sl_api_forget_calls(store);
         sl_store_free(store->store);
     }

@@ -31,6 +31,7 @@ void sl_api_install_drops(void)
 {
     sl_val_drop.stream = sluice_stream_drop;
     sl_val_drop.future = sluice_future_drop;
+    sl_val_drop.own = sl_api_drop_own;
 }
 
 /* --- Reading ------------------------------------------------------------------- */
@@ -222,8 +223,8 @@ sluice_status sluice_stream_from_fd(struct sluice_store *store, int fd,
 /* --- Writing ------------------------------------------------------------------------ */
 
 struct sluice_writer {
-    sl_host_writer *writer; /* NULL: closed */
-    sluice_store *store;
+    sl_host_writer *writer;
+    sluice_store *store; /* NULL: gone */
     const sl_type *elem;
     sl_post post;  /* tells `done` */
     bool writing;  /* a write waits for `want` or for its callback */
@@ -263,20 +264,30 @@ static void on_want(void *arg, uint32_t n)
         hand_over(w);
 }
 
-static void on_closed(void *arg)
-{
-    sluice_writer *w = arg;
-    w->gone = true;
-    if (w->writing)
-        sl_loop_post(w->store->loop, &w->post);
-}
-
 static void tell(sl_post *post)
 {
     sluice_writer *w =
         (sluice_writer *)((char *)post - offsetof(sluice_writer, post));
     w->writing = false;
     w->done(w->arg, w->written, w->gone);
+}
+
+/* The reader is gone; or the store closes, which has no turn of the loop left
+ * to tell it in. */
+static void on_closed(void *arg)
+{
+    sluice_writer *w = arg;
+    sluice_store *store = w->store;
+    w->gone = true;
+    if (!store->store->closing) {
+        if (w->writing)
+            sl_loop_post(store->loop, &w->post);
+        return;
+    }
+    sl_loop_unpost(store->loop, &w->post);
+    w->store = NULL;
+    if (w->writing)
+        tell(&w->post);
 }
 
 sluice_status sluice_stream_new(struct sluice_store *store,
@@ -307,6 +318,8 @@ static sluice_status write_some(sluice_writer *w, const void *from,
                                 sluice_val *vals, size_t len,
                                 sluice_write_fn done, void *arg)
 {
+    if (w->store == NULL)
+        return SLUICE_ECANCELLED;
     if (w->writing || sl_elem_is_plain(w->elem) != (vals == NULL))
         return SLUICE_EUSAGE;
     w->from = from;
@@ -344,7 +357,7 @@ void sluice_writer_close(sluice_writer *writer)
 {
     if (writer == NULL)
         return;
-    if (writer->post.pending)
+    if (writer->store != NULL)
         sl_loop_unpost(writer->store->loop, &writer->post);
     sl_host_writer_close(writer->writer);
     sl_free(writer);

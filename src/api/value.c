@@ -29,6 +29,9 @@ static bool take(sl_val *from, sl_val *to)
     switch ((sluice_kind)from->kind) {
     case SLUICE_STRING:
         return sluice_val_string(to, from->of.string.data, from->of.string.len);
+    case SLUICE_ERROR_CONTEXT:
+        return sluice_val_error_context(to, from->of.string.data,
+                                        from->of.string.len);
     case SLUICE_LIST:
         if (from->elem != 0)
             return sluice_val_bytes(to, (sluice_kind)from->elem,
@@ -52,10 +55,10 @@ static bool take(sl_val *from, sl_val *to)
         from->of.future = NULL;
         return true;
     case SLUICE_OWN:
-    case SLUICE_BORROW:
-    case SLUICE_ERROR_CONTEXT:
-        return false;
-    default: /* numbers, bool, char, flags */
+        *to = *from;
+        from->of.handle.resource = NULL;
+        return true;
+    default: /* numbers, bool, char, flags; a borrow, for its call */
         *to = *from;
         return true;
     }

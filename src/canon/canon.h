@@ -107,6 +107,11 @@ typedef struct sl_resource_handle {
     uint32_t num_lends;
 } sl_resource_handle;
 
+/* Runs a resource's destructor, as a lifted and lowered function would be
+ * called. `caller` NULL: the host. */
+sl_status sl_resource_destroy(sl_store *store, const sl_resource *resource,
+                              uint32_t rep, sl_instance *caller);
+
 /* error_context.c: an entry of the handle table, a block of sl_malloc. In a
  * value it is a copy of the message, in of.string. */
 typedef struct sl_error_context {

@@ -131,6 +131,10 @@ static bool check(const sl_val *val, const sl_type *type, sl_err *err)
         return val->of.stream != NULL || fail(type, "moved away", err);
     case SL_T_FUTURE:
         return val->of.future != NULL || fail(type, "moved away", err);
+    case SL_T_OWN:
+    case SL_T_BORROW:
+        return val->of.handle.resource != NULL ||
+               fail(type, "moved away", err);
     default:
         return true;
     }

@@ -47,9 +47,14 @@ void sl_subtask_return_lends(sl_subtask *subtask)
 
 /* --- Handles -------------------------------------------------------------- */
 
+/* The store closes: guests' destructors run no more, the host's do. */
 static void free_item(sl_store *store, void *item)
 {
     (void)store;
+    const sl_resource_handle *h = item;
+    const sl_resource *resource = h->resource;
+    if (h->own && resource->impl == NULL && resource->host_dtor != NULL)
+        resource->host_dtor(resource->ctx, h->rep);
     sl_free(item);
 }
 
@@ -143,11 +148,14 @@ sl_status cx_lower_own(sl_cx *cx, const sl_val *val, const sl_type *type,
     sl_status st = check_resource(cx, val, type);
     if (st != SL_OK)
         return st;
-    return add(cx->inst,
-               (sl_resource_handle){.resource = val->of.handle.resource,
-                                    .rep = val->of.handle.rep,
-                                    .own = true},
-               index);
+    st = add(cx->inst,
+             (sl_resource_handle){.resource = val->of.handle.resource,
+                                  .rep = val->of.handle.rep,
+                                  .own = true},
+             index);
+    if (st == SL_OK) /* the handle owns it now */
+        ((sl_val *)val)->of.handle.resource = NULL;
+    return st;
 }
 
 sl_status cx_lower_borrow(sl_cx *cx, const sl_val *val, const sl_type *type,
@@ -200,16 +208,15 @@ sl_status sl_canon_RESOURCE_REP(sl_core_thread *core, void *ctx, sl_slot *v)
     return st;
 }
 
-/* The destructor is called as a lifted and lowered function would be. */
-static sl_status run_dtor(const sl_resource *resource, uint32_t rep,
-                          sl_instance *caller)
+sl_status sl_resource_destroy(sl_store *store, const sl_resource *resource,
+                              uint32_t rep, sl_instance *caller)
 {
     if (resource->impl == NULL) {
         if (resource->host_dtor != NULL)
             resource->host_dtor(resource->ctx, rep);
         return SL_OK;
     }
-    SL_TRAP_IF(caller->store, !sl_may_enter_from(resource->impl, caller),
+    SL_TRAP_IF(store, !sl_may_enter_from(resource->impl, caller),
                "cannot enter component instance");
     if (resource->dtor == NULL)
         return SL_OK;
@@ -237,7 +244,8 @@ sl_status sl_canon_RESOURCE_DROP(sl_core_thread *core, void *ctx, sl_slot *v)
     sl_handles_remove(&fn->inst->handles, v[0].i32);
     sl_free(h);
     if (gone.own)
-        return run_dtor(gone.resource, gone.rep, fn->inst);
+        return sl_resource_destroy(fn->inst->store, gone.resource, gone.rep,
+                                   fn->inst);
     gone.borrow_scope->num_borrows--;
     return SL_OK;
 }

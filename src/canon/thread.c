@@ -159,7 +159,7 @@ static sl_status then_promote(sl_core_thread *core, void *ctx, sl_slot *v,
                               block_fn block)
 {
     sl_instance *inst = canon_inst(ctx);
-    sl_thread *thread = sl_thread_of(core), *other;
+    sl_thread *thread = sl_thread_of(core), *other = NULL;
     bool cancelled = false;
 
     SL_TRAP_UNLESS_MAY_LEAVE(inst);

@@ -22,7 +22,9 @@ typedef struct data_option {
 
 typedef struct run_state {
     const char *file;
-    const char *invoke; /* NULL: wasi:cli/run */
+    SL_VEC(const char *) invokes; /* empty: wasi:cli/run */
+    const char *invoke;           /* the one that runs now */
+    SL_VEC(sluice_val) handles;   /* owned resources that calls returned */
     uint64_t seed;
     bool stats;
     SL_VEC(const char *) env;
@@ -70,8 +72,7 @@ static int one_option(run_state *r, int option, char **argv)
                    ? CLI_OK
                    : CLI_INTERNAL;
     case 'i':
-        r->invoke = optarg;
-        return CLI_OK;
+        return sl_vec_push(&r->invokes, optarg) ? CLI_OK : CLI_INTERNAL;
     case 's':
         r->seed = strtoull(optarg, &end, 0);
         if (*optarg == '\0' || *optarg == '-' || *end != '\0')
@@ -99,7 +100,7 @@ static int arguments(run_state *r, int argc, char **argv)
         return cli_usage(&cli_run, "a component is needed");
     r->file = argv[optind];
     r->args = (const char *const *)argv + optind;
-    if (r->invoke != NULL && argc - optind != 1)
+    if (r->invokes.n != 0 && argc - optind != 1)
         return cli_usage(&cli_run, "with --invoke the arguments stand in the "
                                    "call, not behind the file");
     return sl_vec_push(&r->env, NULL) ? CLI_OK : CLI_INTERNAL;
@@ -266,6 +267,16 @@ static int print_stream(run_state *r)
     return wait(r);
 }
 
+/* A resource is kept for later calls and shown by its number. */
+static int print_handle(run_state *r)
+{
+    if (!sl_vec_push(&r->handles, r->result))
+        return CLI_INTERNAL;
+    r->result = (sluice_val){0};
+    printf("#%zu\n", r->handles.n);
+    return CLI_OK;
+}
+
 static int print_result(run_state *r)
 {
     const sluice_type *type = sluice_type_result(sluice_func_type(r->func));
@@ -275,6 +286,8 @@ static int print_result(run_state *r)
         r->result.kind == SLUICE_STREAM ? sluice_type_elem(type) : NULL;
     if (elem != NULL && sluice_type_kind(elem) == SLUICE_U8)
         return print_stream(r);
+    if (r->result.kind == SLUICE_OWN)
+        return print_handle(r);
     sl_buf out;
     sl_buf_init(&out);
     sl_wave_print(&r->result, type, &out);
@@ -283,8 +296,39 @@ static int print_result(run_state *r)
     return CLI_OK;
 }
 
+/* `#N`: the N-th resource that a call of this run returned. */
+static bool parse_handle(run_state *r, sl_name text, const sluice_type *type,
+                         sluice_val *out, sl_err *err)
+{
+    char number[16], *end;
+    snprintf(number, sizeof number, "%.*s", SL_NAME_ARGS(text));
+    unsigned long n = number[0] == '#' ? strtoul(number + 1, &end, 10) : 0;
+    if (n == 0 || *end != '\0' || n > r->handles.n ||
+        r->handles.v[n - 1].of.handle.resource == NULL)
+        return sl_fail(err, SL_EUSAGE, 0,
+                       "`%s` is no resource: write #N for the N-th that a call "
+                       "returned and that is still there",
+                       number),
+               false;
+    sluice_val *own = &r->handles.v[n - 1];
+    if (sluice_type_kind(type) == SLUICE_BORROW)
+        return sluice_val_borrow(out, own);
+    *out = *own;
+    *own = (sluice_val){0};
+    return true;
+}
+
+static bool parse_arg(run_state *r, sl_name text, const sluice_type *type,
+                      sluice_val *out, sl_err *err)
+{
+    sluice_kind kind = sluice_type_kind(type);
+    if (kind == SLUICE_OWN || kind == SLUICE_BORROW)
+        return parse_handle(r, text, type, out, err);
+    return sl_wave_parse(text, type, out, err);
+}
+
 /* The call's arguments by the function's type: args[0..n). */
-static bool parse_args(const sl_wave_call *wave, const sluice_type *type,
+static bool parse_args(run_state *r, const sl_wave_call *wave, const sluice_type *type,
                        sluice_val *args, sl_err *err)
 {
     sluice_name name;
@@ -296,7 +340,7 @@ static bool parse_args(const sl_wave_call *wave, const sluice_type *type,
                false;
     for (size_t i = 0; i < n; i++)
         if (!sluice_type_param(type, i, &name, &param) ||
-            !sl_wave_parse(wave->args[i], param, &args[i], err))
+            !parse_arg(r, wave->args[i], param, &args[i], err))
             return false;
     return true;
 }
@@ -310,7 +354,7 @@ static int call_export(run_state *r, const sl_wave_call *wave)
     if (args == NULL)
         return CLI_INTERNAL;
     int code;
-    if (parse_args(wave, type, args, &err))
+    if (parse_args(r, wave, type, args, &err))
         code = call(r, args, n);
     else
         code = cli_usage(&cli_run, "--invoke %s: %s", r->invoke, err.msg);
@@ -372,7 +416,15 @@ static int execute(run_state *r)
         sluice_instantiate(r->store, r->linker, r->component, &error);
     if (instance == NULL)
         return report(r, &error);
-    return r->invoke != NULL ? invoke(r, instance) : run_command(r, instance);
+    if (r->invokes.n == 0)
+        return run_command(r, instance);
+    for (size_t i = 0; i < r->invokes.n && code == CLI_OK; i++) {
+        r->invoke = r->invokes.v[i];
+        r->done = r->has_result = false;
+        code = invoke(r, instance);
+        sluice_val_deinit(&r->result);
+    }
+    return code;
 }
 
 /* The most memory this program has had resident, in KiB: VmHWM where /proc
@@ -419,6 +471,10 @@ static int run(int argc, char **argv)
         print_stats(&r);
     release_signals();
     sluice_val_deinit(&r.result);
+    for (size_t i = 0; i < r.handles.n; i++)
+        sluice_val_deinit(&r.handles.v[i]);
+    sl_vec_deinit(&r.handles);
+    sl_vec_deinit(&r.invokes);
     sluice_store_free(r.store);
     sluice_linker_free(r.linker);
     sluice_component_free(r.component);
@@ -440,7 +496,9 @@ const cli_command cli_run = {
     "stream<u8> is written out as it is.\n\n"
     "  --env NAME=VALUE   an environment variable (may be repeated)\n"
     "  --data NAME=FILE   what `(import \"NAME\" (core data))` gets\n"
-    "  --invoke CALL      call an export instead of wasi:cli/run\n"
+    "  --invoke CALL      call an export instead of wasi:cli/run; repeated, in "
+    "order, in\n                     one instance; a resource that was returned "
+    "is #1, #2, ...\n"
     "  --seed N           choose the schedule (order, sizes, delays) from N\n"
     "  --stats            print counters to standard error at the end\n\n"
     "exit codes: the guest's own; 0 when run returns ok, 1 when it returns an\n"

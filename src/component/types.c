@@ -159,6 +159,18 @@ static void say_labels(writer *w, const sl_label *v, uint32_t n)
     }
 }
 
+static void say_cases(writer *w, const sl_label *v, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && !full(w); i++) {
+        say(w, "%s%.*s", i ? ", " : "", SL_NAME_ARGS(v[i].label));
+        if (v[i].type != NULL) {
+            say(w, "(");
+            say_type(w, v[i].type);
+            say(w, ")");
+        }
+    }
+}
+
 static void say_around(writer *w, const char *what, const sl_type *elem)
 {
     say(w, "%s", what);
@@ -225,7 +237,10 @@ static void say_type(writer *w, const sl_type *type)
             : type->kind == SL_T_VARIANT ? "variant"
             : type->kind == SL_T_FLAGS   ? "flags"
                                          : "enum");
-        say_labels(w, type->of.labels.v, type->of.labels.n);
+        if (type->kind == SL_T_VARIANT)
+            say_cases(w, type->of.labels.v, type->of.labels.n);
+        else
+            say_labels(w, type->of.labels.v, type->of.labels.n);
         say(w, " }");
         break;
     case SL_T_TUPLE:

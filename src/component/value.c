@@ -52,14 +52,10 @@ static void drop_end(sluice_val *val)
         sl_val_drop.future(val->of.future);
 }
 
-static void drop_handle(sluice_val *val)
+static void drop_own(sluice_val *val)
 {
-    void (*drop)(void *, uint32_t) = val->kind == SLUICE_OWN ? sl_val_drop.own
-                                     : val->kind == SLUICE_BORROW
-                                         ? sl_val_drop.borrow
-                                         : sl_val_drop.error_context;
-    if (drop != NULL && val->of.handle.resource != NULL)
-        drop(val->of.handle.resource, val->of.handle.rep);
+    if (sl_val_drop.own != NULL && val->of.handle.resource != NULL)
+        sl_val_drop.own(val->of.handle.resource, val->of.handle.rep);
 }
 
 void sluice_val_deinit(sluice_val *val)
@@ -68,6 +64,7 @@ void sluice_val_deinit(sluice_val *val)
         return;
     switch ((sluice_kind)val->kind) {
     case SLUICE_STRING:
+    case SLUICE_ERROR_CONTEXT:
         sl_free(val->of.string.data);
         break;
     case SLUICE_LIST:
@@ -93,9 +90,7 @@ void sluice_val_deinit(sluice_val *val)
         drop_end(val);
         break;
     case SLUICE_OWN:
-    case SLUICE_BORROW:
-    case SLUICE_ERROR_CONTEXT:
-        drop_handle(val);
+        drop_own(val);
         break;
     default:
         break;
@@ -114,6 +109,25 @@ bool sluice_val_string(sluice_val *out, const char *data, size_t len)
     out->kind = SLUICE_STRING;
     out->of.string.data = copy;
     out->of.string.len = len;
+    return true;
+}
+
+bool sluice_val_error_context(sluice_val *out, const char *message, size_t len)
+{
+    if (!sluice_val_string(out, message, len))
+        return false;
+    out->kind = SLUICE_ERROR_CONTEXT;
+    return true;
+}
+
+bool sluice_val_borrow(sluice_val *out, const sluice_val *own)
+{
+    *out = (sluice_val){0};
+    if ((own->kind != SLUICE_OWN && own->kind != SLUICE_BORROW) ||
+        own->of.handle.resource == NULL)
+        return false;
+    *out = *own;
+    out->kind = SLUICE_BORROW;
     return true;
 }
 
@@ -202,8 +216,10 @@ bool sluice_val_copy(const sluice_val *from, sluice_val *to)
     *to = (sluice_val){0};
     switch ((sluice_kind)from->kind) {
     case SLUICE_STRING:
+    case SLUICE_ERROR_CONTEXT:
         if (!sluice_val_string(to, from->of.string.data, from->of.string.len))
             return false;
+        to->kind = from->kind;
         to->encoding = from->encoding;
         return true;
     case SLUICE_LIST:
@@ -224,7 +240,6 @@ bool sluice_val_copy(const sluice_val *from, sluice_val *to)
     case SLUICE_FUTURE:
     case SLUICE_OWN:
     case SLUICE_BORROW:
-    case SLUICE_ERROR_CONTEXT:
         return false;
     default:
         *to = *from;
@@ -326,6 +341,7 @@ bool sluice_val_eq(const sluice_val *a, const sluice_val *b)
     case SLUICE_CHAR:
         return a->of.chr == b->of.chr;
     case SLUICE_STRING:
+    case SLUICE_ERROR_CONTEXT:
         return string_eq(a, b);
     case SLUICE_LIST:
         return list_eq(a, b);
@@ -342,7 +358,6 @@ bool sluice_val_eq(const sluice_val *a, const sluice_val *b)
         return a->of.flags == b->of.flags;
     case SLUICE_OWN:
     case SLUICE_BORROW:
-    case SLUICE_ERROR_CONTEXT:
         return a->of.handle.resource == b->of.handle.resource &&
                a->of.handle.rep == b->of.handle.rep;
     case SLUICE_STREAM:

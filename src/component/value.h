@@ -7,7 +7,7 @@
 
 typedef sluice_val sl_val;
 
-/* What to do with a stream, future or handle inside a value that is released;
+/* What to do with a stream, future or owned resource inside a value that is released;
  * an error context is a counted object in of.handle.resource. The floors that
  * make them set these once, before any value of that kind exists; NULL:
  * nothing is to be done. */
@@ -15,8 +15,6 @@ typedef struct sl_val_drops {
     void (*stream)(struct sluice_stream *stream);
     void (*future)(struct sluice_future *future);
     void (*own)(void *resource, uint32_t rep);
-    void (*borrow)(void *resource, uint32_t rep);
-    void (*error_context)(void *context, uint32_t zero);
 } sl_val_drops;
 extern sl_val_drops sl_val_drop;
 

@@ -320,11 +320,16 @@ wast_outcome wast_core_action(wast *w, wast_action *a, wast_want want,
     sl_err err = {0};
     if (!sl_core_instance_export(a->target.of.instance, a->name, &item))
         return wast_fail(w, "no export \"%.*s\"", SL_NAME_ARGS(a->name));
-    a->rest.err = &err;
-    if (a->is_get)
-        return a->bare ? WAST_PASS : run_get(w, a, &item);
+    a->rest.err = &err; /* until this returns */
+    if (a->is_get) {
+        wast_outcome got = a->bare ? WAST_PASS : run_get(w, a, &item);
+        a->rest.err = NULL;
+        return got;
+    }
     if (item.kind != SL_CORE_FUNC)
         return wast_fail(w, "export \"%.*s\" is no function",
                          SL_NAME_ARGS(a->name));
-    return run_invoke(w, a, item.of.func, want, message);
+    wast_outcome outcome = run_invoke(w, a, item.of.func, want, message);
+    a->rest.err = NULL;
+    return outcome;
 }

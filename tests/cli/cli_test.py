@@ -348,6 +348,37 @@ def test_run__wasi_component_of_another_maker(t):
         t.equal(t.out, f.read())
 
 
+def shared_component(t, name):
+    shared = os.environ.get('SLUICE_COMPONENTS',
+                            os.path.join(t.root, '..', 'shared', 'components'))
+    component = os.path.join(shared, 'bin', name + '.wasm')
+    if not os.path.exists(component):
+        raise Skip('no ' + component)
+    return component
+
+
+def test_run__resources_of_another_maker(t):
+    """c-clib: typed exports and a resource; the values of its expected output."""
+    component = shared_component(t, 'c-clib')
+    steps = [
+        ('live()', '0'), ('upper("hello, Wörld")', '"HELLO, WöRLD"'), ('upper("")', '""'),
+        ('sum([1, -2, 9007199254740993])', '9007199254740992'), ('sum([])', '0'),
+        ("split(\"a,b,,ccc\", ',')", '["a", "b", "", "ccc"]'),
+        ("split(\"\", ',')", '[""]'), ('div(-7, 2)', 'ok(-3)'),
+        ('div(1, 0)', 'err("division by zero")'), ('minmax([3, -1.5, 8.25])', 'some((-1.5, 8.25))'),
+        ('minmax([])', 'none'), ('[constructor]acc(5)', '#1'),
+        ('[constructor]acc(18446744073709551615)', '#2'), ('[method]acc.add(#1, 10)', None),
+        ('[method]acc.value(#1)', '15'), ('live()', '2002'), ('[static]acc.absorb(#1, #2)', '#3'),
+        ('[method]acc.value(#3)', '14'), ('live()', '1001')]
+    args = []
+    for call, _ in steps:
+        args += ['--invoke', 'test:clib/api#' + call]
+    t.run('run', *args, component)
+    t.equal(t.out.decode().splitlines(), [want for _, want in steps if want is not None])
+    t.run('run', *args, '--invoke', 'test:clib/api#[method]acc.value(#1)', component, code=USAGE)
+    t.says('no resource')
+
+
 # --- errors in what is embedded: truncated and corrupted components ------------
 
 def sample(t):
