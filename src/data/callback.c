@@ -50,7 +50,10 @@ void sl_callback_finish(sl_callback_read *r, const sl_err *err)
     r->finished = true;
     if (err != NULL && err->code != SL_OK)
         r->result = *err;
-    sl_loop_post(r->chunk.loop, &r->finish);
+    if (r->chunk.set == NULL) /* given up; the loop may be gone as well */
+        on_finish(&r->finish);
+    else
+        sl_loop_post(r->chunk.loop, &r->finish);
 }
 
 static sl_status callback_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
