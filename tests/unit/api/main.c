@@ -1,0 +1,31 @@
+#include "check.h"
+
+#define TESTS(name)                                                            \
+    extern const struct CMUnitTest name##_tests[];                             \
+    extern const size_t n_##name##_tests;
+#define RUN(name)                                                              \
+    failed += _cmocka_run_group_tests(#name, name##_tests, n_##name##_tests,   \
+                                      NULL, NULL);
+
+TESTS(component)
+TESTS(value)
+TESTS(store)
+TESTS(linker)
+TESTS(call)
+TESTS(stream)
+TESTS(segment)
+TESTS(sweep)
+
+int main(void)
+{
+    int failed = 0;
+    RUN(component)
+    RUN(value)
+    RUN(store)
+    RUN(linker)
+    RUN(call)
+    RUN(stream)
+    RUN(segment)
+    RUN(sweep)
+    return failed != 0;
+}
