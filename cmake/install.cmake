@@ -16,6 +16,9 @@ if(TARGET sluice_static)
   install(FILES ${CMAKE_BINARY_DIR}/sluice-config.cmake
     ${CMAKE_BINARY_DIR}/sluice-config-version.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+  # Relative, so that `cmake --install --prefix` may put it anywhere.
+  file(RELATIVE_PATH SLUICE_PC_TO_PREFIX
+    ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
   configure_file(cmake/sluice.pc.in ${CMAKE_BINARY_DIR}/sluice.pc @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/sluice.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
