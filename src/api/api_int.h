@@ -10,6 +10,7 @@
 struct sluice_engine {
     sluice_limits limits;
     sl_features features;
+    sl_mappings *mappings; /* of stores that are gone */
 };
 
 struct sluice_component {

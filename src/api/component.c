@@ -64,12 +64,21 @@ sluice_engine *sluice_engine_new(const sluice_limits *limits,
     *engine = (sluice_engine){
         .limits = limits != NULL ? *limits : sluice_limits_default(),
         .features = sl_features_default(),
+        .mappings = sl_mappings_new(),
     };
+    if (engine->mappings == NULL) {
+        sl_free(engine);
+        sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
+        return NULL;
+    }
     return engine;
 }
 
 void sluice_engine_free(sluice_engine *engine)
 {
+    if (engine == NULL)
+        return;
+    sl_mappings_free(engine->mappings);
     sl_free(engine);
 }
 

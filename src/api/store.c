@@ -54,6 +54,7 @@ sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
 {
     sl_err err = {0};
     sl_store_limits limits = store_limits(&engine->limits);
+    limits.core.mappings = engine->mappings;
     sluice_store *store = sl_calloc(1, sizeof *store);
     if (store == NULL) {
         sl_api_fail(error, SLUICE_ENOMEM, "out of memory");

@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
@@ -55,18 +56,19 @@ void *sl_arena_calloc(sl_arena *arena, size_t n, size_t size)
     if (arena->blocks != NULL && arena->blocks->cap - arena->used >= bytes) {
         void *out = arena->blocks->bytes + arena->used;
         arena->used += bytes;
-        return out;
+        return memset(out, 0, bytes);
     }
     if (bytes > BLOCK_BYTES / 4)
         return alloc_large(arena, bytes);
-    struct sl_arena_block *block = sl_calloc(1, sizeof *block + BLOCK_BYTES);
+    /* Zeroed as it is handed out: most blocks are never full. */
+    struct sl_arena_block *block = sl_malloc(sizeof *block + BLOCK_BYTES);
     if (block == NULL)
         return NULL;
     block->cap = BLOCK_BYTES;
     block->older = arena->blocks;
     arena->blocks = block;
     arena->used = bytes;
-    return block->bytes;
+    return memset(block->bytes, 0, bytes);
 }
 
 char *sl_arena_dup(sl_arena *arena, const void *bytes, size_t len)

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mappings.h"
 #include "base/name.h"
 #include "core/module.h"
 
@@ -130,6 +131,7 @@ typedef struct sl_core_limits {
     uint32_t call_depth;     /* frames on one thread; 0: by stack size alone */
     uint64_t memory64_pages; /* address space for a memory of 64-bit addresses;
                                 0: SL_MEMORY64_PAGES */
+    sl_mappings *mappings;   /* for stacks and memories; NULL: new ones */
 } sl_core_limits;
 #define SL_MEMORY64_PAGES UINT64_C(262144) /* 16 GiB */
 
@@ -143,6 +145,8 @@ typedef struct sl_core_stats {
     uint64_t exceptions, exception_bytes; /* in being */
 } sl_core_stats;
 sl_core_stats sl_core_store_stats(const sl_core_store *store);
+/* Those of its limits. */
+sl_mappings *sl_core_store_mappings(const sl_core_store *store);
 
 /* Interrupt: when set from any thread, running code traps ("interrupted") at
  * its next loop back-edge or call. */

@@ -145,7 +145,7 @@ void sl_trap_clear(sl_trap_info *trap);
 /* Records a failure that is no trap in the thread, with its backtrace. */
 sl_status sl_abort_call(sl_core_thread *thread, const sl_err *err);
 
-sl_status sl_memory_map(sl_memory *memory, sl_err *err);
-void sl_memory_unmap(sl_memory *memory);
+sl_status sl_memory_map(sl_mappings *mappings, sl_memory *memory, sl_err *err);
+void sl_memory_unmap(sl_mappings *mappings, sl_memory *memory);
 
 #endif

@@ -10,50 +10,64 @@
 #define GUARD      PAGE
 #define FULL_PAGES UINT64_C(65536)
 
-static uint8_t *reserve(uint64_t bytes)
+/* One that has been used before, all zeros again, or a new one. */
+static bool reserve(sl_mappings *mappings, uint64_t bytes, uint64_t accessible,
+                    sl_mapping *out)
 {
     if (bytes > SIZE_MAX - GUARD)
-        return NULL;
-    void *at = mmap(NULL, (size_t)(bytes + GUARD), PROT_NONE,
+        return false;
+    size_t all = (size_t)(bytes + GUARD);
+    if (sl_mappings_take(mappings, SL_MAPPING_MEMORY, all, (size_t)accessible,
+                         out))
+        return true;
+    void *at = mmap(NULL, all, PROT_NONE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
+    *out = (sl_mapping){at, all, 0};
+    return at != MAP_FAILED;
 }
 
 /* All that 32 bits can address, or what a memory of 64 bits may grow to; where
  * address space is short, what the type allows, or as much as there is. */
-static bool reserve_some(sl_memory *memory, uint64_t min_pages)
+static bool reserve_some(sl_mappings *mappings, sl_memory *memory,
+                         uint64_t min_pages)
 {
+    sl_mapping mapping;
     uint64_t pages = memory->type.limits.is64 ? memory->max_pages : FULL_PAGES;
-    while ((memory->base = reserve(pages * PAGE)) == NULL) {
+    while (!reserve(mappings, pages * PAGE, min_pages * PAGE, &mapping)) {
         if (pages <= min_pages)
             return false;
         pages = pages > memory->max_pages ? memory->max_pages : pages / 2;
         if (pages < min_pages)
             pages = min_pages;
     }
+    memory->base = mapping.base;
     memory->reserved = pages * PAGE;
+    memory->size = mapping.accessible;
     return true;
 }
 
+/* Makes the first `bytes` accessible, and no more. */
 static bool commit(sl_memory *memory, uint64_t bytes)
 {
-    if (bytes == memory->size)
-        return true;
-    if (mprotect(memory->base + memory->size, (size_t)(bytes - memory->size),
-                 PROT_READ | PROT_WRITE) != 0)
+    uint64_t size = memory->size;
+    if (bytes > size && mprotect(memory->base + size, (size_t)(bytes - size),
+                                 PROT_READ | PROT_WRITE) != 0)
+        return false;
+    if (bytes < size &&
+        mprotect(memory->base + bytes, (size_t)(size - bytes), PROT_NONE) != 0)
         return false;
     memory->size = bytes;
     return true;
 }
 
-sl_status sl_memory_map(sl_memory *memory, sl_err *err)
+sl_status sl_memory_map(sl_mappings *mappings, sl_memory *memory, sl_err *err)
 {
     uint64_t min = memory->type.limits.min;
-    if (!reserve_some(memory, min))
+    if (!reserve_some(mappings, memory, min))
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
                        "out of memory: no address space for a memory");
     if (!commit(memory, min * PAGE)) {
-        sl_memory_unmap(memory);
+        sl_memory_unmap(mappings, memory);
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
                        "out of memory: %llu pages of linear memory",
                        (unsigned long long)min);
@@ -61,10 +75,13 @@ sl_status sl_memory_map(sl_memory *memory, sl_err *err)
     return SL_OK;
 }
 
-void sl_memory_unmap(sl_memory *memory)
+void sl_memory_unmap(sl_mappings *mappings, sl_memory *memory)
 {
     if (memory->base != NULL)
-        munmap(memory->base, (size_t)(memory->reserved + GUARD));
+        sl_mappings_give(mappings, SL_MAPPING_MEMORY,
+                         (sl_mapping){memory->base,
+                                      (size_t)(memory->reserved + GUARD),
+                                      (size_t)memory->size});
     memory->base = NULL;
 }
 
@@ -109,7 +126,7 @@ sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err)
     sl_memory *memory = &owned->memory;
     memory->type = type;
     memory->max_pages = max_pages;
-    if (sl_memory_map(memory, err) != SL_OK)
+    if (sl_memory_map(store->limits.mappings, memory, err) != SL_OK)
         return NULL;
     owned->next = store->memories;
     store->memories = owned;

@@ -65,7 +65,7 @@ void sl_core_store_free(sl_core_store *store)
         free_code(code);
     }
     for (sl_owned_memory *m = store->memories; m != NULL; m = m->next)
-        sl_memory_unmap(&m->memory);
+        sl_memory_unmap(store->limits.mappings, &m->memory);
     for (sl_owned_table *t = store->tables; t != NULL; t = t->next)
         sl_free(t->table.elems);
     for (sl_exception *next, *e = store->exceptions; e != NULL; e = next) {
@@ -83,6 +83,11 @@ void sl_core_store_free(sl_core_store *store)
 sl_core_stats sl_core_store_stats(const sl_core_store *store)
 {
     return store->stats;
+}
+
+sl_mappings *sl_core_store_mappings(const sl_core_store *store)
+{
+    return store->limits.mappings;
 }
 
 void sl_core_store_interrupt(sl_core_store *store)

@@ -19,6 +19,20 @@ static size_t stack_bytes(const sl_core_thread *thread)
     return (size_t)(thread->stack_end - thread->stack) * sizeof(sl_slot);
 }
 
+/* A guard behind `bytes`. */
+static bool map_stack(size_t bytes, size_t page, sl_mapping *out)
+{
+    uint8_t *base = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    *out = (sl_mapping){base, bytes + page, 0};
+    if (base == MAP_FAILED)
+        return false;
+    if (mprotect(base + bytes, page, PROT_NONE) == 0)
+        return true;
+    munmap(base, bytes + page);
+    return false;
+}
+
 sl_status sl_core_thread_init(sl_core_thread *thread, sl_core_store *store,
                               size_t stack_slots, sl_trap_info *trap,
                               sl_err *err)
@@ -29,17 +43,13 @@ sl_status sl_core_thread_init(sl_core_thread *thread, sl_core_store *store,
         return sl_fail(err, SL_ERANGE, SL_ERR_NO_PLACE,
                        "out of range: a stack of %zu slots", stack_slots);
     size_t bytes = (stack_slots * sizeof(sl_slot) + page - 1) & ~(page - 1);
-    uint8_t *base = mmap(NULL, bytes + page, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
+    sl_mapping mapping;
+    if (!sl_mappings_take(store->limits.mappings, SL_MAPPING_WASM_STACK,
+                          bytes + page, 0, &mapping) &&
+        !map_stack(bytes, page, &mapping))
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
                        "out of memory: a stack of %zu slots", stack_slots);
-    if (mprotect(base + bytes, page, PROT_NONE) != 0) {
-        munmap(base, bytes + page);
-        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE,
-                       "out of memory: a stack's guard");
-    }
-    thread->stack = (sl_slot *)(void *)base;
+    thread->stack = mapping.base;
     thread->stack_end = thread->stack + bytes / sizeof(sl_slot);
     thread->sp = thread->stack;
     thread->next = store->threads;
@@ -64,7 +74,9 @@ void sl_core_thread_deinit(sl_core_thread *thread)
     if (thread->stack == NULL)
         return;
     unlink_thread(thread);
-    munmap(thread->stack, stack_bytes(thread) + page_size());
+    sl_mappings_give(
+        thread->store->limits.mappings, SL_MAPPING_WASM_STACK,
+        (sl_mapping){thread->stack, stack_bytes(thread) + page_size(), 0});
     thread->stack = thread->stack_end = thread->sp = NULL;
 }
 

@@ -18,6 +18,7 @@
 
 struct sl_fiber_pool {
     sl_core_store *store;
+    sl_mappings *mappings;
     sl_trap_info *trap;
     size_t c_stack_bytes, wasm_stack_slots;
     sl_fiber *idle;
@@ -37,6 +38,7 @@ sl_fiber_pool *sl_fiber_pool_new(sl_core_store *store, sl_trap_info *trap,
     if (c_stack_bytes < 64 * 1024)
         c_stack_bytes = 64 * 1024;
     pool->store = store;
+    pool->mappings = sl_core_store_mappings(store);
     pool->trap = trap;
     pool->c_stack_bytes =
         (c_stack_bytes * C_STACK_FACTOR + page - 1) / page * page;
@@ -54,13 +56,19 @@ static size_t stack_bytes(const sl_fiber *fiber)
     return fiber->map_bytes - fiber->guard_bytes;
 }
 
+static void give_stack(sl_fiber_pool *pool, const sl_fiber *fiber)
+{
+    sl_mappings_give(pool->mappings, SL_MAPPING_STACK,
+                     (sl_mapping){fiber->map, fiber->map_bytes, 0});
+}
+
 static void fiber_free(sl_fiber_pool *pool, sl_fiber *fiber)
 {
     pool->n--;
     sl_core_thread_deinit(&fiber->core);
     vg_deregister(fiber->valgrind_id);
     tsan_close(fiber);
-    munmap(fiber->map, fiber->map_bytes);
+    give_stack(pool, fiber);
     sl_free(fiber);
 }
 
@@ -81,10 +89,16 @@ uint32_t sl_fiber_pool_count(const sl_fiber_pool *pool)
     return pool->n;
 }
 
-static bool map_stack(sl_fiber *fiber, size_t bytes)
+static bool map_stack(sl_mappings *mappings, sl_fiber *fiber, size_t bytes)
 {
+    sl_mapping used;
     fiber->guard_bytes = (size_t)sysconf(_SC_PAGESIZE);
     fiber->map_bytes = bytes + fiber->guard_bytes;
+    if (sl_mappings_take(mappings, SL_MAPPING_STACK, fiber->map_bytes, 0,
+                         &used)) {
+        fiber->map = used.base;
+        return true;
+    }
     void *map =
         mmap(NULL, fiber->map_bytes, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
@@ -100,14 +114,15 @@ static bool map_stack(sl_fiber *fiber, size_t bytes)
 static sl_fiber *fiber_new(sl_fiber_pool *pool, sl_err *err)
 {
     sl_fiber *fiber = sl_calloc(1, sizeof *fiber);
-    if (fiber == NULL || !map_stack(fiber, pool->c_stack_bytes)) {
+    if (fiber == NULL ||
+        !map_stack(pool->mappings, fiber, pool->c_stack_bytes)) {
         sl_free(fiber);
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory: no stack");
         return NULL;
     }
     if (sl_core_thread_init(&fiber->core, pool->store, pool->wasm_stack_slots,
                             pool->trap, err) != SL_OK) {
-        munmap(fiber->map, fiber->map_bytes);
+        give_stack(pool, fiber);
         sl_free(fiber);
         return NULL;
     }

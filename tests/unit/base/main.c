@@ -2,9 +2,14 @@
 
 extern const struct CMUnitTest reader_tests[];
 extern const size_t n_reader_tests;
+extern const struct CMUnitTest mappings_tests[];
+extern const size_t n_mappings_tests;
 
 int main(void)
 {
-    return _cmocka_run_group_tests("base/reader", reader_tests, n_reader_tests,
-                                   NULL, NULL);
+    int failed = _cmocka_run_group_tests("base/reader", reader_tests,
+                                         n_reader_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("base/mappings", mappings_tests,
+                                      n_mappings_tests, NULL, NULL);
+    return failed;
 }
