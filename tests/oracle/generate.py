@@ -24,14 +24,47 @@ class Generator:
         self.lean = {g: self.rng.choice((0.3, 1, 1, 3)) for g in GROUPS}
         self.elems = self.rng.sample(list(world.ELEMS),
                                      self.rng.choice((1, 2, 5)))
+        self.script = self.waiters() if self.rng.random() < 0.15 else []
         self.bad = self.rng.choice((0, 0.01, 0.04))
 
     def __call__(self, run, guest, f):
         if len(self.steps) >= self.limit:
             raise model.Over
-        step = self.host(run) if guest is None else self.guest(run, guest, f)
+        is_host = guest is None
+        if self.script and (self.script[0][0] >= world.HOST) == is_host:
+            step = (self.script.pop(0) + NO_ARGS)[:5]
+        else:
+            step = self.host(run) if is_host else self.guest(run, guest, f)
         self.steps.append(step)
         return step
+
+    def waiters(self):
+        """A beginning: several tasks that wait for one set with several
+        waitables in it."""
+        rng = self.rng
+        inst, elem = rng.randrange(world.N_INSTANCES), rng.choice(self.elems)
+        n = rng.choice((1, 2, 2, 3))
+        script = [self.call_v(inst, "C"), (OP["waitable-set.new"],)]
+        for i in range(n):
+            kind = rng.choice(("stream", "future"))
+            args = (2 + 2 * i, world.PAIRS_TO + 8 * i) + (1,) * (
+                kind == "stream")
+            script += [(OP[f"{kind}.new", elem],),
+                       (OP[f"{kind}.read async", elem], *args),
+                       (OP["waitable.join"], 2 + 2 * i, 1)]
+        wait = 2 | 1 << 4
+        script += [(OP["task.return nothing"],), (RETURN, wait)]
+        for _ in range(rng.choice((1, 1, 2))):
+            mode = rng.choice("CK")
+            script += [self.call_v(inst, mode), (OP["task.return nothing"],),
+                       (RETURN, wait) if mode == "C" else
+                       (OP["waitable-set.wait"], 1, world.EVENTS)]
+        return script
+
+    @staticmethod
+    def call_v(inst, mode):
+        sig = next(s for s, sig in enumerate(SIGS) if sig[0] == "v")
+        return world.CALL, inst, world.FUNC_NUMBER[sig, mode], 0
 
     def pick(self, choices):
         weights = [c[0] for c in choices]
@@ -93,6 +126,10 @@ class Generator:
         rng, lean = self.rng, self.lean
         if rng.random() < self.bad:
             return self.anything(guest)
+        if rng.random() < self.bad:
+            step = self.untimely(guest)
+            if step:
+                return step
         self.out = []
         table = guest.inst.handles.array
         sets = [i for i, e in enumerate(table)
@@ -275,9 +312,7 @@ class Generator:
             self.add(lean, OP["subtask.drop"], i)
         elif not e.cancellation_requested:
             self.add(lean * 0.5, OP["subtask.cancel async"], i)
-            # not with an event that tells of the start only: the reference
-            # asserts that it tells of the end
-            if not e.wset and (e.resolved() or not e.has_pending_event()):
+            if not e.wset:
                 self.add(lean * 0.3, OP["subtask.cancel sync"], i)
 
     def set(self, i, e, task):
@@ -344,6 +379,50 @@ class Generator:
         if op.name.startswith("future") and len(args) == 2:
             args[1] = rng.choice((0, 1, world.PAGE - 4))
         return tuple((n, *args, 0, 0, 0, 0)[:5])
+
+
+    def untimely(self, guest):
+        """An operation on a handle of the right type in any state."""
+        rng = self.rng
+        table = guest.inst.handles.array
+        live = [i for i, e in enumerate(table) if e]
+        if not live:
+            return None
+        i = rng.choice(live)
+        e = table[i]
+        sets = [s for s in live if isinstance(table[s], D.WaitableSet)]
+        ptr = world.EVENTS
+        if isinstance(e, D.WaitableSet):
+            name, args = rng.choice((("waitable-set.drop", (i,)),
+                                     ("waitable-set.wait", (i, ptr))))
+        elif sets and rng.random() < 0.2:
+            name, args = "waitable.join", (i, rng.choice(sets))
+        elif isinstance(e, D.Subtask):
+            name = "subtask." + rng.choice(("drop", "cancel async",
+                                            "cancel sync"))
+            args = (i,)
+        else:
+            return self.untimely_end(guest, i, e)
+        return (OP[name], *args, *NO_ARGS)[:5]
+
+    def untimely_end(self, guest, i, e):
+        rng = self.rng
+        kind, verb = model.ENDS[type(e)]
+        elem = next(k for k, t in model.ELEM.items() if t == e.shared.t)
+        gives = [n for n, op in enumerate(OPS)
+                 if getattr(op, "callee", guest.number) < guest.number
+                 and SIGS[FUNCS[op.func][0]][1] == (kind, elem)]
+        if gives and verb == "read" and rng.random() < 0.3:
+            return rng.choice(gives), i, world.RETURNS, 0, 0
+        side = "readable" if verb == "read" else "writable"
+        what = rng.choice((f"{verb} async", f"{verb} sync",
+                           f"cancel-{verb} async", f"cancel-{verb} sync",
+                           f"drop-{side}"))
+        ptr, n = self.buffer(elem, verb == "read")
+        if kind == "future":
+            ptr, n = ptr // 8 * 8 % 0x180, 0
+        args = (ptr, n) if what.startswith(verb) else (0, 0)
+        return OP[f"{kind}.{what}", elem], i, *args, 0
 
 
 class Replay:

@@ -5,7 +5,8 @@ definitions.py is loaded as it is. Replaced are its coroutines (so that a trap
 ends a sequence and its operating-system threads serve the next), its choices
 (`random`: first come, first served, as the runtime's seed 0), and, in
 `follow_the_suite`, the four places where the reference tests of the same
-commit expect something else than it does; `allow_dropping` lifts an assertion.
+commit expect something else than it does. `lift_assertions` lifts two that
+guests can make fail.
 """
 
 import importlib.util
@@ -286,14 +287,24 @@ def follow_the_suite():
     D.canon_lift, D.canon_lower = canon_lift, canon_lower
 
 
-def allow_dropping():
-    # SharedFutureImpl.drop asserts that a copy which is pending when an end is
-    # dropped is a read; it is the write whose reader goes.
+def lift_assertions():
+    """Two assertions that guests can make fail."""
+    # SharedFutureImpl.drop: a copy that is pending when an end is dropped is a
+    # read. It is the write whose reader goes.
     D.WritableBuffer = D.Buffer
+
+    # canon_subtask_cancel: the event it waits for tells of the end. One that
+    # tells of the start may be there already: it is passed over.
+    def wait_for_pending_event(self):
+        while not self.resolved():
+            self.pending_event = None
+            D.Waitable.wait_for_pending_event(self)
+
+    D.Subtask.wait_for_pending_event = wait_for_pending_event
 
 
 if D:
-    allow_dropping()
+    lift_assertions()
     D.cont_new, D.resume, D.block = cont_new, resume, block
     D.random = choose = FirstCome()
     count_events()
@@ -576,8 +587,7 @@ OP_CODE = [_code(op) for op in OPS] if D else []
 
 
 class Call:
-    def __init__(self, func, arg):
-        self.func, self.arg = func, arg
+    def __init__(self):
         self.resolved = self.cancelled = False
         self.on_cancel = None
 
@@ -681,12 +691,15 @@ class Run:
         if len(self.calls) == self.MAX_CALLS or not self.may_pass(f, arg):
             self.show("x")
             return
-        call = Call(f, arg)
+        call = Call()
         number = len(self.calls)
         self.calls.append(call)
+        kind = SIGS[FUNCS[f][0]][1]
+        given = None
+        if isinstance(kind, tuple):
+            given, self.held[arg] = self.held[arg][1], None
 
         def on_start():
-            kind = SIGS[FUNCS[f][0]][1]
             if kind is None:
                 return []
             if kind == "u32":
@@ -694,8 +707,7 @@ class Run:
             if kind == "string":
                 word = world.WORDS[arg % 4]
                 return [(word, "utf8", len(word.encode()))]
-            shared, self.held[arg] = self.held[arg][1], None
-            return [shared]
+            return [given]
 
         def on_resolve(result):
             call.resolved = True

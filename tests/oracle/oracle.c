@@ -54,6 +54,7 @@ typedef struct host_call {
     uint32_t index;
     const sl_type *type;
     uint32_t arg;
+    sl_shared *given; /* the stream or future that is the argument */
 } host_call;
 
 static struct {
@@ -69,6 +70,7 @@ static struct {
     sl_funcinst *func[N_INSTANCES][MAX_FUNCS];
     uint32_t n_funcs;
     bool over; /* the steps are used up: everything unwinds */
+    bool idle; /* ... guests yield, or return 1 */
     host_call *calls[MAX_CALLS];
     uint32_t n_calls;
     sl_shared *held[MAX_HELD]; /* ends the host was given */
@@ -173,9 +175,11 @@ static sl_status begin(sl_funcinst *func, sl_call *call, sl_instance *caller)
     sl_status status = take_args(call, args);
     if (status != SL_OK)
         return status;
-    printf("b %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
-           number_of(caller), args[0].of.u32, args[1].of.u32, args[2].of.u32,
-           args[3].of.u32);
+    if (!o.idle)
+        printf("b %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32
+               "\n",
+               number_of(caller), args[0].of.u32, args[1].of.u32,
+               args[2].of.u32, args[3].of.u32);
     return sl_call_resolve(call, NULL, false);
 }
 
@@ -188,14 +192,17 @@ static sl_status next_step(sl_funcinst *func, sl_call *call,
     sl_status status = take_args(call, &arg);
     if (status != SL_OK)
         return status;
-    printf("s %" PRIu32 " %" PRIx64 " %" PRIx32 "\n", number_of(caller),
-           arg.of.u64, checksum(caller));
-    if (o.at == o.n_steps) {
+    if (!o.idle)
+        printf("s %" PRIu32 " %" PRIx64 " %" PRIx32 "\n", number_of(caller),
+               arg.of.u64, checksum(caller));
+    if (!o.idle && o.at == o.n_steps) {
         o.over = true;
         return sl_store_trap(o.store, "the sequence is over");
     }
     step s = {RETURN, {0}};
-    if (o.steps[o.at].op < HOST)
+    if (o.idle)
+        s.v[0] = 1; /* a callback yields */
+    else if (o.steps[o.at].op < HOST)
         s = o.steps[o.at++];
     memcpy(sl_memory_at(memory_of(caller), COMMAND, sizeof s.v), s.v,
            sizeof s.v);
@@ -320,8 +327,8 @@ static sl_status on_start(sl_call *call, sl_arena *arena, sl_val *args)
     case SL_T_FUTURE:
         args[0].kind =
             type->kind == SL_T_STREAM ? SLUICE_STREAM : SLUICE_FUTURE;
-        args[0].of.stream = (struct sluice_stream *)o.held[c->arg];
-        o.held[c->arg] = NULL;
+        args[0].of.stream = (struct sluice_stream *)c->given;
+        c->given = NULL;
         break;
     default:
         args[0].kind = SLUICE_U32;
@@ -360,6 +367,8 @@ static void show_result(const sl_type *type, const sl_val *val)
 static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
 {
     host_call *c = of_call(call);
+    if (o.idle)
+        return SL_OK;
     printf("r %" PRIu32 " ", c->index);
     if (cancelled)
         printf("cancelled\n");
@@ -375,14 +384,20 @@ static void free_call(sl_call *call)
     (void)call; /* with the sequence */
 }
 
+static bool takes_held(const sl_type *func)
+{
+    if (func->of.func.n_params == 0)
+        return false;
+    sl_type_kind kind = func->of.func.params[0].type->kind;
+    return kind == SL_T_STREAM || kind == SL_T_FUTURE;
+}
+
 /* Whether the host holds what the function takes. */
 static bool has_argument(const sl_type *func, uint32_t arg)
 {
-    if (func->of.func.n_params == 0)
+    if (!takes_held(func))
         return true;
     const sl_type *want = func->of.func.params[0].type;
-    if (want->kind != SL_T_STREAM && want->kind != SL_T_FUTURE)
-        return true;
     return arg < o.n_held && o.held[arg] != NULL &&
            o.held_type[arg]->kind == want->kind &&
            sl_type_eq(o.held_type[arg]->of.list.elem, want->of.list.elem);
@@ -405,6 +420,10 @@ static sl_status host_calls(const step *s)
                      .index = o.n_calls,
                      .type = func->type,
                      .arg = s->v[2]};
+    if (takes_held(func->type)) {
+        c->given = o.held[c->arg];
+        o.held[c->arg] = NULL;
+    }
     o.calls[o.n_calls++] = c;
     return sl_store_invoke(o.store, func, &c->call);
 }
@@ -507,7 +526,7 @@ static void start_sequence(void)
     sl_instance *root;
 
     o.at = o.n_calls = o.n_held = o.resident = 0;
-    o.over = false;
+    o.over = o.idle = false;
     o.store = make_store(&err);
     if (o.store == NULL || sl_linker_instantiate(o.linker, o.store, o.component,
                                                  &root, &err) != SL_OK)
@@ -519,11 +538,33 @@ static void end_sequence(void)
 {
     for (uint32_t i = 0; i < o.n_held; i++)
         sl_shared_unref(o.held[i]);
+    for (uint32_t i = 0; i < o.n_calls; i++)
+        sl_shared_unref(o.calls[i]->given);
     sl_store_free(o.store);
     for (uint32_t i = 0; i < o.n_calls; i++)
         sl_free(o.calls[i]);
     if (o.fetches.n != 0)
         die("%zu fetches are left", o.fetches.n);
+}
+
+/* When the steps are used up while the host runs: those that are ready do so
+ * in the runtime's own order for a while, and nobody must be forgotten. */
+static void run_out(void)
+{
+    sl_thread *ready[MAX_THREADS];
+    sl_status status = SL_OK;
+    uint64_t start = o.store->clock;
+    o.idle = true;
+    for (int i = 0; i < 2 * MAX_CALLS; i++) {
+        uint32_t n = ready_threads(ready);
+        bool ran = sl_store_tick(o.store, &status);
+        if (!ran && n > 0)
+            printf("stuck: %" PRIu32 " are ready\n", n);
+        if (!ran || status != SL_OK)
+            return;
+    }
+    if (ready_threads(ready) > 0 && ready[0]->since < start)
+        printf("starved: one is ready and never runs\n");
 }
 
 static void run_sequence(const char *id)
@@ -540,6 +581,8 @@ static void run_sequence(const char *id)
         if (status == SL_OK)
             show_state();
     }
+    if (status == SL_OK)
+        run_out();
     if (status == SL_ETRAP && !o.over)
         printf("t\n");
     else if (status != SL_OK && status != SL_ETRAP)

@@ -56,8 +56,13 @@ class Driver:
 
     def run(self, text):
         """What the runtime shows, a list of lines for each sequence."""
-        done = subprocess.run([self.program, self.component.name], input=text,
-                              capture_output=True, text=True, timeout=600)
+        command = [self.program, self.component.name]
+        try:
+            done = subprocess.run(command, input=text, capture_output=True,
+                                  text=True, timeout=120)
+        except subprocess.TimeoutExpired as e:
+            done = subprocess.CompletedProcess(
+                command, -1, (e.stdout or b"").decode(), "hangs")
         seen = {}
         for line in done.stdout.splitlines():
             if line.startswith("seq "):
