@@ -14,6 +14,14 @@ const char *sluice_status_text(sluice_status status)
     return sl_status_words((sl_status)status);
 }
 
+/* One line: names in it are a guest's. */
+static void make_one_line(char *message)
+{
+    for (; *message != '\0'; message++)
+        if ((unsigned char)*message < 0x20 || *message == 0x7f)
+            *message = '?';
+}
+
 sluice_status sl_api_error(sluice_error *error, const sl_err *err)
 {
     sluice_status status =
@@ -24,6 +32,7 @@ sluice_status sl_api_error(sluice_error *error, const sl_err *err)
     if (err != NULL) {
         error->offset = err->at;
         snprintf(error->message, sizeof error->message, "%s", err->msg);
+        make_one_line(error->message);
     }
     return status;
 }
@@ -38,12 +47,35 @@ sluice_status sl_api_fail(sluice_error *error, sluice_status status,
     va_start(args, fmt);
     vsnprintf(error->message, sizeof error->message, fmt, args);
     va_end(args);
+    make_one_line(error->message);
     return status;
 }
 
 const char *sluice_version(void)
 {
     return SLUICE_VERSION;
+}
+
+/* As many lines as fit; the first one is the message. */
+static void fill_backtrace(sluice_error *error, const char *text, size_t len)
+{
+    static const char more[] = "      ...\n";
+    const char *end = text + len, *eol;
+    size_t used = 0;
+    const char *line = len != 0 ? memchr(text, '\n', len) : NULL;
+    for (line = line != NULL ? line + 1 : end;
+         line < end && (eol = memchr(line, '\n', (size_t)(end - line))) != NULL;
+         line = eol + 1) {
+        size_t n = (size_t)(eol + 1 - line);
+        if (used + n + sizeof more > sizeof error->backtrace) {
+            memcpy(error->backtrace + used, more, sizeof more - 1);
+            used += sizeof more - 1;
+            break;
+        }
+        memcpy(error->backtrace + used, line, n);
+        used += n;
+    }
+    error->backtrace[used] = '\0';
 }
 
 sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
@@ -67,17 +99,13 @@ sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
     snprintf(error->message, sizeof error->message, "%s",
              trap->err.msg[0] != '\0' ? trap->err.msg
                                       : sl_status_words(status));
+    make_one_line(error->message);
     if (trap->n_frames == 0)
         return error->status;
     sl_buf text;
     sl_buf_init(&text);
     sl_trap_format(trap, &text);
-    const char *frames = text.len != 0 ? memchr(text.data, '\n', text.len) : NULL;
-    if (frames != NULL) {
-        frames++; /* the first line is the message */
-        snprintf(error->backtrace, sizeof error->backtrace, "%.*s",
-                 (int)(text.len - (size_t)(frames - (char *)text.data)), frames);
-    }
+    fill_backtrace(error, (const char *)text.data, text.len);
     sl_buf_deinit(&text);
     return error->status;
 }

@@ -34,7 +34,7 @@ static int arguments(bundling *b, int argc, char **argv)
         } else if (option != 'd') {
             return cli_usage(&cli_bundle, "unknown option or missing value: %s",
                              argv[optind - 1]);
-        } else if (equals == NULL || equals[1] == '\0') {
+        } else if (equals == NULL || equals == optarg || equals[1] == '\0') {
             return cli_usage(&cli_bundle, "--data wants NAME=FILE, not `%s`",
                              optarg);
         } else if (!sl_vec_push(&b->data,
@@ -107,6 +107,11 @@ static int write_output(const bundling *b, sl_source *source)
 {
     sl_err err = {0};
     char part[4096];
+    struct stat st;
+    if (stat(b->output, &st) == 0 && !S_ISREG(st.st_mode)) {
+        fprintf(stderr, "sluice: %s: not a regular file\n", b->output);
+        return CLI_IO;
+    }
     if (snprintf(part, sizeof part, "%s.part-%ld", b->output,
                  (long)getpid()) >= (int)sizeof part)
         return cli_usage(&cli_bundle, "the output's name is too long");

@@ -37,15 +37,20 @@ static void show_tree(const sluice_item *item)
         printf(" %" PRIu32, item->index);
     if (strcmp(item->how, "definition") != 0)
         printf(" (%s)", item->how);
-    if (item->name.len != 0)
-        printf(" \"%.*s\"", (int)item->name.len, item->name.data);
+    if (item->name.len != 0) {
+        fputs(" \"", stdout);
+        cli_put(stdout, item->name.data, item->name.len);
+        putchar('"');
+    }
     if (is_segment(item))
         printf(": %" PRIu64 " bytes at %" PRIu64 ", aligned to %" PRIu64,
                item->size, item->offset, alignment_of(item->offset));
     else if (item->size != 0)
         printf(": %" PRIu64 " bytes at %" PRIu64, item->size, item->offset);
-    if (item->detail[0] != '\0')
-        printf("%s %s", item->size == 0 ? ":" : ",", item->detail);
+    if (item->detail[0] != '\0') {
+        fputs(item->size == 0 ? ": " : ", ", stdout);
+        cli_put(stdout, item->detail, strlen(item->detail));
+    }
     putchar('\n');
 }
 
@@ -112,7 +117,7 @@ static int run(int argc, char **argv)
                  !sluice_engine_set_feature(engine, optarg, true))
             code = cli_usage(&cli_inspect, "no feature `%s`", optarg);
         else if (option != 'f')
-            code = cli_usage(&cli_inspect, "unknown option: %s",
+            code = cli_usage(&cli_inspect, "unknown option or missing value: %s",
                              argv[optind - 1]);
     }
     if (code == CLI_OK && argc - optind != 1)

@@ -1,6 +1,7 @@
 /* `sluice run`: runs a command component, or calls one export. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -58,7 +59,7 @@ static int one_option(run_state *r, int option, char **argv)
     char *equals, *end;
     switch (option) {
     case 'e':
-        if (strchr(optarg, '=') == NULL)
+        if (strchr(optarg, '=') == NULL || optarg[0] == '=')
             return cli_usage(&cli_run, "--env wants NAME=VALUE, not `%s`",
                              optarg);
         return sl_vec_push(&r->env, optarg) ? CLI_OK : CLI_INTERNAL;
@@ -74,8 +75,9 @@ static int one_option(run_state *r, int option, char **argv)
     case 'i':
         return sl_vec_push(&r->invokes, optarg) ? CLI_OK : CLI_INTERNAL;
     case 's':
+        errno = 0;
         r->seed = strtoull(optarg, &end, 0);
-        if (*optarg == '\0' || *optarg == '-' || *end != '\0')
+        if (*optarg < '0' || *optarg > '9' || *end != '\0' || errno != 0)
             return cli_usage(&cli_run, "--seed wants a number, not `%s`",
                              optarg);
         return CLI_OK;
@@ -161,11 +163,24 @@ static int report(const run_state *r, const sluice_error *error)
     return r->interrupted ? CLI_INTERRUPTED : code;
 }
 
+static bool imports_data(const run_state *r, const char *name)
+{
+    sluice_extern e;
+    for (size_t i = 0; sluice_component_import(r->component, i, &e); i++)
+        if (e.kind == SLUICE_EXTERN_DATA && e.name.len == strlen(name) &&
+            memcmp(e.name.data, name, e.name.len) == 0)
+            return true;
+    return false;
+}
+
 static int link_data(run_state *r)
 {
     for (size_t i = 0; i < r->data.n; i++) {
         sluice_error error = {0};
         const data_option *option = &r->data.v[i];
+        if (!imports_data(r, option->name))
+            return cli_usage(&cli_run, "%s has no `core data` import named `%s`",
+                             r->file, option->name);
         sluice_segment *segment =
             sluice_segment_from_file(option->path, &error);
         if (segment == NULL) {
@@ -175,6 +190,9 @@ static int link_data(run_state *r)
         sluice_status st = sluice_linker_segment(r->linker, option->name,
                                                  segment, &error);
         sluice_segment_free(segment);
+        if (st == SLUICE_EUSAGE)
+            return cli_usage(&cli_run, "--data %s is given twice",
+                             option->name);
         if (st != SLUICE_OK)
             return cli_report(option->name, &error);
     }
@@ -291,9 +309,14 @@ static int print_result(run_state *r)
     sl_buf out;
     sl_buf_init(&out);
     sl_wave_print(&r->result, type, &out);
-    printf("%.*s\n", (int)out.len, (const char *)out.data);
+    sl_buf_u8(&out, '\n');
+    bool good = !out.failed;
+    if (good)
+        fwrite(out.data, 1, out.len, stdout);
+    else
+        fputs("sluice: out of memory for the result\n", stderr);
     sl_buf_deinit(&out);
-    return CLI_OK;
+    return good ? CLI_OK : CLI_INTERNAL;
 }
 
 /* `#N`: the N-th resource that a call of this run returned. */
@@ -328,8 +351,8 @@ static bool parse_arg(run_state *r, sl_name text, const sluice_type *type,
 }
 
 /* The call's arguments by the function's type: args[0..n). */
-static bool parse_args(run_state *r, const sl_wave_call *wave, const sluice_type *type,
-                       sluice_val *args, sl_err *err)
+static bool parse_args(run_state *r, const sl_wave_call *wave,
+                       const sluice_type *type, sluice_val *args, sl_err *err)
 {
     sluice_name name;
     const sluice_type *param;

@@ -19,7 +19,7 @@ static int run(int argc, char **argv)
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
         if (option != 'f')
-            code = cli_usage(&cli_validate, "unknown option: %s",
+            code = cli_usage(&cli_validate, "unknown option or missing value: %s",
                              argv[optind - 1]);
         else if (!sluice_engine_set_feature(engine, optarg, true))
             code = cli_usage(&cli_validate, "no feature `%s`", optarg);

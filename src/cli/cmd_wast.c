@@ -5,7 +5,8 @@
 
 static int run(int argc, char **argv)
 {
-    return sl_wast_main(argc, argv);
+    int code = sl_wast_main(argc, argv);
+    return code == 2 ? CLI_USAGE : code;
 }
 
 const cli_command cli_wast = {

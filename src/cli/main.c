@@ -1,4 +1,5 @@
 /* The entry: finds the command and gives it its arguments. */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -42,14 +43,25 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
+/* A file must not be opened as a standard stream that is closed; using that
+ * still fails: it is open the wrong way round. */
+static void reserve_standard_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    reserve_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a closed reader is an error to report */
     if (argc < 2) {
         print_help(stderr);
         return CLI_USAGE;
     }
-    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
+    bool help = strcmp(argv[1], "help") == 0;
+    if (is_help(argv[1]) || (help && argc == 2)) {
         print_help(stdout);
         return cli_finish(CLI_OK);
     }
@@ -57,15 +69,16 @@ int main(int argc, char **argv)
         printf("sluice %s\n", sluice_version());
         return cli_finish(CLI_OK);
     }
+    const char *name = argv[help ? 2 : 1];
     for (int i = 0; i < N_COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i]->name) != 0)
+        if (strcmp(name, commands[i]->name) != 0)
             continue;
-        if (asks_for_help(argc - 1, argv + 1)) {
+        if (help || asks_for_help(argc - 1, argv + 1)) {
             fputs(commands[i]->help, stdout);
             return cli_finish(CLI_OK);
         }
         return cli_finish(commands[i]->run(argc - 1, argv + 1));
     }
-    fprintf(stderr, "sluice: no command `%s`; see `sluice --help`\n", argv[1]);
+    fprintf(stderr, "sluice: no command `%s`; see `sluice --help`\n", name);
     return CLI_USAGE;
 }

@@ -10,14 +10,59 @@
 
 #include "text/text.h"
 
+/* Of an input that is read whole: text, or a binary from a pipe. */
+#define INPUT_MAX (1 << 30)
+
+/* Names in messages come from files: control characters (C0, DEL, C1) must not
+ * reach a terminal as such. */
+static size_t control_at(const char *text, size_t len)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if ((c[0] < 0x20 && c[0] != '\t') || c[0] == 0x7f)
+        return 1;
+    return len > 1 && c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
+void cli_put(FILE *to, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        size_t n = control_at(text + i, len - i);
+        if (n == 0)
+            putc(text[i], to);
+        else
+            fprintf(to, "\\u{%x}", (unsigned char)text[i + n - 1]);
+        i += n != 0 ? n - 1 : 0;
+    }
+}
+
+static void put_line(const char *text, size_t len)
+{
+    cli_put(stderr, text, len);
+    putc('\n', stderr);
+}
+
+static void put_lines(const char *indent, const char *text, size_t len)
+{
+    for (const char *end = text + len, *eol; text < end; text = eol + 1) {
+        eol = memchr(text, '\n', (size_t)(end - text));
+        if (eol == NULL)
+            eol = end;
+        fputs(indent, stderr);
+        put_line(text, (size_t)(eol - text));
+    }
+}
+
 int cli_usage(const cli_command *command, const char *fmt, ...)
 {
+    char text[400];
     va_list args;
     va_start(args, fmt);
-    fprintf(stderr, "sluice %s: ", command->name);
-    vfprintf(stderr, fmt, args);
-    fprintf(stderr, "; see `sluice %s --help`\n", command->name);
+    int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    fprintf(stderr, "sluice %s: ", command->name);
+    cli_put(stderr, text, strlen(text));
+    fprintf(stderr, "%s; see `sluice %s --help`\n",
+            n < (int)sizeof text ? "" : "...", command->name);
     return CLI_USAGE;
 }
 
@@ -45,19 +90,27 @@ int cli_code(sluice_status status)
     }
 }
 
+/* What messages of opening a file begin with: said already. */
+static const char *without_file(const char *message, const char *file)
+{
+    size_t len = strlen(file);
+    bool said = strncmp(message, file, len) == 0 && message[len] == ':' &&
+                message[len + 1] == ' ';
+    return said ? message + len + 2 : message;
+}
+
 int cli_report(const char *file, const sluice_error *error)
 {
+    const char *message = without_file(error->message, file);
     fflush(stdout);
-    fprintf(stderr, "sluice: %s: %s: %s\n", file,
-            sluice_status_text(error->status), error->message);
+    fprintf(stderr, "sluice: %s: ", file);
+    if (error->status != SLUICE_EIO)
+        fprintf(stderr, "%s: ", sluice_status_text(error->status));
+    put_line(message, strlen(message));
     if (error->offset != SLUICE_NO_OFFSET)
         fprintf(stderr, "  at byte 0x%llx\n",
                 (unsigned long long)error->offset);
-    for (const char *line = error->backtrace; *line != '\0';) {
-        size_t len = strcspn(line, "\n");
-        fprintf(stderr, "  %.*s\n", (int)len, line);
-        line += len + (line[len] == '\n');
-    }
+    put_lines("  ", error->backtrace, strlen(error->backtrace));
     return cli_code(error->status);
 }
 
@@ -69,10 +122,12 @@ int cli_report_text(const char *file, const sl_buf *source, const sl_err *err)
         sl_buf_init(&out);
         sl_text_report(&out, file,
                        (sl_name){(const char *)source->data, source->len}, err);
-        fprintf(stderr, "%.*s", (int)out.len, (const char *)out.data);
+        put_lines("", (const char *)out.data, out.len);
         sl_buf_deinit(&out);
     } else {
-        fprintf(stderr, "sluice: %s: %s\n", file, err->msg);
+        const char *message = without_file(err->msg, file);
+        fprintf(stderr, "sluice: %s: ", file);
+        put_line(message, strlen(message));
         if (err->at != SL_ERR_NO_PLACE)
             fprintf(stderr, "  at byte 0x%llx\n", (unsigned long long)err->at);
     }
@@ -94,9 +149,14 @@ static int read_fd(const char *path, int fd, sl_buf *out)
             continue;
         if (n < 0)
             return no_input(path);
-        if (n == 0)
+        if (n == 0 || out->failed)
             break;
         sl_buf_bytes(out, piece, (size_t)n);
+        if (out->len > INPUT_MAX) {
+            fprintf(stderr, "sluice: %s: more than %d MiB\n", path,
+                    INPUT_MAX >> 20);
+            return CLI_INVALID;
+        }
     }
     if (!out->failed)
         return CLI_OK;
@@ -174,7 +234,10 @@ static sluice_component *open_bytes(sluice_engine *engine, const char *path,
     sl_buf_init(&source);
     sl_buf_init(&binary);
     *code = cli_read_file(path, &source);
-    if (*code == CLI_OK && sl_is_binary(source.data, source.len)) {
+    if (*code == CLI_OK && source.len == 0) {
+        fprintf(stderr, "sluice: %s: malformed: the input is empty\n", path);
+        *code = CLI_INVALID;
+    } else if (*code == CLI_OK && sl_is_binary(source.data, source.len)) {
         component = sluice_component_from_buffer(engine, source.data,
                                                  source.len, true, &error);
         if (component == NULL)
@@ -204,8 +267,11 @@ sluice_component *cli_open(sluice_engine *engine, const char *path, int *code)
     if (!binary)
         return open_bytes(engine, path, code);
     sluice_component *component = sluice_component_open(engine, path, &error);
-    if (component == NULL)
+    if (component == NULL) {
         *code = cli_report(path, &error);
+        if (error.status == SLUICE_EIO)
+            *code = CLI_NO_INPUT;
+    }
     return component;
 }
 

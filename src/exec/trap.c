@@ -142,14 +142,31 @@ sl_status sl_abort_call(sl_core_thread *thread, const sl_err *err)
 
 /* --- Printing -------------------------------------------------------------------- */
 
+/* Names are a guest's: one line, and not too long. */
+static void format_name(sl_name name, sl_buf *out)
+{
+    enum { MOST = 80 };
+    size_t len = name.len < MOST ? name.len : MOST;
+    while (len < name.len && ((uint8_t)name.data[len] & 0xc0) == 0x80)
+        len--; /* not inside of a character */
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)name.data[i];
+        sl_buf_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
+    }
+    if (len < name.len)
+        sl_buf_printf(out, "...");
+}
+
 static void format_frame(const sl_trap_frame *frame, uint32_t n, sl_buf *out)
 {
     const sl_module *m = frame->instance->module;
     sl_buf_printf(out, "%4u: ", n);
-    if (m->name.data != NULL)
-        sl_buf_printf(out, "%.*s!", SL_NAME_ARGS(m->name));
+    if (m->name.data != NULL) {
+        format_name(m->name, out);
+        sl_buf_u8(out, '!');
+    }
     if (m->func_names != NULL && m->func_names[frame->func].data != NULL)
-        sl_buf_printf(out, "%.*s", SL_NAME_ARGS(m->func_names[frame->func]));
+        format_name(m->func_names[frame->func], out);
     else
         sl_buf_printf(out, "func[%u]", frame->func);
     sl_buf_printf(out, " (offset 0x%llx)\n",

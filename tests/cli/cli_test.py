@@ -15,6 +15,7 @@ import re
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -134,10 +135,31 @@ def test_usage__wrong_arguments(t):
     t.run('run', '--env', 'NOVALUE', 'x.wasm', code=USAGE)
     t.run('run', '--data', 'name', 'x.wasm', code=USAGE)
     t.run('run', '--seed', 'x', 'x.wasm', code=USAGE)
+    t.run('run', '--seed', '99999999999999999999999', 'x.wasm', code=USAGE)
+    t.run('run', '--env', '=x', 'x.wasm', code=USAGE)
     t.run('parse', 'a', 'b', code=USAGE)
     t.run('bundle', '--data', 'x', '-o', 'o', 'i', code=USAGE)
     t.run('bundle', 'in.wat', code=USAGE)
     t.run('validate', '--features', 'nonsense', 'x', code=USAGE)
+
+
+def test_usage__help_of_one_command(t):
+    for command in COMMANDS:
+        t.run('help', command)
+        t.true(t.out.startswith(b'usage: sluice ' + command.encode()), command)
+    t.run('help', 'frobnicate', code=USAGE)
+
+
+def test_usage__closed_standard_streams(t):
+    """What is opened does not become a standard stream by accident."""
+    forward = t.example('forward/forward.wat')
+    data = t.write('d', b'secret')
+    for closed, code in (('>&-', FAILED), ('<&-', OK), ('2>&-', OK)):
+        p = subprocess.run(['/bin/bash', '-c', f'"$0" run --data input="$1" "$2" {closed}',
+                            t.sluice, data, forward], capture_output=True)
+        t.equal(p.returncode, code)
+    p = subprocess.run(['/bin/bash', '-c', '"$0" --version >&-', t.sluice], capture_output=True)
+    t.equal(p.returncode, IO)
 
 
 def test_usage__closed_or_full_output(t):
@@ -204,7 +226,7 @@ def test_text__validate_says_where(t):
     t.run('parse', '-o', 'a.wasm', '-',
           stdin=b'(component (core func (canon data.size 3)))')
     t.run('validate', 'a.wasm', code=INVALID)
-    t.says('unknown core data', 'at byte 0x')
+    t.says('unknown data 3', 'at byte 0x')
 
 
 def test_text__core_module_is_told_apart(t):
@@ -268,6 +290,34 @@ def test_run__trap_has_a_backtrace(t):
     t.true(t.err.index('inner') < t.err.index('outer'), 'innermost frame first')
 
 
+def test_run__names_of_guests_do_not_reach_the_terminal(t):
+    """Control characters in names are shown, not sent."""
+    t.write('evil.wat', r'''(component
+      (core module $M (func $f (export "a\n\1b[31m\c2\9b") unreachable))
+      (core instance $m (instantiate $M))
+      (alias core export $m "a\n\1b[31m\c2\9b" (core func $b))
+      (func (export "boom") (canon lift (core func $b))))''')
+    t.write('evil2.wat', r'''(component (core module $M (import "a\n\1b[31m" "b" (func)))
+      (core instance $m (instantiate $M)))''')
+    t.run('inspect', 'evil.wat')
+    t.true(rb'"a\u{a}\u{1b}[31m\u{9b}"' in t.out, t.out)
+    t.run('inspect', '--json', 'evil.wat')
+    t.true(any(i.get('name') == 'a\n\x1b[31m\x9b' for i in json.loads(t.out)), 'no such name')
+    t.run('validate', 'evil2.wat', code=INVALID)
+    t.true('\x1b' not in t.err and t.err.count('\n') == 2, t.err)
+    t.write('evil3.wat', b'(component\n  (core \x1b[31m))')
+    t.run('parse', 'evil3.wat', code=INVALID)
+    t.true('\x1b' not in t.err, t.err)
+
+
+def test_run__deep_recursion_has_a_bounded_backtrace(t):
+    t.write('r.wat', '''(component (core module $M (func $r (export "r") (call $r)))
+      (core instance $m (instantiate $M)) (func (export "r") (canon lift (core func $m "r"))))''')
+    t.run('run', '--invoke', 'r()', 'r.wat', code=TRAP)
+    t.says('call stack exhausted', r'\.\.\. \d+ more\n$')
+    t.true(t.err.count('\n') < 100, t.err)
+
+
 def test_run__forward_is_the_identity_and_copies_nothing(t):
     for size in (0, 1, 65535, 65536, 300001, 5000000):
         text = t.text(size) if size else b''
@@ -287,6 +337,13 @@ def test_run__forward_from_text_with_data(t):
     t.run('run', t.example('forward/forward.wat'), code=INVALID)
     t.says('input')
     t.run('run', '--data', 'input=missing', t.example('forward/forward.wat'), code=NO_INPUT)
+    t.says(r'^sluice: missing: No such file')
+    t.run('run', '--data', 'input=in', '--data', 'nope=in', t.example('forward/forward.wat'),
+          code=USAGE)
+    t.says('no `core data` import named `nope`')
+    t.run('run', '--data', 'input=in', '--data', 'input=in', t.example('forward/forward.wat'),
+          code=USAGE)
+    t.says('twice')
 
 
 def test_run__relay_under_many_seeds(t):
@@ -432,6 +489,12 @@ def test_bundle__wrong_names_and_files(t):
     t.run('bundle', '--data', 'input=missing', '-o', 'o.wasm', forward, code=IO)
     t.run('bundle', '--data', f'input={t.folder}', '-o', 'o.wasm', forward, code=IO)
     t.run('bundle', '--data', f'input={data}', '-o', 'no/such/o.wasm', forward, code=IO)
+    t.run('bundle', '--data', f'={data}', '-o', 'o.wasm', forward, code=USAGE)
+    os.mkfifo(t.path('fifo'))
+    for special in ('fifo', '.'):
+        t.run('bundle', '--data', f'input={data}', '-o', special, forward, code=IO)
+        t.says('not a regular file')
+    t.true(stat.S_ISFIFO(os.stat(t.path('fifo')).st_mode), 'the fifo was replaced')
     t.equal([f for f in os.listdir(t.folder) if 'part' in f or f == 'o.wasm'], [])
 
 
