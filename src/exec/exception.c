@@ -30,8 +30,7 @@ static void free_exception(sl_core_store *store, sl_exception *e)
     sl_free(e);
 }
 
-/* --- Which are in use --------------------------------------------------------
- */
+/* --- Which are in use ----------------------------------------------------- */
 
 typedef struct collector {
     sl_exception **all;  /* by address */
@@ -120,8 +119,7 @@ static bool has_room(sl_core_store *store, uint64_t bytes)
     return used <= max && bytes <= max - used;
 }
 
-/* --- Making and giving back --------------------------------------------------
- */
+/* --- Making and giving back ----------------------------------------------- */
 
 sl_exception *sl_exception_make(sl_core_thread *thread, const sl_tag *tag,
                                 const sl_slot *vals, sl_err *err)
@@ -163,8 +161,14 @@ sl_exception *sl_exception_new(sl_core_thread *thread, sl_tag *tag,
 {
     sl_exception *e = sl_exception_make(thread, tag, vals, err);
     if (e != NULL)
-        e->n_held = 1;
+        sl_exception_hold(e);
     return e;
+}
+
+void sl_exception_hold(sl_exception *exception)
+{
+    exception->n_held++;
+    exception->escaped = true;
 }
 
 void sl_exception_done(sl_core_store *store, sl_exception *exception)
@@ -173,12 +177,10 @@ void sl_exception_done(sl_core_store *store, sl_exception *exception)
         free_exception(store, exception);
 }
 
-void sl_exception_release(sl_core_store *store, sl_exception *exception)
+void sl_exception_release(sl_exception *exception)
 {
-    if (exception == NULL)
-        return;
-    exception->n_held--;
-    sl_exception_done(store, exception);
+    if (exception != NULL)
+        exception->n_held--;
 }
 
 void sl_exceptions_hold(const sl_core_store *store, uint32_t n,
@@ -188,11 +190,10 @@ void sl_exceptions_hold(const sl_core_store *store, uint32_t n,
         return;
     for (uint32_t i = 0; i < n; i++)
         if (types[i] == SL_EXNREF && vals[i].ref != NULL)
-            ((sl_exception *)vals[i].ref)->n_held++;
+            sl_exception_hold(vals[i].ref);
 }
 
-/* --- Tags --------------------------------------------------------------------
- */
+/* --- Tags ----------------------------------------------------------------- */
 
 sl_tag *sl_tag_new(sl_core_store *store, const sl_functype *type, sl_err *err)
 {

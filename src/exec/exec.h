@@ -211,7 +211,8 @@ sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
 sl_status sl_core_try_call(sl_core_thread *thread, sl_core_func *func,
                            sl_slot *vals, sl_exception **out);
 
-/* For a host function to return: throws `exception` in its caller. */
+/* For a host function to return: throws `exception`, which it takes, in its
+ * caller. */
 sl_status sl_core_throw(sl_core_thread *thread, sl_exception *exception);
 
 /* Makes an exception of that tag with its parameters' values; the host's until
@@ -219,7 +220,7 @@ sl_status sl_core_throw(sl_core_thread *thread, sl_exception *exception);
  * store's memory_bytes. */
 sl_exception *sl_exception_new(sl_core_thread *thread, sl_tag *tag,
                                const sl_slot *vals, sl_err *err);
-void sl_exception_release(sl_core_store *store, sl_exception *exception);
+void sl_exception_release(sl_exception *exception); /* NULL is fine */
 const sl_tag *sl_exception_tag(const sl_exception *exception);
 const sl_slot *sl_exception_vals(const sl_exception *exception);
 const sl_functype *sl_tag_type(const sl_tag *tag);

@@ -52,8 +52,8 @@ struct sl_exception {
     const sl_tag *tag;
     sl_exception *next, *prev; /* of the store's */
     uint32_t n_held;           /* how often the host has it */
-    bool escaped;              /* code has or had a reference to it */
-    bool reached;              /* by the collector */
+    bool escaped; /* there are, or were, references to it */
+    bool reached; /* by the collector */
     sl_slot vals[];
 };
 
@@ -113,12 +113,14 @@ sl_exception *sl_exception_make(sl_core_thread *thread, const sl_tag *tag,
                                 const sl_slot *vals, sl_err *err);
 /* Nothing refers to it any more unless it has escaped. */
 void sl_exception_done(sl_core_store *store, sl_exception *exception);
+void sl_exception_hold(sl_exception *exception);
 /* Values that the host gets to see: of these references are held for good. */
 void sl_exceptions_hold(const sl_core_store *store, uint32_t n,
                         const sl_valtype *types, const sl_slot *vals);
 
-/* unwind.c: remembers where a function's code is. */
-bool sl_code_note(sl_core_store *store, const sl_code_func *func,
+/* unwind.c: remembers where a function's code is; there must be room in
+ * store->ranges. */
+void sl_code_note(sl_core_store *store, const sl_code_func *func,
                   size_t bytes);
 /* The nearest handler from where frame->ip and frame->fp stand: makes the frame
  * stand there with the values in place and returns where to go on. NULL: there

@@ -166,7 +166,7 @@ static sl_exception *take_thrown(sl_core_thread *thread, sl_status st)
     thread->thrown = NULL;
     if (thrown == NULL)
         return NULL;
-    if (st == SL_ETRAP && thread->trap->err.code == SL_OK)
+    if (st == SL_ETRAP)
         return thrown;
     sl_exception_done(thread->store, thrown);
     return NULL;
@@ -193,12 +193,13 @@ sl_status sl_core_try_call(sl_core_thread *thread, sl_core_func *func,
     *out = take_thrown(thread, st);
     if (*out == NULL)
         return st;
-    (*out)->n_held++;
+    sl_exception_hold(*out);
     return SL_OK;
 }
 
 sl_status sl_core_throw(sl_core_thread *thread, sl_exception *exception)
 {
     thread->thrown = exception;
+    exception->n_held--;
     return SL_ETRAP;
 }

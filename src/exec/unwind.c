@@ -9,15 +9,14 @@
 
 #include "base/alloc.h"
 
-/* --- Which function an instruction belongs to --------------------------------
- */
+/* --- Which function an instruction belongs to ----------------------------- */
 
-bool sl_code_note(sl_core_store *store, const sl_code_func *func, size_t bytes)
+void sl_code_note(sl_core_store *store, const sl_code_func *func, size_t bytes)
 {
     sl_code_range range = {func->code, NULL, func};
     range.end =
         (const sl_ins *)(const void *)((const char *)func->code + bytes);
-    return sl_vec_push(&store->ranges, range);
+    store->ranges.v[store->ranges.n++] = range;
 }
 
 static int by_code(const void *a, const void *b)
@@ -67,8 +66,7 @@ static const sl_code_func *func_at(sl_core_store *store, const sl_ins *ip)
     return store->ranges.v[i - 1].func;
 }
 
-/* --- The search --------------------------------------------------------------
- */
+/* --- The search ----------------------------------------------------------- */
 
 /* Where the exception is on its way through one activation of the loop. */
 typedef struct place {
@@ -126,8 +124,7 @@ static bool search(sl_core_store *store, place *p, const sl_tag *tag,
     return false;
 }
 
-/* --- The outcome -------------------------------------------------------------
- */
+/* --- The outcome ---------------------------------------------------------- */
 
 static void put_values(sl_core_store *store, const sl_code_catch *clause,
                        sl_slot *fp, sl_exception *e)
@@ -162,6 +159,11 @@ const sl_ins *sl_unwind(sl_frame *frame, sl_exception *exception)
     sl_core_store *store = frame->thread->store;
     const sl_code_func *func;
     const sl_code_catch *clause;
+    if (atomic_load_explicit(&store->interrupt, memory_order_relaxed) != 0) {
+        sl_exception_done(store, exception); /* a handler may close a loop */
+        frame->status = sl_raise(frame, SL_TRAP_INTERRUPTED);
+        return NULL;
+    }
     place p = {.ip = frame->ip,
                .fp = frame->fp,
                .cross = (const sl_cross *)(const void *)frame->limit,

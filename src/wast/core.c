@@ -302,6 +302,7 @@ static wast_outcome run_invoke(wast *w, wast_action *a, sl_core_func *func,
         sl_status status = sl_core_try_call(&w->thread, func, vals, &thrown);
         note_trap(w, status, &err);
         outcome = judge_call(w, want, message, status, &err, thrown);
+        sl_exception_release(thrown);
         if (outcome == WAST_PASS && want == WAST_WANT_OK && !a->bare) {
             a->rest.err = &err;
             outcome = check_results(w, &a->rest, type->n_results,

@@ -252,15 +252,15 @@ const sl_ins *sl_slow_translate(sl_frame *frame, sl_core_func *func)
     if (code->code == NULL) {
         sl_err err = {0};
         size_t bytes = 0;
-        if (sl_translate(code, &bytes, &err) != SL_OK) {
-            frame->status = sl_abort_call(frame->thread, &err);
-            return NULL;
-        }
-        if (!sl_code_note(inst->store, code, bytes)) {
+        if (!sl_vec_reserve(&inst->store->ranges, 1))
             sl_fail(&err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        else
+            sl_translate(code, &bytes, &err);
+        if (err.code != SL_OK) {
             frame->status = sl_abort_call(frame->thread, &err);
             return NULL;
         }
+        sl_code_note(inst->store, code, bytes);
         inst->store->stats.funcs_translated++;
         inst->store->stats.ir_bytes += bytes;
     }
@@ -274,8 +274,12 @@ sl_status sl_slow_host(sl_frame *frame, sl_core_func *func, sl_slot *fp)
     thread->sp = fp + func->saved_at + SL_FRAME_SAVED;
     sl_exceptions_hold(thread->store, type->n_params, type->types, fp);
     sl_status st = func->host(thread, func->ctx, fp);
+    if (st == SL_OK && thread->thrown == NULL)
+        return st;
     if (st == SL_ETRAP && thread->thrown == NULL)
         sl_trap(thread, "a host function failed");
+    if (st != SL_ETRAP)
+        thread->thrown = NULL;
     return st;
 }
 
@@ -283,12 +287,7 @@ const sl_ins *sl_slow_host_failed(sl_frame *frame)
 {
     sl_exception *thrown = frame->thread->thrown;
     frame->thread->thrown = NULL;
-    if (thrown == NULL)
-        return NULL;
-    if (frame->status == SL_ETRAP && frame->thread->trap->err.code == SL_OK)
-        return sl_unwind(frame, thrown);
-    sl_exception_done(frame->thread->store, thrown);
-    return NULL;
+    return thrown != NULL ? sl_unwind(frame, thrown) : NULL;
 }
 
 /* --- Exceptions ------------------------------------------------------------------- */

@@ -513,10 +513,12 @@ static void add_catches(translator *t, const sl_instr *in)
     }
 }
 
-/* From here on the clauses from `first` on are in force, up to end_try. */
+/* From here on the clauses from `first` on are in force, up to end_try. No
+ * instruction joins with one on the other side of these bounds. */
 static void begin_try(translator *t, uint32_t first)
 {
     label *l = &sl_vec_last(&t->labels);
+    t->last = NONE;
     l->try_at = (uint32_t)t->ins.n;
     l->first_catch = first;
     l->n_catches = (uint32_t)t->catches.n - first;
@@ -526,6 +528,7 @@ static void end_try(translator *t, const label *l)
 {
     sl_code_try made = {l->try_at, (uint32_t)t->ins.n, l->first_catch,
                         l->n_catches};
+    t->last = NONE;
     if (l->n_catches != 0 && !sl_vec_push(&t->tries, made))
         fail(t, SL_ENOMEM, "out of memory");
 }

@@ -24,12 +24,11 @@ const sl_module *module_of(fixture *f, const char *text)
 {
     assert_true(f->n_modules < MODULES_MAX);
     uint32_t i = f->n_modules++;
-    sl_core_features features = {.multi_memory = true};
     sl_buf_init(&f->bytes[i]);
     sl_text_parse(sl_name_of(text), &f->bytes[i], &f->err);
     assert_string_equal(f->err.msg, "");
     f->modules[i] = sl_module_decode(f->bytes[i].data, f->bytes[i].len, 0,
-                                     &features, &f->err);
+                                     &sl_core_features_all, &f->err);
     assert_string_equal(f->err.msg, "");
     return f->modules[i];
 }

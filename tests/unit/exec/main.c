@@ -1,6 +1,8 @@
 #include "check.h"
 
-#define GROUPS GROUP(call) GROUP(instance) GROUP(limits) GROUP(expr)
+#define GROUPS                                                                 \
+    GROUP(call) GROUP(instance) GROUP(limits) GROUP(exception) GROUP(tail)     \
+    GROUP(memory64) GROUP(expr)
 #define GROUP(name)                                                            \
     extern const struct CMUnitTest name##_tests[];                             \
     extern const size_t n_##name##_tests;
