@@ -92,7 +92,7 @@ void unemit(translator *t)
     if (t->pooled.n != 0 && sl_vec_last(&t->pooled) == t->ins.n)
         t->pooled.n--;
     memcpy(t->accs, t->accs_before, sizeof t->accs);
-    t->last = NONE;
+    t->last = t->cmp.at = NONE;
 }
 
 void emit_copy(translator *t, uint32_t to, uint32_t from)
@@ -189,18 +189,49 @@ void push_const(translator *t, uint64_t bits)
     push(t, (value){VALUE_CONST, NONE, 0, bits});
 }
 
+/* Whether an entry stands in its local's list of readers. */
+static bool reads_local(const translator *t, const value *v)
+{
+    return v->kind == VALUE_LOCAL ||
+           (v->kind == VALUE_SUM && v->slot < t->n_local_slots);
+}
+
+static void push_reader(translator *t, value v)
+{
+    bool linked = reads_local(t, &v);
+    if (linked)
+        v.older = t->readers[v.slot];
+    push(t, v);
+    if (linked && !t->failed)
+        t->readers[v.slot] = (uint32_t)t->stack.n;
+}
+
 void push_local(translator *t, uint32_t slot)
 {
-    push(t, (value){VALUE_LOCAL, slot, t->readers[slot], 0});
-    if (!t->failed)
-        t->readers[slot] = (uint32_t)t->stack.n;
+    push_reader(t, (value){VALUE_LOCAL, slot, 0, 0});
+}
+
+void push_sum(translator *t, uint32_t slot, uint32_t addend)
+{
+    push_reader(t, (value){VALUE_SUM, slot, 0, addend});
+}
+
+/* Takes stack[i] out of its local's list: few readers are newer. */
+static void unlink_reader(translator *t, uint32_t i)
+{
+    const value *v = &t->stack.v[i];
+    if (!reads_local(t, v))
+        return;
+    uint32_t *at = &t->readers[v->slot];
+    while (*at != i + 1)
+        at = &t->stack.v[*at - 1].older;
+    *at = v->older;
 }
 
 value pop(translator *t)
 {
+    unlink_reader(t, (uint32_t)t->stack.n - 1);
     value v = sl_vec_pop(&t->stack);
-    if (v.kind == VALUE_LOCAL)
-        t->readers[v.slot] = v.older;
     if (t->flushed > t->stack.n)
         t->flushed = (uint32_t)t->stack.n;
     return v;
@@ -212,30 +243,54 @@ void pop_to(translator *t, uint32_t height)
         pop(t);
 }
 
+static void emit_sum(translator *t, uint32_t to, const value *v)
+{
+    uint32_t op = t->accs[ACC_INT] == v->slot ? IR_I32_ADD_AI : IR_I32_ADD_RI;
+    emit_imm(t, op, to, v->slot, (int32_t)(uint32_t)v->bits);
+    made(t, ACC_INT);
+}
+
+void emit_value(translator *t, uint32_t to, const value *v)
+{
+    switch (v->kind) {
+    case VALUE_CONST: emit_const(t, to, v->bits, ACC_INT); break;
+    case VALUE_SUM: emit_sum(t, to, v); break;
+    case VALUE_LOCAL:
+    case VALUE_TEMP: emit_copy(t, to, v->slot); break;
+    }
+}
+
+uint32_t slot_of_popped(translator *t, const value *v, uint32_t own,
+                        acc_class acc)
+{
+    if (v->kind == VALUE_CONST)
+        emit_const(t, own, v->bits, acc);
+    else if (v->kind == VALUE_SUM)
+        emit_sum(t, own, v);
+    else
+        return v->slot;
+    return own;
+}
+
 uint32_t slot_of(translator *t, uint32_t i, acc_class acc)
 {
-    value *v = &t->stack.v[i];
-    if (v->kind != VALUE_CONST)
-        return v->slot;
-    uint32_t slot = temp_slot(t, i);
-    emit_const(t, slot, v->bits, acc);
-    *v = (value){VALUE_TEMP, slot, 0, 0};
+    value v = t->stack.v[i];
+    if (v.kind == VALUE_LOCAL || v.kind == VALUE_TEMP)
+        return v.slot;
+    unlink_reader(t, i);
+    uint32_t slot = slot_of_popped(t, &v, temp_slot(t, i), acc);
+    t->stack.v[i] = (value){VALUE_TEMP, slot, 0, 0};
     return slot;
 }
 
 void settle(translator *t, uint32_t i)
 {
-    value *v = &t->stack.v[i];
-    uint32_t slot = temp_slot(t, i);
-    if (v->kind == VALUE_TEMP)
+    value v = t->stack.v[i];
+    if (v.kind == VALUE_TEMP)
         return;
-    if (v->kind == VALUE_CONST) {
-        emit_const(t, slot, v->bits, ACC_INT);
-    } else {
-        t->readers[v->slot] = v->older;
-        emit_copy(t, slot, v->slot);
-    }
-    *v = (value){VALUE_TEMP, slot, 0, 0};
+    unlink_reader(t, i);
+    emit_value(t, temp_slot(t, i), &v);
+    t->stack.v[i] = (value){VALUE_TEMP, temp_slot(t, i), 0, 0};
 }
 
 void settle_top(translator *t, uint32_t n)
@@ -254,7 +309,7 @@ void settle_readers(translator *t, uint32_t slot)
 void flush(translator *t)
 {
     for (uint32_t i = (uint32_t)t->stack.n; i-- > t->flushed;)
-        if (t->stack.v[i].kind == VALUE_LOCAL)
+        if (reads_local(t, &t->stack.v[i]))
             settle(t, i);
     t->flushed = (uint32_t)t->stack.n;
 }

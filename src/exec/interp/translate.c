@@ -24,9 +24,9 @@ typedef enum numtype { I32, I64, F32, F64 } numtype;
 enum { INT_RR, INT_RI, INT_AR, INT_AI, I64_RK, I64_AK };
 enum { FLOAT_RR, FLOAT_AR, FLOAT_RK, FLOAT_AK, FLOAT_RA };
 enum { BRANCH_RR, BRANCH_RI, BRANCH_AR, BRANCH_AI, N_BRANCHES };
-enum { STORE_RR, STORE_AR, STORE_RA, STORE_KR, STORE_KA, STORE_RI, STORE_AI,
-       STORE_KI };
-enum { MODE_R, MODE_A, MODE_K };
+enum { STORE_RR, STORE_AR, STORE_RA, STORE_KR, STORE_KA, STORE_WR, STORE_WA,
+       STORE_RI, STORE_AI, STORE_KI, STORE_WI };
+enum { MODE_R, MODE_A, MODE_K, MODE_W, MODE_AW, MODE_X, MODE_AX };
 
 typedef struct family {
     uint16_t ir; /* its first member */
@@ -94,8 +94,8 @@ _Static_assert(IR_BR_I64_EQ_RR == IR_I64_EQ_RR + I64_AK + 1, "i64 branch");
 _Static_assert(IR_BR_F32_EQ_RR == IR_F32_EQ_RR + FLOAT_AK + 1, "f32 branch");
 _Static_assert(IR_BRZ_F32_EQ_AI ==
                    IR_BR_F32_EQ_RR + N_BRANCHES + BRANCH_AI, "f32 not");
-_Static_assert(IR_I32_STORE_KI == IR_I32_STORE_RR + STORE_KI, "stores");
-_Static_assert(IR_I32_LOAD_K == IR_I32_LOAD_R + MODE_K, "loads");
+_Static_assert(IR_I32_STORE_WI == IR_I32_STORE_RR + STORE_WI, "stores");
+_Static_assert(IR_I32_LOAD_AX == IR_I32_LOAD_R + MODE_AX, "loads");
 _Static_assert(IR_I64_LOAD32_U_64 - IR_I32_LOAD_64 ==
                    SL_OP_I64_LOAD32_U - SL_OP_I32_LOAD, "loads, 64");
 _Static_assert(IR_I64_STORE32_64 - IR_I32_STORE_64 ==
@@ -194,24 +194,84 @@ static void exchange(value *x, value *y)
     *y = keep;
 }
 
+/* i32.add and i32.sub of a constant wait for their use. */
+static bool defer_sum(translator *t, sl_op op)
+{
+    uint32_t n = (uint32_t)t->stack.n;
+    const value *x = &t->stack.v[n - 2], *y = &t->stack.v[n - 1];
+    if (op == SL_OP_I32_ADD && x->kind == VALUE_CONST) {
+        const value *keep = x;
+        x = y;
+        y = keep;
+    }
+    if ((op != SL_OP_I32_ADD && op != SL_OP_I32_SUB) ||
+        y->kind != VALUE_CONST)
+        return false;
+    uint32_t addend = (uint32_t)y->bits;
+    if (op == SL_OP_I32_SUB)
+        addend = -addend;
+    if (x->kind == VALUE_CONST || x->kind == VALUE_SUM)
+        addend += (uint32_t)x->bits;
+    value base = *x;
+    if (base.kind != VALUE_CONST && base.slot == temp_slot(t, n - 1))
+        return false; /* the sum would belong to another temporary */
+    pop_to(t, n - 2);
+    if (base.kind == VALUE_CONST)
+        push_const(t, addend);
+    else
+        push_sum(t, base.slot, addend);
+    return true;
+}
+
+/* The newest instruction, when it made the value in that temporary. */
+static const sl_ins *maker_of(const translator *t, const value *v)
+{
+    if (v->kind != VALUE_TEMP || t->last == NONE ||
+        t->ins.v[t->last].a != v->slot)
+        return NULL;
+    return &t->ins.v[t->last];
+}
+
+/* x + (y << n), where the shift is the newest instruction. */
+static bool join_shift(translator *t, value *x, value *y, uint32_t to)
+{
+    const sl_ins *shift = maker_of(t, y);
+    if (shift == NULL || x->kind == VALUE_CONST || x->kind == VALUE_SUM ||
+        (shift->op != IR_I32_SHL_RI && shift->op != IR_I32_SHL_AI))
+        return false;
+    sl_ins was = *shift;
+    unemit(t);
+    emit(t, was.op == IR_I32_SHL_AI ? IR_INDEX_A : IR_INDEX_R, to, was.b,
+         x->slot, (uint32_t)was.imm & 31);
+    made(t, ACC_INT);
+    return true;
+}
+
 static void binary(translator *t, sl_op op)
 {
+    if (defer_sum(t, op))
+        return;
     const family *f = &families[op];
     acc_class acc = acc_of(f->in);
     value y = pop(t), x = pop(t);
     uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
+    if (op == SL_OP_I32_ADD &&
+        (join_shift(t, &x, &y, to) || join_shift(t, &y, &x, to))) {
+        push_temp(t);
+        return;
+    }
+    if (y.kind == VALUE_SUM)
+        y.slot = slot_of_popped(t, &y, to + 1, acc), y.kind = VALUE_TEMP;
     bool y_first = x.kind == VALUE_CONST && y.kind != VALUE_CONST;
     if (y.kind != VALUE_CONST && x.kind != VALUE_CONST)
-        y_first = in_acc(t, acc, y.slot) && !in_acc(t, acc, x.slot);
+        y_first = in_acc(t, acc, y.slot) && x.kind != VALUE_SUM &&
+                  !in_acc(t, acc, x.slot);
     if (y_first && f->shape != BINARY) {
         exchange(&x, &y);
         if (f->shape == COMPARE)
             f = &families[op = mirrored(op)];
     }
-    if (x.kind == VALUE_CONST) {
-        emit_const(t, to, x.bits, acc);
-        x.slot = to;
-    }
+    x.slot = slot_of_popped(t, &x, to, acc);
     unsigned mode = y.kind == VALUE_CONST
                         ? emit_with_const(t, f, to, x.slot, y.bits)
                         : emit_with_slots(t, f, to, x.slot, y.slot);
@@ -236,8 +296,7 @@ static void unary(translator *t, sl_op op)
 /* Whether the value just popped is the newest comparison's. */
 static bool is_compared(const translator *t, const value *v)
 {
-    return v->kind == VALUE_TEMP && t->last != NONE && t->cmp.at == t->last &&
-           t->ins.v[t->last].a == v->slot;
+    return t->cmp.at == t->last && maker_of(t, v) != NULL;
 }
 
 static void eqz(translator *t, sl_op equal)
@@ -315,10 +374,8 @@ static uint32_t branch_on(translator *t, value v, bool if_zero)
         unemit(t);
         return emit_imm(t, (uint32_t)ins.op, ins.a, ins.b, 0);
     }
-    if (v.kind == VALUE_CONST) {
-        v.slot = temp_slot(t, (uint32_t)t->stack.n);
-        emit_const(t, v.slot, v.bits, ACC_INT);
-    }
+    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n),
+                            ACC_INT);
     bool a = in_acc(t, ACC_INT, v.slot);
     uint32_t op = if_zero ? (a ? IR_BR_IFZ_A : IR_BR_IFZ_R)
                           : (a ? IR_BR_IF_A : IR_BR_IF_R);
@@ -343,7 +400,7 @@ static bool must_move(const translator *t, const label *l)
     uint32_t n = arity(l), first = (uint32_t)t->stack.n - n;
     for (uint32_t i = 0; i < n; i++) {
         const value *v = &t->stack.v[first + i];
-        if (v->kind == VALUE_CONST ||
+        if (v->kind == VALUE_CONST || v->kind == VALUE_SUM ||
             v->slot != temp_slot(t, l->height + i))
             return true;
     }
@@ -357,11 +414,7 @@ static void move_to(translator *t, const label *l)
     uint32_t n = arity(l), first = (uint32_t)t->stack.n - n;
     for (uint32_t i = 0; i < n && !t->failed; i++) {
         value v = t->stack.v[first + i];
-        uint32_t to = temp_slot(t, l->height + i);
-        if (v.kind == VALUE_CONST)
-            emit_const(t, to, v.bits, ACC_INT);
-        else
-            emit_copy(t, to, v.slot);
+        emit_value(t, temp_slot(t, l->height + i), &v);
     }
 }
 
@@ -372,10 +425,8 @@ static void emit_return(translator *t)
     value v = {VALUE_TEMP, NONE, 0, 0};
     if (l->n_results == 1) {
         v = sl_vec_last(&t->stack);
-        if (v.kind == VALUE_CONST) {
-            v.slot = temp_slot(t, (uint32_t)t->stack.n - 1);
-            emit_const(t, v.slot, v.bits, ACC_INT);
-        }
+        v.slot = slot_of_popped(
+            t, &v, temp_slot(t, (uint32_t)t->stack.n - 1), ACC_INT);
     } else if (l->n_results > 1) {
         move_to(t, l);
     }
@@ -407,9 +458,51 @@ static bool needs_code(const translator *t, const label *l)
     return l->kind == SL_OP_NONE ? l->n_results != 0 : must_move(t, l);
 }
 
+/* a += n; br_if a != b: at the end of a loop both in one. `ins` is the branch
+ * that would be, the addition stands in front of the comparison. */
+static bool count_loop(translator *t, const value *v, const label *l)
+{
+    sl_ins branch = {.op = IR_BR_IF_A};
+    bool compared = is_compared(t, v);
+    if (compared && !branch_form(t, false, &branch))
+        return false;
+    if (!compared)
+        branch.a = (uint16_t)v->slot;
+    uint32_t op;
+    switch (branch.op) {
+    case IR_BR_IF_A: op = IR_COUNT_NE_I; break;
+    case IR_BR_I32_NE_AI: op = IR_COUNT_NE_I; break;
+    case IR_BR_I32_NE_AR: op = IR_COUNT_NE_R; break;
+    case IR_BR_I32_LT_S_AI: op = IR_COUNT_LT_S_I; break;
+    case IR_BR_I32_LT_S_AR: op = IR_COUNT_LT_S_R; break;
+    case IR_BR_I32_LT_U_AI: op = IR_COUNT_LT_U_I; break;
+    case IR_BR_I32_LT_U_AR: op = IR_COUNT_LT_U_R; break;
+    default: return false;
+    }
+    size_t n = t->ins.n - (compared ? 1 : 0);
+    if (n <= l->loop_at ||
+        (!compared && (v->kind != VALUE_LOCAL || !in_acc(t, ACC_INT, v->slot))))
+        return false;
+    const sl_ins add = t->ins.v[n - 1];
+    int64_t back = (int64_t)l->loop_at - (int64_t)(n - 1);
+    if ((add.op != IR_I32_ADD_RI && add.op != IR_I32_ADD_AI) ||
+        add.a != add.b || add.a != branch.a || add.imm != (int16_t)add.imm ||
+        back < INT16_MIN)
+        return false;
+    if (compared)
+        unemit(t);
+    unemit(t);
+    forget(t);
+    emit(t, op, add.a, branch.b, (uint16_t)add.imm, (uint16_t)back);
+    t->accs[ACC_INT] = add.a;
+    return true;
+}
+
 static void branch_if(translator *t, label *l)
 {
     value v = pop(t);
+    if (l->kind == SL_OP_LOOP && !must_move(t, l) && count_loop(t, &v, l))
+        return;
     if (!needs_code(t, l)) {
         uint32_t at = branch_on(t, v, false);
         jump_to(t, at, l);
@@ -443,10 +536,8 @@ static void table_target(translator *t, uint32_t at, uint32_t word, label *l)
 static void branch_table(translator *t, const sl_instr *in)
 {
     value v = pop(t);
-    if (v.kind == VALUE_CONST) {
-        v.slot = temp_slot(t, (uint32_t)t->stack.n);
-        emit_const(t, v.slot, v.bits, ACC_INT);
-    }
+    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n),
+                            ACC_INT);
     bool a = in_acc(t, ACC_INT, v.slot);
     uint32_t word = (uint32_t)t->pool.n;
     uint32_t at = emit_imm(t, a ? IR_BR_TABLE_A : IR_BR_TABLE_R, v.slot, 0,
@@ -657,10 +748,7 @@ static uint32_t pop_index(translator *t, uint32_t table)
 {
     value v = pop(t);
     uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
-    if (v.kind == VALUE_CONST) {
-        v.slot = to;
-        emit_const(t, v.slot, v.bits, ACC_INT);
-    }
+    v.slot = slot_of_popped(t, &v, to, ACC_INT);
     if (!t->module->tables[table].type.limits.is64)
         return v.slot;
     emit(t, IR_NARROW, to, v.slot, 0, 0);
@@ -739,16 +827,13 @@ static void set_local(translator *t, uint32_t slot)
     value v = pop(t);
     if (v.kind == VALUE_LOCAL && v.slot == slot)
         return;
-    bool fresh = v.kind == VALUE_TEMP && t->last != NONE &&
-                 t->ins.v[t->last].a == v.slot;
+    bool fresh = maker_of(t, &v) != NULL;
     if (t->readers[slot] != 0) {
         settle_readers(t, slot);
         fresh = false;
     }
-    if (v.kind == VALUE_CONST) {
-        emit_const(t, slot, v.bits, ACC_INT);
-    } else if (!fresh) {
-        emit_copy(t, slot, v.slot);
+    if (!fresh) {
+        emit_value(t, slot, &v);
     } else {
         t->ins.v[t->last].a = (uint16_t)slot;
         for (unsigned i = 0; i < N_ACCS; i++)
@@ -835,18 +920,45 @@ static bool known_address(const value *v, uint64_t offset, uint32_t *out)
     return v->kind == VALUE_CONST && ea <= UINT32_MAX;
 }
 
+/* An address that the newest instruction adds up: the load does it. */
+static bool load_indexed(translator *t, const family *f, uint64_t offset)
+{
+    const sl_ins *sum = maker_of(t, &sl_vec_last(&t->stack));
+    if (sum == NULL || offset >= 1u << 14)
+        return false;
+    sl_ins was = *sum;
+    bool a = was.op == IR_I32_ADD_AR || was.op == IR_INDEX_A;
+    bool shifted = was.op == IR_INDEX_R || was.op == IR_INDEX_A;
+    if ((!a && !shifted && was.op != IR_I32_ADD_RR) ||
+        (shifted && was.d > 3))
+        return false;
+    unemit(t);
+    pop(t);
+    emit(t, f->ir + (a ? MODE_AX : MODE_X),
+         temp_slot(t, (uint32_t)t->stack.n), was.b, was.c,
+         (uint32_t)offset << 2 | (shifted ? was.d : 0));
+    return true;
+}
+
 static void load(translator *t, const sl_instr *in)
 {
     const family *f = &families[in->op];
     uint32_t i = (uint32_t)t->stack.n - 1, ea, from = 0;
+    value v = t->stack.v[i];
     unsigned mode = MODE_K;
-    if (!known_address(&t->stack.v[i], in->offset, &ea)) {
-        from = slot_of(t, i, ACC_INT);
-        mode = in_acc(t, ACC_INT, from) ? MODE_A : MODE_R;
-        ea = (uint32_t)in->offset;
+    if (!load_indexed(t, f, in->offset)) {
+        if (v.kind == VALUE_SUM && in->offset == 0) {
+            from = v.slot;
+            mode = in_acc(t, ACC_INT, from) ? MODE_AW : MODE_W;
+            ea = (uint32_t)v.bits;
+        } else if (!known_address(&v, in->offset, &ea)) {
+            from = slot_of(t, i, ACC_INT);
+            mode = in_acc(t, ACC_INT, from) ? MODE_A : MODE_R;
+            ea = (uint32_t)in->offset;
+        }
+        pop(t);
+        emit_imm(t, f->ir + mode, temp_slot(t, i), from, (int32_t)ea);
     }
-    pop(t);
-    emit_imm(t, f->ir + mode, temp_slot(t, i), from, (int32_t)ea);
     made(t, acc_of(f->out));
     push_temp(t);
 }
@@ -859,29 +971,39 @@ static bool fits_store(const family *f, const value *v)
     return n == (int16_t)n;
 }
 
+static unsigned store_mode(bool known, bool sum, bool imm, bool to_acc,
+                           bool from_acc)
+{
+    if (known)
+        return imm ? STORE_KI : from_acc ? STORE_KA : STORE_KR;
+    if (sum)
+        return imm ? STORE_WI : from_acc ? STORE_WA : STORE_WR;
+    if (imm)
+        return to_acc ? STORE_AI : STORE_RI;
+    return from_acc ? STORE_RA : to_acc ? STORE_AR : STORE_RR;
+}
+
 static void store(translator *t, const sl_instr *in)
 {
     const family *f = &families[in->op];
     uint32_t n = (uint32_t)t->stack.n, ea, to = 0;
+    value address = t->stack.v[n - 2];
     bool imm = fits_store(f, &t->stack.v[n - 1]);
     uint32_t from = (uint16_t)t->stack.v[n - 1].bits;
-    bool known = known_address(&t->stack.v[n - 2], in->offset, &ea);
-    if (!known) {
+    bool known = known_address(&address, in->offset, &ea);
+    bool sum = address.kind == VALUE_SUM && in->offset == 0;
+    if (sum) {
+        to = address.slot;
+        ea = (uint32_t)address.bits;
+    } else if (!known) {
         to = slot_of(t, n - 2, ACC_INT);
         ea = (uint32_t)in->offset;
     }
     if (!imm)
         from = slot_of(t, n - 1, acc_of(f->in));
     pop_to(t, n - 2);
-    bool to_acc = !known && in_acc(t, ACC_INT, to);
-    bool from_acc = !imm && in_acc(t, acc_of(f->in), from);
-    unsigned mode;
-    if (known)
-        mode = imm ? STORE_KI : from_acc ? STORE_KA : STORE_KR;
-    else if (imm)
-        mode = to_acc ? STORE_AI : STORE_RI;
-    else
-        mode = from_acc ? STORE_RA : to_acc ? STORE_AR : STORE_RR;
+    unsigned mode = store_mode(known, sum, imm, in_acc(t, ACC_INT, to),
+                               !imm && in_acc(t, acc_of(f->in), from));
     emit_imm(t, f->ir + mode, to, from, (int32_t)ea);
 }
 

@@ -16,14 +16,16 @@ typedef enum value_kind {
     VALUE_TEMP,  /* in the temporary of its place on the stack */
     VALUE_LOCAL, /* still in the local it was read from */
     VALUE_CONST,
+    VALUE_SUM, /* a local or the temporary, plus a constant in 32 bits: often
+                  an address, which loads and stores add up themselves */
 } value_kind;
 
 /* An operand on WebAssembly's stack. */
 typedef struct value {
     value_kind kind;
-    uint32_t slot;  /* of a temporary or local */
+    uint32_t slot;  /* of the temporary or local */
     uint32_t older; /* local: the next entry that reads it, plus one */
-    uint64_t bits;  /* constant */
+    uint64_t bits;  /* the constant */
 } value;
 
 typedef struct label {
@@ -106,10 +108,16 @@ uint32_t temp_slot(const translator *t, uint32_t height);
 void push_temp(translator *t);
 void push_const(translator *t, uint64_t bits);
 void push_local(translator *t, uint32_t slot);
+void push_sum(translator *t, uint32_t slot, uint32_t addend);
 value pop(translator *t);
 void pop_to(translator *t, uint32_t height);
-/* The slot of stack[i]; a constant is put into its temporary. */
+/* The slot of stack[i]; a constant or sum is put into its temporary. */
 uint32_t slot_of(translator *t, uint32_t i, acc_class acc);
+/* The same for a value that was popped; `own` is that temporary. */
+uint32_t slot_of_popped(translator *t, const value *v, uint32_t own,
+                        acc_class acc);
+/* Puts a value into a slot. */
+void emit_value(translator *t, uint32_t to, const value *v);
 /* Puts stack[i] into its temporary; a local's newest reader goes first. */
 void settle(translator *t, uint32_t i);
 void settle_top(translator *t, uint32_t n);

@@ -1,7 +1,9 @@
 /* Random expressions: the same tree is written as text and evaluated in C. */
 #include "fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "exec/interp/num.h"
 
@@ -10,8 +12,10 @@ static const char *const type_names[] = {"i32", "i64", "f32", "f64"};
 
 #define LOCALS 3 /* of each type */
 
+/* What code can change. */
 typedef struct locals {
     uint64_t v[4][LOCALS];
+    uint8_t memory[520];
 } locals;
 
 typedef struct generator {
@@ -200,22 +204,78 @@ static uint64_t chosen(generator *g, locals *l, unsigned type, int depth)
     return c != 0 ? x : y;
 }
 
-/* Through memory, at an address of three kinds. */
+/* (i32.and e 0xf8) */
+static uint32_t aligned(generator *g, locals *l, int depth)
+{
+    sl_buf_printf(&g->out, "(i32.and ");
+    uint32_t v = (uint32_t)expression(g, l, I32, depth);
+    sl_buf_printf(&g->out, " (i32.const 0xf8))");
+    return v & 0xf8;
+}
+
+/* Addresses as compilers make them: constants, sums, array elements. */
+static uint32_t address(generator *g, locals *l, int depth)
+{
+    uint32_t at = 8 * pick(g, 16);
+    switch (pick(g, 5)) {
+    case 0:
+        sl_buf_printf(&g->out, "(i32.const %u)", at);
+        return at;
+    case 1:
+        sl_buf_printf(&g->out, "(i32.add (i32.const %u) ", at);
+        at += aligned(g, l, depth);
+        sl_buf_printf(&g->out, ")");
+        return at;
+    case 2:
+        sl_buf_printf(&g->out, "(i32.sub (i32.add (i32.const 500) ");
+        at = aligned(g, l, depth);
+        sl_buf_printf(&g->out, ") (i32.const 500))");
+        return at;
+    case 3:
+        sl_buf_printf(&g->out, "(i32.add ");
+        at = aligned(g, l, depth);
+        sl_buf_printf(&g->out, " ");
+        at += aligned(g, l, depth);
+        sl_buf_printf(&g->out, ")");
+        return at;
+    default: {
+        uint32_t by = pick(g, 5);
+        sl_buf_printf(&g->out, "(i32.add ");
+        at = aligned(g, l, depth);
+        sl_buf_printf(&g->out, " (i32.shl (i32.and ");
+        uint32_t index = (uint32_t)expression(g, l, I32, depth) & 7;
+        sl_buf_printf(&g->out, " (i32.const 7)) (i32.const %u)))", by);
+        return at + (index << by);
+    }
+    }
+}
+
+static uint32_t offset(generator *g)
+{
+    uint32_t n = pick(g, 3) * 4;
+    if (n != 0)
+        sl_buf_printf(&g->out, "offset=%u ", n);
+    return n;
+}
+
+/* A store, then a load that may or may not see it. */
 static uint64_t through_memory(generator *g, locals *l, unsigned type,
                                int depth)
 {
-    uint32_t at = 8 * (1 + pick(g, 8));
-    sl_buf_printf(&g->out, "(block (result %s) ", type_names[type]);
-    sl_buf_printf(&g->out, "(%s.store (i32.const %u) ", type_names[type], at);
-    uint64_t v = expression(g, l, type, depth);
-    if (pick(g, 2) == 0)
-        sl_buf_printf(&g->out, ") (%s.load (i32.const %u)))",
-                      type_names[type], at);
-    else
-        sl_buf_printf(&g->out,
-                      ") (%s.load offset=%u (i32.shl (i32.const 4)"
-                      " (i32.const 1))))",
-                      type_names[type], at - 8);
+    unsigned other = pick(g, 4);
+    const size_t width[] = {4, 8, 4, 8};
+    sl_buf_printf(&g->out, "(block (result %s) (%s.store ", type_names[type],
+                  type_names[other]);
+    uint32_t by = offset(g), at = address(g, l, depth);
+    sl_buf_printf(&g->out, " ");
+    uint64_t v = expression(g, l, other, depth);
+    memcpy(l->memory + at + by, &v, width[other]);
+    sl_buf_printf(&g->out, ") (%s.load ", type_names[type]);
+    by = offset(g);
+    at = address(g, l, depth);
+    sl_buf_printf(&g->out, "))");
+    v = 0;
+    memcpy(&v, l->memory + at + by, width[type]);
     return v;
 }
 
@@ -252,6 +312,40 @@ static uint64_t expression(generator *g, locals *l, unsigned type, int depth)
                        : floats(g, l, type, depth - 1, false);
 }
 
+static void statement(generator *g, locals *l)
+{
+    unsigned t = pick(g, 4), local = pick(g, LOCALS);
+    sl_buf_printf(&g->out, "\n(local.set $%s%u ", type_names[t], local);
+    l->v[t][local] = expression(g, l, t, 4);
+    sl_buf_printf(&g->out, ")");
+}
+
+/* A loop that counts: the same statement several times. */
+static void counting(generator *g, locals *l)
+{
+    static const char *const ends[] = {
+        "(i32.ne (local.get $n) (i32.const %u))",
+        "(i32.lt_s (local.get $n) (i32.const %u))",
+        "(i32.lt_u (local.get $n) (local.get $end))",
+        "(i32.ne (local.get $n) (local.get $end))"};
+    uint32_t rounds = 1 + pick(g, 5), step = 1 + pick(g, 3);
+    const char *end = ends[pick(g, 4)];
+    sl_buf_printf(&g->out, "\n(local.set $n (i32.const 0)) (local.set $end"
+                           " (i32.const %u)) (loop $again", rounds * step);
+    uint64_t seed = g->seed;
+    for (uint32_t i = 0; i < rounds; i++) {
+        size_t len = g->out.len;
+        g->seed = seed;
+        statement(g, l);
+        if (i + 1 < rounds)
+            g->out.len = len;
+    }
+    sl_buf_printf(&g->out, " (local.set $n (i32.add (local.get $n)"
+                           " (i32.const %u))) (br_if $again ", step);
+    sl_buf_printf(&g->out, end, rounds * step);
+    sl_buf_printf(&g->out, "))");
+}
+
 static bool same(unsigned type, uint64_t x, uint64_t y)
 {
     if (type == F32 && sl_f32_of((uint32_t)x) != sl_f32_of((uint32_t)x))
@@ -269,16 +363,14 @@ static bool run_one(uint64_t seed)
     unsigned type = pick(&g, 4);
     sl_buf_printf(&g.out, "(module (memory 1) (func (export \"f\")"
                           " (param i64 i64) (result %s)", type_names[type]);
+    sl_buf_printf(&g.out, " (local $n i32) (local $end i32)");
     for (unsigned t = 0; t < 4; t++)
         for (unsigned i = 0; i < LOCALS; i++)
             sl_buf_printf(&g.out, " (local $%s%u %s)", type_names[t], i,
                           type_names[t]);
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned t = pick(&g, 4), local = pick(&g, LOCALS);
-        sl_buf_printf(&g.out, "\n(local.set $%s%u ", type_names[t], local);
-        l.v[t][local] = expression(&g, &l, t, 4);
-        sl_buf_printf(&g.out, ")");
-    }
+    for (unsigned i = 0; i < 4; i++)
+        statement(&g, &l);
+    counting(&g, &l);
     sl_buf_printf(&g.out, "\n");
     uint64_t want = expression(&g, &l, type, 5), got = 0;
     sl_buf_printf(&g.out, "))");
@@ -291,7 +383,7 @@ static bool run_one(uint64_t seed)
     bool ok = call(&f, inst, "f", 0, 0, &got) == SL_OK &&
               same(type, want, got);
     if (!ok)
-        print_error("seed %llu: want %llx, got %llx\n%s\n",
+        fprintf(stderr, "seed %llu: want %llx, got %llx\n%s\n",
                     (unsigned long long)seed, (unsigned long long)want,
                     (unsigned long long)got, (const char *)g.out.data);
     fixture_close(&f);
