@@ -108,31 +108,50 @@ static uint32_t error_code(const sluice_error *error)
     }
 }
 
-/* Resolves a future<result<_, error-code>>; it stays open (and its reader
- * waits) only when memory is short. */
+/* The writable end of a future<result<_, error-code>>, with the memory that
+ * resolving it takes: that cannot fail. */
+typedef struct outcome {
+    sluice_promise *promise;
+    sluice_val *code; /* the payload of an error */
+} outcome;
+
 static void settle(void *arg, uint64_t n, const sluice_error *error)
 {
     (void)n;
-    sluice_val code = {.kind = SLUICE_ENUM}, result = {0};
-    bool failed = error != NULL && error->status != SLUICE_OK;
-    if (failed)
-        code.of.variant.index = error_code(error);
-    if (sluice_val_variant(&result, SLUICE_RESULT, failed,
-                           failed ? &code : NULL))
-        sluice_promise_set(arg, &result);
+    outcome *o = arg;
+    sluice_val result = {.kind = SLUICE_RESULT};
+    if (error != NULL && error->status != SLUICE_OK) {
+        *o->code = (sluice_val){.kind = SLUICE_ENUM,
+                                .of.variant.index = error_code(error)};
+        result.of.variant.index = 1;
+        result.of.variant.payload = o->code;
+        o->code = NULL;
+    }
+    sluice_promise_set(o->promise, &result);
+    sl_free(o->code);
+    sl_free(o);
 }
 
 /* The future that tells how a transfer went; NULL: the call has trapped. */
-static sluice_promise *make_done(sluice_call *call, const sluice_type *type,
-                                 sluice_val *out)
+static outcome *make_outcome(sluice_call *call, const sluice_type *type,
+                             sluice_val *out)
 {
     sluice_error error;
-    sluice_promise *promise = NULL;
+    outcome *o = sl_calloc(1, sizeof *o);
     *out = (sluice_val){.kind = SLUICE_FUTURE};
-    if (sluice_future_new(sluice_call_store(call), sluice_type_elem(type),
-                          &promise, &out->of.future, &error) == SLUICE_OK)
-        return promise;
-    sluice_call_trap(call, error.message);
+    if (o != NULL)
+        o->code = sl_calloc(1, sizeof *o->code);
+    if (o == NULL || o->code == NULL)
+        wasi_no_memory(call);
+    else if (sluice_future_new(sluice_call_store(call), sluice_type_elem(type),
+                               &o->promise, &out->of.future,
+                               &error) == SLUICE_OK)
+        return o;
+    else
+        sluice_call_trap(call, error.message);
+    if (o != NULL)
+        sl_free(o->code);
+    sl_free(o);
     return NULL;
 }
 
@@ -141,19 +160,19 @@ static void write_via_stream(wasi *w, int which, sluice_call *call,
 {
     (void)n;
     sluice_val done;
-    sluice_promise *promise =
-        make_done(call, sluice_type_result(sluice_call_type(call)), &done);
-    if (promise == NULL)
+    outcome *o =
+        make_outcome(call, sluice_type_result(sluice_call_type(call)), &done);
+    if (o == NULL)
         return;
     sluice_stream *stream = args[0].of.stream;
     ((sluice_val *)args)[0].of.stream = NULL;
     sluice_error closed = {.status = SLUICE_EIO, .os_error = EPIPE};
     if (w->fds[which] < 0) {
         sluice_stream_drop(stream);
-        settle(promise, 0, &closed);
-    } else if (sluice_stream_to_fd(stream, w->fds[which], settle, promise) !=
+        settle(o, 0, &closed);
+    } else if (sluice_stream_to_fd(stream, w->fds[which], settle, o) !=
                SLUICE_OK) {
-        settle(promise, 0, &closed);
+        settle(o, 0, &closed);
     }
     sluice_call_return(call, &done);
     sluice_val_deinit(&done);
@@ -172,18 +191,16 @@ static void stderr_write_via_stream(void *ctx, sluice_call *call,
 }
 
 /* Standard input as a stream; an empty one when it is closed. */
-static sluice_status open_stdin(wasi *w, sluice_store *store,
-                                sluice_promise *promise, sluice_stream **out,
-                                sluice_error *error)
+static sluice_status open_stdin(wasi *w, sluice_store *store, outcome *o,
+                                sluice_stream **out, sluice_error *error)
 {
     if (w->fds[0] >= 0)
-        return sluice_stream_from_fd(store, w->fds[0], out, settle, promise,
-                                     error);
+        return sluice_stream_from_fd(store, w->fds[0], out, settle, o, error);
     sluice_writer *writer;
     sluice_status st = sluice_stream_new(store, NULL, &writer, out, error);
     if (st == SLUICE_OK) {
         sluice_writer_close(writer);
-        settle(promise, 0, NULL);
+        settle(o, 0, NULL);
     }
     return st;
 }
@@ -203,14 +220,14 @@ static void read_via_stream(void *ctx, sluice_call *call,
         return;
     }
     sluice_val *stream = &tuple.of.list.items[0];
-    sluice_promise *promise = make_done(call, type, &tuple.of.list.items[1]);
-    if (promise != NULL) {
+    outcome *o = make_outcome(call, type, &tuple.of.list.items[1]);
+    if (o != NULL) {
         stream->kind = SLUICE_STREAM;
-        if (open_stdin(ctx, sluice_call_store(call), promise,
-                       &stream->of.stream, &error) == SLUICE_OK) {
+        if (open_stdin(ctx, sluice_call_store(call), o, &stream->of.stream,
+                       &error) == SLUICE_OK) {
             sluice_call_return(call, &tuple);
         } else {
-            settle(promise, 0, &error);
+            settle(o, 0, &error);
             sluice_call_trap(call, error.message);
         }
     }
