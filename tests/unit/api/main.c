@@ -14,6 +14,7 @@ TESTS(linker)
 TESTS(call)
 TESTS(stream)
 TESTS(segment)
+TESTS(resource)
 TESTS(sweep)
 
 int main(void)
@@ -26,6 +27,7 @@ int main(void)
     RUN(call)
     RUN(stream)
     RUN(segment)
+    RUN(resource)
     RUN(sweep)
     return failed != 0;
 }
