@@ -30,7 +30,7 @@ static void free_exception(sl_core_store *store, sl_exception *e)
     sl_free(e);
 }
 
-/* --- Which are in use ----------------------------------------------------- */
+/* --- Which are in use ---------------------------------------------------- */
 
 typedef struct collector {
     sl_exception **all;  /* by address */
@@ -119,7 +119,7 @@ static bool has_room(sl_core_store *store, uint64_t bytes)
     return used <= max && bytes <= max - used;
 }
 
-/* --- Making and giving back ----------------------------------------------- */
+/* --- Making and giving back ---------------------------------------------- */
 
 sl_exception *sl_exception_make(sl_core_thread *thread, const sl_tag *tag,
                                 const sl_slot *vals, sl_err *err)
@@ -193,7 +193,7 @@ void sl_exceptions_hold(const sl_core_store *store, uint32_t n,
             sl_exception_hold(vals[i].ref);
 }
 
-/* --- Tags ----------------------------------------------------------------- */
+/* --- Tags ---------------------------------------------------------------- */
 
 sl_tag *sl_tag_new(sl_core_store *store, const sl_functype *type, sl_err *err)
 {

@@ -34,10 +34,10 @@ typedef union sl_slot {
 #define SL_NULL_EXTERN ((void *)0)
 
 typedef struct sl_memory {
-    uint8_t *base;       /* never moves: the maximum is reserved up front */
-    uint64_t size;       /* bytes that are accessible now */
+    uint8_t *base; /* never moves: the maximum is reserved up front */
+    uint64_t size; /* bytes that are accessible now */
     uint64_t max_pages;
-    uint64_t reserved;   /* bytes of address space behind `base` */
+    uint64_t reserved; /* bytes of address space behind `base` */
     sl_memtype type;
 } sl_memory;
 
@@ -72,7 +72,7 @@ typedef struct sl_core_extern {
 typedef sl_status (*sl_core_host_fn)(sl_core_thread *thread, void *ctx,
                                      sl_slot *vals);
 
-/* --- Traps ------------------------------------------------------------- */
+/* --- Traps --------------------------------------------------------------- */
 
 #define SL_TRAP_FRAMES_MAX 64
 
@@ -96,21 +96,22 @@ sl_status sl_trap(sl_core_thread *thread, const char *fmt, ...) SL_PRINTF(2, 3);
  * with names from the modules' name sections. */
 void sl_trap_format(const sl_trap_info *trap, sl_buf *out);
 
-/* --- Threads of core execution ----------------------------------------- */
+/* --- Threads of core execution ------------------------------------------- */
 
 /* One stack of wasm frames. A component-model thread that can be suspended in
- * the middle of core code has one of its own; it runs on that thread's fiber. */
+ * the middle of core code has one of its own; it runs on that thread's fiber.
+ */
 struct sl_core_thread {
     sl_core_store *store;
-    sl_slot *stack, *stack_end; /* reserved; touched lazily */
-    sl_slot *sp;                /* first free slot */
-    struct sl_frame *frame;     /* innermost running frame, for backtraces */
-    const void *c_stack_limit;  /* lowest C stack address a call may reach;
-                                   NULL: nesting is bounded by count alone */
-    uint32_t depth;             /* host -> wasm nesting on this C stack */
-    sl_trap_info *trap;         /* where a trap is recorded; never NULL */
-    void *host;                 /* the component layer's thread */
-    sl_exception *thrown;       /* by a host function, on its way */
+    sl_slot *stack, *stack_end;  /* reserved; touched lazily */
+    sl_slot *sp;                 /* first free slot */
+    struct sl_frame *frame;      /* innermost running frame, for backtraces */
+    const void *c_stack_limit;   /* lowest C stack address a call may reach;
+                                    NULL: nesting is bounded by count alone */
+    uint32_t depth;              /* host -> wasm nesting on this C stack */
+    sl_trap_info *trap;          /* where a trap is recorded; never NULL */
+    void *host;                  /* the component layer's thread */
+    sl_exception *thrown;        /* by a host function, on its way */
     sl_core_thread *next, *prev; /* of the store's threads */
 };
 
@@ -122,7 +123,7 @@ void sl_core_thread_deinit(sl_core_thread *thread);
 /* Gives back the pages of a deep stack (for pooling). */
 void sl_core_thread_trim(sl_core_thread *thread);
 
-/* --- Store -------------------------------------------------------------- */
+/* --- Store --------------------------------------------------------------- */
 
 typedef struct sl_core_limits {
     uint64_t memory_pages;   /* of one memory; 65536 = no limit of our own */
@@ -155,8 +156,8 @@ void sl_core_store_clear_interrupt(sl_core_store *store);
 
 /* Things of the host's own; they live as long as the store. */
 sl_core_func *sl_core_func_new_host(sl_core_store *store,
-                                    const sl_functype *type,
-                                    sl_core_host_fn fn, void *ctx, sl_err *err);
+                                    const sl_functype *type, sl_core_host_fn fn,
+                                    void *ctx, sl_err *err);
 sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err);
 sl_table *sl_table_new(sl_core_store *store, sl_tabletype type, sl_err *err);
 sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,
@@ -172,7 +173,7 @@ sl_core_externtype sl_core_extern_type(const sl_core_extern *item);
 /* Grows by `delta` pages; returns the old size in pages, -1 when it cannot. */
 int64_t sl_memory_grow(sl_core_store *store, sl_memory *memory, uint64_t delta);
 
-/* --- Instances ---------------------------------------------------------- */
+/* --- Instances ----------------------------------------------------------- */
 
 /* Core specification, "Modules / Instantiation". `imports` has one entry for
  * each of the module's imports, in order. Runs active segments and the start
@@ -190,7 +191,7 @@ bool sl_core_instance_export(const sl_core_instance *instance, sl_name name,
 sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
                                      sl_core_kind kind, uint32_t index);
 
-/* --- Calls -------------------------------------------------------------- */
+/* --- Calls --------------------------------------------------------------- */
 
 /* Calls a function. `vals` holds the parameters, then the results; room for
  * the larger count. SL_OK, SL_ETRAP (thread->trap has message and backtrace)
@@ -200,7 +201,7 @@ sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
 sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
                        sl_slot *vals);
 
-/* --- Exceptions --------------------------------------------------------- */
+/* --- Exceptions ---------------------------------------------------------- */
 
 /* Core specification, "Exceptions". An exception that code leaves uncaught ends
  * sl_core_call with a trap ("uncaught exception"): no host function lets one
@@ -225,7 +226,7 @@ const sl_tag *sl_exception_tag(const sl_exception *exception);
 const sl_slot *sl_exception_vals(const sl_exception *exception);
 const sl_functype *sl_tag_type(const sl_tag *tag);
 
-/* --- The one door to guest memory (RELIABILITY.md P4) ------------------- */
+/* --- The one door to guest memory (RELIABILITY.md P4) -------------------- */
 
 /* The address of [ptr, ptr + len) or NULL when out of bounds. Do not keep it
  * across anything that may run guest code. len = 0 at the very end is valid

@@ -52,8 +52,8 @@ struct sl_exception {
     const sl_tag *tag;
     sl_exception *next, *prev; /* of the store's */
     uint32_t n_held;           /* how often the host has it */
-    bool escaped; /* there are, or were, references to it */
-    bool reached; /* by the collector */
+    bool escaped;              /* there are, or were, references to it */
+    bool reached;              /* by the collector */
     sl_slot vals[];
 };
 
@@ -92,9 +92,9 @@ struct sl_core_store {
     atomic_int interrupt;
     sl_core_thread *threads;
     sl_exception *exceptions;
-    uint64_t collect_at; /* so many bytes of exceptions */
+    uint64_t collect_at;             /* so many bytes of exceptions */
     SL_VEC(sl_global *) exn_globals; /* may refer to exceptions */
-    SL_VEC(sl_code_range) ranges; /* the first n_sorted in order */
+    SL_VEC(sl_code_range) ranges;    /* the first n_sorted in order */
     size_t n_sorted;
 };
 
@@ -120,8 +120,7 @@ void sl_exceptions_hold(const sl_core_store *store, uint32_t n,
 
 /* unwind.c: remembers where a function's code is; there must be room in
  * store->ranges. */
-void sl_code_note(sl_core_store *store, const sl_code_func *func,
-                  size_t bytes);
+void sl_code_note(sl_core_store *store, const sl_code_func *func, size_t bytes);
 /* The nearest handler from where frame->ip and frame->fp stand: makes the frame
  * stand there with the values in place and returns where to go on. NULL: there
  * is none; frame->status says what becomes of it. */
@@ -132,11 +131,9 @@ int64_t sl_table_grow(sl_core_store *store, sl_table *table, uint64_t delta,
                       void *value);
 /* Both check the range; false when it is out of bounds. */
 bool sl_table_init_from(sl_core_instance *instance, sl_table *table,
-                        uint32_t elem, uint64_t to, uint64_t from,
-                        uint64_t n);
+                        uint32_t elem, uint64_t to, uint64_t from, uint64_t n);
 bool sl_memory_init_from(sl_core_instance *instance, sl_memory *memory,
-                         uint32_t data, uint64_t to, uint64_t from,
-                         uint64_t n);
+                         uint32_t data, uint64_t to, uint64_t from, uint64_t n);
 
 /* Core specification, "Constant Expressions". */
 sl_slot sl_constexpr_eval(const sl_core_instance *instance,

@@ -3,7 +3,7 @@
 
 #include "core/op.h"
 
-/* --- Constant expressions ------------------------------------------------------ */
+/* --- Constant expressions ------------------------------------------------ */
 
 #define CONSTEXPR_STACK 64
 
@@ -19,12 +19,24 @@ static void binary(evaluator *e, const sl_instr *in)
     sl_slot *x = &e->stack[e->n - 2], y = e->stack[e->n - 1];
     e->n--;
     switch (in->op) {
-    case SL_OP_I32_ADD: *x = (sl_slot){.i64 = x->i32 + y.i32}; break;
-    case SL_OP_I32_SUB: *x = (sl_slot){.i64 = x->i32 - y.i32}; break;
-    case SL_OP_I32_MUL: *x = (sl_slot){.i64 = x->i32 * y.i32}; break;
-    case SL_OP_I64_ADD: x->i64 += y.i64; break;
-    case SL_OP_I64_SUB: x->i64 -= y.i64; break;
-    default: x->i64 *= y.i64; break;
+    case SL_OP_I32_ADD:
+        *x = (sl_slot){.i64 = x->i32 + y.i32};
+        break;
+    case SL_OP_I32_SUB:
+        *x = (sl_slot){.i64 = x->i32 - y.i32};
+        break;
+    case SL_OP_I32_MUL:
+        *x = (sl_slot){.i64 = x->i32 * y.i32};
+        break;
+    case SL_OP_I64_ADD:
+        x->i64 += y.i64;
+        break;
+    case SL_OP_I64_SUB:
+        x->i64 -= y.i64;
+        break;
+    default:
+        x->i64 *= y.i64;
+        break;
     }
 }
 
@@ -69,7 +81,7 @@ sl_slot sl_constexpr_eval(const sl_core_instance *instance,
     return e.n != 0 ? e.stack[e.n - 1] : (sl_slot){.i64 = 0};
 }
 
-/* --- Allocation ------------------------------------------------------------------ */
+/* --- Allocation ---------------------------------------------------------- */
 
 static sl_status no_memory(sl_err *err)
 {
@@ -98,8 +110,8 @@ static sl_core_instance *alloc_instance(sl_core_store *store,
         .data_dropped = sl_arena_array(arena, bool, m->n_datas),
     };
     if (inst->code == NULL || inst->funcs == NULL || inst->tables == NULL ||
-        inst->memories == NULL || inst->globals == NULL ||
-        inst->tags == NULL || inst->elem_dropped == NULL || inst->data_dropped == NULL)
+        inst->memories == NULL || inst->globals == NULL || inst->tags == NULL ||
+        inst->elem_dropped == NULL || inst->data_dropped == NULL)
         return NULL;
     return inst;
 }
@@ -158,8 +170,8 @@ static bool make_funcs(sl_core_instance *inst)
 {
     const sl_module *m = inst->module;
     uint32_t first = m->n_imported_funcs;
-    sl_core_func *funcs = sl_arena_array(&inst->store->arena, sl_core_func,
-                                         m->n_funcs - first);
+    sl_core_func *funcs =
+        sl_arena_array(&inst->store->arena, sl_core_func, m->n_funcs - first);
     if (funcs == NULL && m->n_funcs != first)
         return false;
     for (uint32_t i = first; i < m->n_funcs; i++) {
@@ -229,7 +241,7 @@ static sl_status make_items(sl_core_instance *inst, sl_err *err)
     return SL_OK;
 }
 
-/* --- Instantiation ---------------------------------------------------------------- */
+/* --- Instantiation ------------------------------------------------------- */
 
 /* A trap while no code runs: into the thread and the caller's record. */
 static sl_status trap_now(sl_core_thread *thread, sl_trap_code code,

@@ -100,7 +100,7 @@ void sl_core_store_clear_interrupt(sl_core_store *store)
     atomic_store(&store->interrupt, 0);
 }
 
-/* --- Function types --------------------------------------------------------- */
+/* --- Function types ------------------------------------------------------ */
 
 static uint32_t hash_type(const sl_functype *type)
 {
@@ -159,7 +159,7 @@ uint32_t sl_intern_type(sl_core_store *store, const sl_functype *type)
     return *bucket - 1;
 }
 
-/* --- Code -------------------------------------------------------------------- */
+/* --- Code ---------------------------------------------------------------- */
 
 static bool init_code(sl_core_store *store, sl_code *code)
 {
@@ -203,11 +203,11 @@ sl_code *sl_store_code(sl_core_store *store, const sl_module *module)
     return code;
 }
 
-/* --- Things of the host's own ------------------------------------------------- */
+/* --- Things of the host's own -------------------------------------------- */
 
 sl_core_func *sl_core_func_new_host(sl_core_store *store,
-                                    const sl_functype *type,
-                                    sl_core_host_fn fn, void *ctx, sl_err *err)
+                                    const sl_functype *type, sl_core_host_fn fn,
+                                    void *ctx, sl_err *err)
 {
     uint32_t id = sl_intern_type(store, type);
     sl_core_func *func = sl_arena_new(&store->arena, sl_core_func);
@@ -230,8 +230,8 @@ sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,
                          sl_slot value, sl_err *err)
 {
     sl_global *global = sl_arena_new(&store->arena, sl_global);
-    if (global == NULL || (type.type == SL_EXNREF &&
-                           !sl_vec_push(&store->exn_globals, global))) {
+    if (global == NULL ||
+        (type.type == SL_EXNREF && !sl_vec_push(&store->exn_globals, global))) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
     }

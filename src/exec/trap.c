@@ -21,15 +21,15 @@ void sl_trap_clear(sl_trap_info *trap)
     trap->n_frames = trap->n_dropped = 0;
 }
 
-/* --- Backtraces ----------------------------------------------------------------- */
+/* --- Backtraces ---------------------------------------------------------- */
 
 typedef struct walker {
     const sl_core_store *store;
     const sl_core_instance *instance;
     const sl_ins *ip; /* of a call or of what trapped */
     const sl_slot *fp;
-    const sl_cross *cross;   /* the newest entry not yet passed */
-    uint64_t end;            /* how IR_END reads */
+    const sl_cross *cross;    /* the newest entry not yet passed */
+    uint64_t end;             /* how IR_END reads */
     const sl_code_func *func; /* the last one found */
     const sl_ins *func_end;
 } walker;
@@ -77,8 +77,7 @@ static void add_frame(sl_trap_info *trap, const walker *w,
         before->instance == w->instance && trap->last == w->ip)
         frame->offset = before->offset;
     else
-        frame->offset =
-            sl_translate_locate(func, (size_t)(w->ip - func->code));
+        frame->offset = sl_translate_locate(func, (size_t)(w->ip - func->code));
     trap->last = w->ip;
 }
 
@@ -110,7 +109,7 @@ static void record_frames(sl_core_thread *thread)
         walk_frame(trap, thread->store, f);
 }
 
-/* --- Recording ------------------------------------------------------------------- */
+/* --- Recording ----------------------------------------------------------- */
 
 sl_status sl_trap(sl_core_thread *thread, const char *fmt, ...)
 {
@@ -140,7 +139,7 @@ sl_status sl_abort_call(sl_core_thread *thread, const sl_err *err)
     return err->code;
 }
 
-/* --- Printing -------------------------------------------------------------------- */
+/* --- Printing ------------------------------------------------------------ */
 
 /* Names are a guest's: one line, and not too long. */
 static void format_name(sl_name name, sl_buf *out)
@@ -169,8 +168,7 @@ static void format_frame(const sl_trap_frame *frame, uint32_t n, sl_buf *out)
         format_name(m->func_names[frame->func], out);
     else
         sl_buf_printf(out, "func[%u]", frame->func);
-    sl_buf_printf(out, " (offset 0x%llx)\n",
-                  (unsigned long long)frame->offset);
+    sl_buf_printf(out, " (offset 0x%llx)\n", (unsigned long long)frame->offset);
 }
 
 void sl_trap_format(const sl_trap_info *trap, sl_buf *out)

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 
-/* --- Which function an instruction belongs to ----------------------------- */
+/* --- Which function an instruction belongs to ---------------------------- */
 
 void sl_code_note(sl_core_store *store, const sl_code_func *func, size_t bytes)
 {
@@ -66,7 +66,7 @@ static const sl_code_func *func_at(sl_core_store *store, const sl_ins *ip)
     return store->ranges.v[i - 1].func;
 }
 
-/* --- The search ----------------------------------------------------------- */
+/* --- The search ---------------------------------------------------------- */
 
 /* Where the exception is on its way through one activation of the loop. */
 typedef struct place {
@@ -124,7 +124,7 @@ static bool search(sl_core_store *store, place *p, const sl_tag *tag,
     return false;
 }
 
-/* --- The outcome ---------------------------------------------------------- */
+/* --- The outcome --------------------------------------------------------- */
 
 static void put_values(sl_core_store *store, const sl_code_catch *clause,
                        sl_slot *fp, sl_exception *e)

@@ -19,7 +19,7 @@ static void no_memory(translator *t)
     fail(t, SL_ENOMEM, "out of memory");
 }
 
-/* --- Instructions -------------------------------------------------------------- */
+/* --- Instructions -------------------------------------------------------- */
 
 static uint32_t push_ins(translator *t, sl_ins ins)
 {
@@ -161,7 +161,7 @@ uint32_t pool_u64(translator *t, uint64_t bits)
     return ((uint32_t)t->pool.n - 2) * 4;
 }
 
-/* --- Values --------------------------------------------------------------------- */
+/* --- Values -------------------------------------------------------------- */
 
 uint32_t temp_slot(const translator *t, uint32_t height)
 {
@@ -253,10 +253,16 @@ static void emit_sum(translator *t, uint32_t to, const value *v)
 void emit_value(translator *t, uint32_t to, const value *v)
 {
     switch (v->kind) {
-    case VALUE_CONST: emit_const(t, to, v->bits, ACC_INT); break;
-    case VALUE_SUM: emit_sum(t, to, v); break;
+    case VALUE_CONST:
+        emit_const(t, to, v->bits, ACC_INT);
+        break;
+    case VALUE_SUM:
+        emit_sum(t, to, v);
+        break;
     case VALUE_LOCAL:
-    case VALUE_TEMP: emit_copy(t, to, v->slot); break;
+    case VALUE_TEMP:
+        emit_copy(t, to, v->slot);
+        break;
     }
 }
 
@@ -314,7 +320,7 @@ void flush(translator *t)
     t->flushed = (uint32_t)t->stack.n;
 }
 
-/* --- Jumps ---------------------------------------------------------------------- */
+/* --- Jumps --------------------------------------------------------------- */
 
 static int32_t distance(uint32_t from, uint32_t to)
 {

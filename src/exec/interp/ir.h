@@ -38,8 +38,8 @@ typedef enum sl_ir_op {
     SL_N_IR_OPS,
 } sl_ir_op;
 
-#define SL_FRAME_SAVED 2 /* slots of saved state: return ip, caller fp */
-#define SL_FRAME_MAX 65535 /* slots of one frame: an operand is 16 bits */
+#define SL_FRAME_SAVED 2     /* slots of saved state: return ip, caller fp */
+#define SL_FRAME_MAX   65535 /* slots of one frame: an operand is 16 bits */
 
 /* One clause of a try_table; what it catches is put into slots from `slot` on,
  * and the code goes on at `target`. */
@@ -109,7 +109,7 @@ struct sl_frame {
                           across grow down from the thread's end to it */
     const void *interrupt;
     uint32_t n_calls, max_calls; /* frames, when the store counts them */
-    const sl_ins *ip; /* where it stands, while other code runs */
+    const sl_ins *ip;            /* where it stands, while other code runs */
     sl_slot *fp;
     sl_status status;
     bool catching; /* the caller takes exceptions: sl_core_try_call */
@@ -137,7 +137,7 @@ static inline void sl_ins_link(sl_ins *ins, const void *const *handlers)
         ins->handler = handlers[ins->op];
 }
 
-/* --- What the loop leaves to functions (slow.c) --------------------------- */
+/* --- What the loop leaves to functions (slow.c) -------------------------- */
 
 typedef enum sl_trap_code {
 #define TRAP(name, text) SL_TRAP_##name,
@@ -169,7 +169,6 @@ const sl_ins *sl_slow_host_failed(sl_frame *frame);
 sl_status sl_slow_tail_cross(sl_frame *frame, sl_core_func *func,
                              const sl_ins **ret);
 /* Enters another instance for a call; the entry it leaves gets `ret`. */
-sl_status sl_slow_cross(sl_frame *frame, sl_core_func *func,
-                        const sl_ins *ret);
+sl_status sl_slow_cross(sl_frame *frame, sl_core_func *func, const sl_ins *ret);
 
 #endif

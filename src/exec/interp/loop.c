@@ -31,7 +31,8 @@
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-/* --- Operands: what the names in handlers.def stand for ------------------- */
+/* clang-format off */
+/* --- Operands: what the names in handlers.def stand for ------------------ */
 
 #define R32(slot) (fp[slot].i32)
 #define R64(slot) (fp[slot].i64)
@@ -65,7 +66,7 @@
 #define PUTF32(v) { facc = (v); fp[ip->a].f32 = facc; NEXT }
 #define PUTF64(v) { dacc = (v); fp[ip->a].f64 = dacc; NEXT }
 
-/* --- Steps ----------------------------------------------------------------- */
+/* --- Steps --------------------------------------------------------------- */
 
 #define NEXT    GOTO(ip + 1)
 #define POLL                                                                   \
@@ -138,7 +139,7 @@
         GOTO(handler_)                                                         \
     }
 
-/* --- Dispatch --------------------------------------------------------------- */
+/* --- Dispatch ------------------------------------------------------------ */
 
 #if defined(SL_DISPATCH_TAIL)
 
@@ -258,3 +259,4 @@ void sl_interp_run(sl_frame *frame, sl_core_func *func, sl_slot *fp)
 }
 
 #endif
+/* clang-format on */

@@ -62,7 +62,8 @@ static inline double sl_f64_copysign(double x, double y)
 #if defined(__GNUC__)
 __attribute__((no_sanitize("float-divide-by-zero")))
 #endif
-static inline float sl_f32_div(float x, float y)
+static inline float
+sl_f32_div(float x, float y)
 {
     return x / y;
 }
@@ -70,7 +71,8 @@ static inline float sl_f32_div(float x, float y)
 #if defined(__GNUC__)
 __attribute__((no_sanitize("float-divide-by-zero")))
 #endif
-static inline double sl_f64_div(double x, double y)
+static inline double
+sl_f64_div(double x, double y)
 {
     return x / y;
 }

@@ -23,7 +23,7 @@ static inline uint64_t address(bool is64, const sl_slot *slot)
     return is64 ? slot->i64 : slot->i32;
 }
 
-/* --- Tables: the second word has the table (low) -------------------------------- */
+/* --- Tables: the second word has the table (low) ------------------------- */
 
 static uint64_t table_operand(const sl_table *table, const sl_slot *slot)
 {
@@ -65,8 +65,8 @@ sl_status sl_slow_table_grow(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_table *table = frame->tables[low(ip)];
     uint64_t delta = table_operand(table, &fp[ip->c]);
-    sl_slot old = {.i64 = (uint64_t)sl_table_grow(
-                       frame->thread->store, table, delta, fp[ip->b].ref)};
+    sl_slot old = {.i64 = (uint64_t)sl_table_grow(frame->thread->store, table,
+                                                  delta, fp[ip->b].ref)};
     fp[ip->a].i64 = table_operand(table, &old);
     return SL_OK;
 }
@@ -121,7 +121,7 @@ sl_status sl_slow_ref_func(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     return SL_OK;
 }
 
-/* --- Memories -------------------------------------------------------------------- */
+/* --- Memories ------------------------------------------------------------ */
 
 static sl_memory *memory_of(sl_frame *frame, uint32_t index)
 {
@@ -143,8 +143,8 @@ sl_status sl_slow_memory_grow(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_memory *memory = memory_of(frame, (uint32_t)ip->imm);
     uint64_t delta = memory_operand(memory, &fp[ip->b]);
-    sl_slot old = {.i64 = (uint64_t)sl_memory_grow(frame->thread->store, memory,
-                                                   delta)};
+    sl_slot old = {
+        .i64 = (uint64_t)sl_memory_grow(frame->thread->store, memory, delta)};
     fp[ip->a].i64 = memory_operand(memory, &old);
     return SL_OK;
 }
@@ -179,8 +179,8 @@ sl_status sl_slow_memory_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_memory *memory = memory_of(frame, high(ip));
     if (!sl_memory_init_from(frame->instance, memory, low(ip),
-                             memory_operand(memory, &fp[ip->a]),
-                             fp[ip->b].i32, fp[ip->c].i32))
+                             memory_operand(memory, &fp[ip->a]), fp[ip->b].i32,
+                             fp[ip->c].i32))
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
     return SL_OK;
 }
@@ -242,7 +242,7 @@ sl_status sl_slow_access(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     return SL_OK;
 }
 
-/* --- Calls ----------------------------------------------------------------------- */
+/* --- Calls --------------------------------------------------------------- */
 
 const sl_ins *sl_slow_translate(sl_frame *frame, sl_core_func *func)
 {
@@ -290,7 +290,7 @@ const sl_ins *sl_slow_host_failed(sl_frame *frame)
     return thrown != NULL ? sl_unwind(frame, thrown) : NULL;
 }
 
-/* --- Exceptions ------------------------------------------------------------------- */
+/* --- Exceptions ---------------------------------------------------------- */
 
 const sl_ins *sl_slow_throw(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {

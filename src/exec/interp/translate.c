@@ -14,18 +14,36 @@ const char *const sl_ir_names[SL_N_IR_OPS] = {
 #undef OP
 };
 
-/* --- Families: which rows of handlers.def an instruction becomes -------------- */
+/* --- Families: which rows of handlers.def an instruction becomes --------- */
 
-typedef enum shape { OTHER, BINARY, COMMUTATIVE, COMPARE, UNARY, LOAD, STORE }
-    shape;
+typedef enum shape {
+    OTHER,
+    BINARY,
+    COMMUTATIVE,
+    COMPARE,
+    UNARY,
+    LOAD,
+    STORE
+} shape;
 typedef enum numtype { I32, I64, F32, F64 } numtype;
 
 /* Distances to the first member of a family, as handlers.def orders them. */
 enum { INT_RR, INT_RI, INT_AR, INT_AI, I64_RK, I64_AK };
 enum { FLOAT_RR, FLOAT_AR, FLOAT_RK, FLOAT_AK, FLOAT_RA };
 enum { BRANCH_RR, BRANCH_RI, BRANCH_AR, BRANCH_AI, N_BRANCHES };
-enum { STORE_RR, STORE_AR, STORE_RA, STORE_KR, STORE_KA, STORE_WR, STORE_WA,
-       STORE_RI, STORE_AI, STORE_KI, STORE_WI };
+enum {
+    STORE_RR,
+    STORE_AR,
+    STORE_RA,
+    STORE_KR,
+    STORE_KA,
+    STORE_WR,
+    STORE_WA,
+    STORE_RI,
+    STORE_AI,
+    STORE_KI,
+    STORE_WI
+};
 enum { MODE_R, MODE_A, MODE_K, MODE_W, MODE_AW, MODE_X, MODE_AX };
 
 typedef struct family {
@@ -92,14 +110,16 @@ _Static_assert(IR_F64_SUB_RA == IR_F64_SUB_RR + FLOAT_RA, "f64: RA");
 _Static_assert(IR_BR_I32_EQ_RR == IR_I32_EQ_RR + INT_AI + 1, "i32 branch");
 _Static_assert(IR_BR_I64_EQ_RR == IR_I64_EQ_RR + I64_AK + 1, "i64 branch");
 _Static_assert(IR_BR_F32_EQ_RR == IR_F32_EQ_RR + FLOAT_AK + 1, "f32 branch");
-_Static_assert(IR_BRZ_F32_EQ_AI ==
-                   IR_BR_F32_EQ_RR + N_BRANCHES + BRANCH_AI, "f32 not");
+_Static_assert(IR_BRZ_F32_EQ_AI == IR_BR_F32_EQ_RR + N_BRANCHES + BRANCH_AI,
+               "f32 not");
 _Static_assert(IR_I32_STORE_WI == IR_I32_STORE_RR + STORE_WI, "stores");
 _Static_assert(IR_I32_LOAD_AX == IR_I32_LOAD_R + MODE_AX, "loads");
 _Static_assert(IR_I64_LOAD32_U_64 - IR_I32_LOAD_64 ==
-                   SL_OP_I64_LOAD32_U - SL_OP_I32_LOAD, "loads, 64");
+                   SL_OP_I64_LOAD32_U - SL_OP_I32_LOAD,
+               "loads, 64");
 _Static_assert(IR_I64_STORE32_64 - IR_I32_STORE_64 ==
-                   SL_OP_I64_STORE32 - SL_OP_I32_STORE, "stores, 64");
+                   SL_OP_I64_STORE32 - SL_OP_I32_STORE,
+               "stores, 64");
 
 static acc_class acc_of(unsigned type)
 {
@@ -116,10 +136,14 @@ static bool in_acc(const translator *t, acc_class acc, uint32_t slot)
 static sl_op first_compare(sl_op op)
 {
     switch (families[op].in) {
-    case I32: return SL_OP_I32_EQ;
-    case I64: return SL_OP_I64_EQ;
-    case F32: return SL_OP_F32_EQ;
-    default:  return SL_OP_F64_EQ;
+    case I32:
+        return SL_OP_I32_EQ;
+    case I64:
+        return SL_OP_I64_EQ;
+    case F32:
+        return SL_OP_F32_EQ;
+    default:
+        return SL_OP_F64_EQ;
     }
 }
 
@@ -142,7 +166,7 @@ static sl_op inverted(sl_op op)
     return first + ints[op - first];
 }
 
-/* --- Numeric instructions ------------------------------------------------------ */
+/* --- Numeric instructions ------------------------------------------------ */
 
 static bool fits_imm(unsigned type, uint64_t bits)
 {
@@ -180,9 +204,7 @@ static unsigned emit_with_slots(translator *t, const family *f, uint32_t to,
     if (in_acc(t, acc, x))
         mode = is_int ? INT_AR : FLOAT_AR;
     else if (in_acc(t, acc, y) && f->shape == BINARY)
-        mode = f->in == I32   ? INT_AI + 1
-               : f->in == I64 ? I64_AK + 1
-                              : FLOAT_RA;
+        mode = f->in == I32 ? INT_AI + 1 : f->in == I64 ? I64_AK + 1 : FLOAT_RA;
     emit(t, f->ir + mode, to, x, y, 0);
     return mode;
 }
@@ -204,8 +226,7 @@ static bool defer_sum(translator *t, sl_op op)
         x = y;
         y = keep;
     }
-    if ((op != SL_OP_I32_ADD && op != SL_OP_I32_SUB) ||
-        y->kind != VALUE_CONST)
+    if ((op != SL_OP_I32_ADD && op != SL_OP_I32_SUB) || y->kind != VALUE_CONST)
         return false;
     uint32_t addend = (uint32_t)y->bits;
     if (op == SL_OP_I32_SUB)
@@ -315,7 +336,7 @@ static void eqz(translator *t, sl_op equal)
         binary(t, equal);
 }
 
-/* --- Branches on conditions ------------------------------------------------------ */
+/* --- Branches on conditions ---------------------------------------------- */
 
 /* What takes the comparison's place; false when nothing can. */
 static bool branch_form(const translator *t, bool if_zero, sl_ins *out)
@@ -353,8 +374,8 @@ static bool branch_form(const translator *t, bool if_zero, sl_ins *out)
             return false;
         out->b = (uint16_t)(half[1] >> 16);
     }
-    unsigned branch = constant ? (a ? BRANCH_AI : BRANCH_RI)
-                               : (a ? BRANCH_AR : BRANCH_RR);
+    unsigned branch =
+        constant ? (a ? BRANCH_AI : BRANCH_RI) : (a ? BRANCH_AR : BRANCH_RR);
     out->op = families[op].ir + values + zero + branch;
     /* Against zero there are shorter ones. */
     if (f->in == I32 && constant && out->b == 0) {
@@ -374,15 +395,14 @@ static uint32_t branch_on(translator *t, value v, bool if_zero)
         unemit(t);
         return emit_imm(t, (uint32_t)ins.op, ins.a, ins.b, 0);
     }
-    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n),
-                            ACC_INT);
+    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n), ACC_INT);
     bool a = in_acc(t, ACC_INT, v.slot);
     uint32_t op = if_zero ? (a ? IR_BR_IFZ_A : IR_BR_IFZ_R)
                           : (a ? IR_BR_IF_A : IR_BR_IF_R);
     return emit_imm(t, op, v.slot, 0, 0);
 }
 
-/* --- Labels ------------------------------------------------------------------------ */
+/* --- Labels -------------------------------------------------------------- */
 
 static uint32_t arity(const label *l)
 {
@@ -425,8 +445,8 @@ static void emit_return(translator *t)
     value v = {VALUE_TEMP, NONE, 0, 0};
     if (l->n_results == 1) {
         v = sl_vec_last(&t->stack);
-        v.slot = slot_of_popped(
-            t, &v, temp_slot(t, (uint32_t)t->stack.n - 1), ACC_INT);
+        v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n - 1),
+                                ACC_INT);
     } else if (l->n_results > 1) {
         move_to(t, l);
     }
@@ -437,8 +457,8 @@ static void emit_return(translator *t)
     else if (l->n_results > 1)
         emit(t, IR_RETURN_N, saved, temp_slot(t, 0), l->n_results, 0);
     else
-        emit(t, in_acc(t, ACC_INT, v.slot) ? IR_RETURN1_A : IR_RETURN1_R,
-             saved, v.slot, 0, 0);
+        emit(t, in_acc(t, ACC_INT, v.slot) ? IR_RETURN1_A : IR_RETURN1_R, saved,
+             v.slot, 0, 0);
 }
 
 static void emit_jump(translator *t, label *l)
@@ -470,14 +490,29 @@ static bool count_loop(translator *t, const value *v, const label *l)
         branch.a = (uint16_t)v->slot;
     uint32_t op;
     switch (branch.op) {
-    case IR_BR_IF_A: op = IR_COUNT_NE_I; break;
-    case IR_BR_I32_NE_AI: op = IR_COUNT_NE_I; break;
-    case IR_BR_I32_NE_AR: op = IR_COUNT_NE_R; break;
-    case IR_BR_I32_LT_S_AI: op = IR_COUNT_LT_S_I; break;
-    case IR_BR_I32_LT_S_AR: op = IR_COUNT_LT_S_R; break;
-    case IR_BR_I32_LT_U_AI: op = IR_COUNT_LT_U_I; break;
-    case IR_BR_I32_LT_U_AR: op = IR_COUNT_LT_U_R; break;
-    default: return false;
+    case IR_BR_IF_A:
+        op = IR_COUNT_NE_I;
+        break;
+    case IR_BR_I32_NE_AI:
+        op = IR_COUNT_NE_I;
+        break;
+    case IR_BR_I32_NE_AR:
+        op = IR_COUNT_NE_R;
+        break;
+    case IR_BR_I32_LT_S_AI:
+        op = IR_COUNT_LT_S_I;
+        break;
+    case IR_BR_I32_LT_S_AR:
+        op = IR_COUNT_LT_S_R;
+        break;
+    case IR_BR_I32_LT_U_AI:
+        op = IR_COUNT_LT_U_I;
+        break;
+    case IR_BR_I32_LT_U_AR:
+        op = IR_COUNT_LT_U_R;
+        break;
+    default:
+        return false;
     }
     size_t n = t->ins.n - (compared ? 1 : 0);
     if (n <= l->loop_at ||
@@ -536,8 +571,7 @@ static void table_target(translator *t, uint32_t at, uint32_t word, label *l)
 static void branch_table(translator *t, const sl_instr *in)
 {
     value v = pop(t);
-    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n),
-                            ACC_INT);
+    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n), ACC_INT);
     bool a = in_acc(t, ACC_INT, v.slot);
     uint32_t word = (uint32_t)t->pool.n;
     uint32_t at = emit_imm(t, a ? IR_BR_TABLE_A : IR_BR_TABLE_R, v.slot, 0,
@@ -558,7 +592,7 @@ static void branch_table(translator *t, const sl_instr *in)
         table_target(t, at, word + 1 + i, label_at(t, sl_read_u32(&r)));
 }
 
-/* --- Blocks -------------------------------------------------------------------------- */
+/* --- Blocks -------------------------------------------------------------- */
 
 static void push_label(translator *t, sl_op kind, uint32_t n_params,
                        uint32_t n_results)
@@ -709,7 +743,7 @@ static void end_function(translator *t, bool reached)
     t->labels.n = 0;
 }
 
-/* --- Calls ----------------------------------------------------------------------------- */
+/* --- Calls --------------------------------------------------------------- */
 
 /* Arguments into place; the new frame begins where they do. */
 static uint32_t begin_call(translator *t, const sl_functype *type)
@@ -737,8 +771,7 @@ static void call(translator *t, uint32_t func)
 {
     const sl_functype *type = &t->module->types[t->module->funcs[func].type];
     uint32_t base = begin_call(t, type);
-    emit_imm(t,
-             func < t->module->n_imported_funcs ? IR_CALL_IMPORT : IR_CALL,
+    emit_imm(t, func < t->module->n_imported_funcs ? IR_CALL_IMPORT : IR_CALL,
              base, base + sl_saved_at(type), (int32_t)func);
     end_call(t, type);
 }
@@ -761,8 +794,7 @@ static void call_indirect(translator *t, uint32_t type_index, uint32_t table)
     const sl_functype *type = &t->module->types[type_index];
     uint32_t index = pop_index(t, table);
     uint32_t base = begin_call(t, type);
-    emit(t,
-         in_acc(t, ACC_INT, index) ? IR_CALL_INDIRECT_A : IR_CALL_INDIRECT_R,
+    emit(t, in_acc(t, ACC_INT, index) ? IR_CALL_INDIRECT_A : IR_CALL_INDIRECT_R,
          base, base + sl_saved_at(type), index, 0);
     emit_word(t, type_index, table);
     end_call(t, type);
@@ -794,15 +826,14 @@ static void return_call_indirect(translator *t, uint32_t type_index,
     emit_word(t, type_index, table);
 }
 
-/* --- Exceptions --------------------------------------------------------------------------- */
+/* --- Exceptions ---------------------------------------------------------- */
 
 static void throw_(translator *t, uint32_t tag)
 {
     const sl_functype *type = &t->module->types[t->module->tags[tag]];
     settle_top(t, type->n_params);
-    emit_imm(t, IR_THROW,
-             temp_slot(t, (uint32_t)t->stack.n - type->n_params), 0,
-             (int32_t)tag);
+    emit_imm(t, IR_THROW, temp_slot(t, (uint32_t)t->stack.n - type->n_params),
+             0, (int32_t)tag);
 }
 
 static void throw_ref(translator *t)
@@ -811,13 +842,12 @@ static void throw_ref(translator *t)
     emit(t, IR_THROW_REF, slot, 0, 0, 0);
 }
 
-/* --- Variables, memory, tables ------------------------------------------------------------ */
+/* --- Variables, memory, tables ------------------------------------------- */
 
 static uint32_t local_slot(const translator *t, uint32_t local)
 {
     uint32_t n = t->type->n_params;
-    return local < n ? local
-                     : t->func->saved_at + SL_FRAME_SAVED + (local - n);
+    return local < n ? local : t->func->saved_at + SL_FRAME_SAVED + (local - n);
 }
 
 /* The value on top goes into a local: straight from the instruction that made
@@ -855,8 +885,8 @@ static void global_set(translator *t, uint32_t global)
 {
     uint32_t from = slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
     pop(t);
-    emit_imm(t, in_acc(t, ACC_INT, from) ? IR_GLOBAL_SET_A : IR_GLOBAL_SET_R,
-             0, from, (int32_t)global);
+    emit_imm(t, in_acc(t, ACC_INT, from) ? IR_GLOBAL_SET_A : IR_GLOBAL_SET_R, 0,
+             from, (int32_t)global);
 }
 
 static void select_(translator *t)
@@ -908,8 +938,8 @@ static void store_64(translator *t, const sl_instr *in)
     uint32_t n = (uint32_t)t->stack.n;
     uint32_t to = slot_of(t, n - 2, ACC_INT), from = slot_of(t, n - 1, ACC_INT);
     pop_to(t, n - 2);
-    emit_imm(t, IR_I32_STORE_64 + (uint32_t)(in->op - SL_OP_I32_STORE), to, from,
-             (int32_t)(uint32_t)in->offset);
+    emit_imm(t, IR_I32_STORE_64 + (uint32_t)(in->op - SL_OP_I32_STORE), to,
+             from, (int32_t)(uint32_t)in->offset);
 }
 
 /* A constant address with its offset, as far as 32 bits reach. */
@@ -929,14 +959,12 @@ static bool load_indexed(translator *t, const family *f, uint64_t offset)
     sl_ins was = *sum;
     bool a = was.op == IR_I32_ADD_AR || was.op == IR_INDEX_A;
     bool shifted = was.op == IR_INDEX_R || was.op == IR_INDEX_A;
-    if ((!a && !shifted && was.op != IR_I32_ADD_RR) ||
-        (shifted && was.d > 3))
+    if ((!a && !shifted && was.op != IR_I32_ADD_RR) || (shifted && was.d > 3))
         return false;
     unemit(t);
     pop(t);
-    emit(t, f->ir + (a ? MODE_AX : MODE_X),
-         temp_slot(t, (uint32_t)t->stack.n), was.b, was.c,
-         (uint32_t)offset << 2 | (shifted ? was.d : 0));
+    emit(t, f->ir + (a ? MODE_AX : MODE_X), temp_slot(t, (uint32_t)t->stack.n),
+         was.b, was.c, (uint32_t)offset << 2 | (shifted ? was.d : 0));
     return true;
 }
 
@@ -1058,7 +1086,7 @@ static void table_access(translator *t, const sl_instr *in)
         push_temp(t);
 }
 
-/* --- The walk ----------------------------------------------------------------------------- */
+/* --- The walk ------------------------------------------------------------ */
 
 static void by_family(translator *t, const sl_instr *in)
 {
@@ -1098,49 +1126,108 @@ static void translate_plain(translator *t, const sl_instr *in)
 {
     const uint32_t *x = in->index;
     switch (in->op) {
-    case SL_OP_NOP: break;
+    case SL_OP_NOP:
+        break;
     case SL_OP_BLOCK:
     case SL_OP_LOOP:
     case SL_OP_TRY_TABLE:
-    case SL_OP_IF: begin_block(t, in); break;
-    case SL_OP_BR_IF: branch_if(t, label_at(t, x[0])); break;
-    case SL_OP_CALL: call(t, x[0]); break;
-    case SL_OP_CALL_INDIRECT: call_indirect(t, x[0], x[1]); break;
-    case SL_OP_DROP: pop(t); break;
+    case SL_OP_IF:
+        begin_block(t, in);
+        break;
+    case SL_OP_BR_IF:
+        branch_if(t, label_at(t, x[0]));
+        break;
+    case SL_OP_CALL:
+        call(t, x[0]);
+        break;
+    case SL_OP_CALL_INDIRECT:
+        call_indirect(t, x[0], x[1]);
+        break;
+    case SL_OP_DROP:
+        pop(t);
+        break;
     case SL_OP_SELECT:
-    case SL_OP_SELECT_T: select_(t); break;
-    case SL_OP_LOCAL_GET: push_local(t, local_slot(t, x[0])); break;
-    case SL_OP_LOCAL_SET: set_local(t, local_slot(t, x[0])); break;
+    case SL_OP_SELECT_T:
+        select_(t);
+        break;
+    case SL_OP_LOCAL_GET:
+        push_local(t, local_slot(t, x[0]));
+        break;
+    case SL_OP_LOCAL_SET:
+        set_local(t, local_slot(t, x[0]));
+        break;
     case SL_OP_LOCAL_TEE:
         set_local(t, local_slot(t, x[0]));
         push_local(t, local_slot(t, x[0]));
         break;
-    case SL_OP_GLOBAL_GET: global_get(t, x[0]); break;
-    case SL_OP_GLOBAL_SET: global_set(t, x[0]); break;
+    case SL_OP_GLOBAL_GET:
+        global_get(t, x[0]);
+        break;
+    case SL_OP_GLOBAL_SET:
+        global_set(t, x[0]);
+        break;
     case SL_OP_TABLE_GET:
     case SL_OP_TABLE_SET:
-    case SL_OP_TABLE_GROW: table_access(t, in); break;
-    case SL_OP_TABLE_SIZE: simple(t, IR_TABLE_SIZE, 0, x[0]); break;
-    case SL_OP_TABLE_FILL: bulk(t, IR_TABLE_FILL, x[0], 0); break;
-    case SL_OP_TABLE_COPY: bulk(t, IR_TABLE_COPY, x[0], x[1]); break;
-    case SL_OP_TABLE_INIT: bulk(t, IR_TABLE_INIT, x[0], x[1]); break;
-    case SL_OP_ELEM_DROP: emit_imm(t, IR_ELEM_DROP, 0, 0, (int32_t)x[0]); break;
-    case SL_OP_DATA_DROP: emit_imm(t, IR_DATA_DROP, 0, 0, (int32_t)x[0]); break;
-    case SL_OP_MEMORY_SIZE: simple(t, IR_MEMORY_SIZE, 0, x[0]); break;
-    case SL_OP_MEMORY_GROW: simple(t, IR_MEMORY_GROW, 1, x[0]); break;
-    case SL_OP_MEMORY_INIT: bulk(t, IR_MEMORY_INIT, x[0], x[1]); break;
-    case SL_OP_MEMORY_COPY: bulk(t, IR_MEMORY_COPY, x[0], x[1]); break;
-    case SL_OP_MEMORY_FILL: bulk(t, IR_MEMORY_FILL, x[0], 0); break;
-    case SL_OP_I32_CONST: push_const(t, (uint32_t)in->bits); break;
+    case SL_OP_TABLE_GROW:
+        table_access(t, in);
+        break;
+    case SL_OP_TABLE_SIZE:
+        simple(t, IR_TABLE_SIZE, 0, x[0]);
+        break;
+    case SL_OP_TABLE_FILL:
+        bulk(t, IR_TABLE_FILL, x[0], 0);
+        break;
+    case SL_OP_TABLE_COPY:
+        bulk(t, IR_TABLE_COPY, x[0], x[1]);
+        break;
+    case SL_OP_TABLE_INIT:
+        bulk(t, IR_TABLE_INIT, x[0], x[1]);
+        break;
+    case SL_OP_ELEM_DROP:
+        emit_imm(t, IR_ELEM_DROP, 0, 0, (int32_t)x[0]);
+        break;
+    case SL_OP_DATA_DROP:
+        emit_imm(t, IR_DATA_DROP, 0, 0, (int32_t)x[0]);
+        break;
+    case SL_OP_MEMORY_SIZE:
+        simple(t, IR_MEMORY_SIZE, 0, x[0]);
+        break;
+    case SL_OP_MEMORY_GROW:
+        simple(t, IR_MEMORY_GROW, 1, x[0]);
+        break;
+    case SL_OP_MEMORY_INIT:
+        bulk(t, IR_MEMORY_INIT, x[0], x[1]);
+        break;
+    case SL_OP_MEMORY_COPY:
+        bulk(t, IR_MEMORY_COPY, x[0], x[1]);
+        break;
+    case SL_OP_MEMORY_FILL:
+        bulk(t, IR_MEMORY_FILL, x[0], 0);
+        break;
+    case SL_OP_I32_CONST:
+        push_const(t, (uint32_t)in->bits);
+        break;
     case SL_OP_I64_CONST:
     case SL_OP_F32_CONST:
-    case SL_OP_F64_CONST: push_const(t, in->bits); break;
-    case SL_OP_REF_NULL: push_const(t, 0); break;
+    case SL_OP_F64_CONST:
+        push_const(t, in->bits);
+        break;
+    case SL_OP_REF_NULL:
+        push_const(t, 0);
+        break;
     case SL_OP_REF_IS_NULL:
-    case SL_OP_I64_EQZ: eqz(t, SL_OP_I64_EQ); break;
-    case SL_OP_I32_EQZ: eqz(t, SL_OP_I32_EQ); break;
-    case SL_OP_REF_FUNC: simple(t, IR_REF_FUNC, 0, x[0]); break;
-    default: by_family(t, in); break;
+    case SL_OP_I64_EQZ:
+        eqz(t, SL_OP_I64_EQ);
+        break;
+    case SL_OP_I32_EQZ:
+        eqz(t, SL_OP_I32_EQ);
+        break;
+    case SL_OP_REF_FUNC:
+        simple(t, IR_REF_FUNC, 0, x[0]);
+        break;
+    default:
+        by_family(t, in);
+        break;
     }
 }
 
@@ -1208,7 +1295,7 @@ static void translate_body(translator *t, sl_reader *r)
         t->failed = true;
 }
 
-/* --- Beginning and end --------------------------------------------------------------------- */
+/* --- Beginning and end --------------------------------------------------- */
 
 static void begin_function(translator *t, sl_reader *r)
 {

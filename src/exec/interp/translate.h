@@ -32,9 +32,9 @@ typedef struct label {
     sl_op kind;      /* BLOCK, LOOP, IF; NONE: the function's */
     uint32_t height; /* of the stack, below the parameters */
     uint32_t n_params, n_results;
-    uint32_t loop_at; /* LOOP: its first instruction */
-    uint32_t else_at; /* IF: the branch to the else part, or NONE */
-    uint32_t fixes;   /* what jumps here, plus one */
+    uint32_t loop_at;          /* LOOP: its first instruction */
+    uint32_t else_at;          /* IF: the branch to the else part, or NONE */
+    uint32_t fixes;            /* what jumps here, plus one */
     uint32_t stub_at, stub_of; /* br_table's way here, and of which one */
     uint32_t try_at, first_catch, n_catches; /* TRY_TABLE */
 } label;
@@ -61,9 +61,9 @@ typedef struct translator {
     bool failed;
 
     SL_VEC(sl_ins) ins;
-    SL_VEC(uint32_t) at;      /* where each came from, if `locate` */
-    SL_VEC(uint32_t) pool;    /* constants and jump tables, in half words */
-    SL_VEC(uint32_t) pooled;  /* instructions whose immediate is a place in it */
+    SL_VEC(uint32_t) at;     /* where each came from, if `locate` */
+    SL_VEC(uint32_t) pool;   /* constants and jump tables, in half words */
+    SL_VEC(uint32_t) pooled; /* instructions whose immediate is a place in it */
     SL_VEC(value) stack;
     SL_VEC(label) labels;
     SL_VEC(fix) fixes;
@@ -74,16 +74,16 @@ typedef struct translator {
     bool locate;
     uint32_t now; /* offset of the instruction in the body */
 
-    uint32_t n_local_slots; /* the first temporary */
-    uint32_t n_slots;       /* the frame's size */
-    uint32_t accs[N_ACCS];  /* the slot whose value each has, or NONE */
+    uint32_t n_local_slots;       /* the first temporary */
+    uint32_t n_slots;             /* the frame's size */
+    uint32_t accs[N_ACCS];        /* the slot whose value each has, or NONE */
     uint32_t accs_before[N_ACCS]; /* the same before the last instruction */
     uint32_t last; /* the last instruction, when it made a value in .a */
     comparison cmp;
     uint32_t n_tables; /* br_tables so far */
 } translator;
 
-/* --- emit.c ---------------------------------------------------------------- */
+/* --- emit.c -------------------------------------------------------------- */
 
 void fail(translator *t, sl_status code, const char *why);
 

@@ -7,7 +7,8 @@ static void test_call__runs_recursion_and_loops(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module"
         " (func $fib (export \"fib\") (param i32) (result i32)"
         "  (if (result i32) (i32.lt_u (local.get 0) (i32.const 2))"
@@ -20,7 +21,8 @@ static void test_call__runs_recursion_and_loops(void **state)
         "   (local.set 1 (i64.add (local.get 1) (local.get 0)))"
         "   (br_if $l (i64.ne (i64.const 0)"
         "    (local.tee 0 (i64.sub (local.get 0) (i64.const 1))))))"
-        "  (local.get 1)))", NULL);
+        "  (local.get 1)))",
+        NULL);
     expect(&f, inst, "fib", 20, 0, 6765);
     expect(&f, inst, "sum", 100000, 0, UINT64_C(5000050000));
     assert_int_equal(sl_core_store_stats(f.store).funcs_translated, 2);
@@ -34,7 +36,8 @@ static void test_call__keeps_operands_apart(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module"
         " (func (export \"stale\") (param i64 i64) (result i64)"
         "  local.get 0 local.get 0 i64.const 1 i64.add local.set 0"
@@ -72,7 +75,8 @@ static void test_call__keeps_operands_apart(void **state)
         "   (br_if $l (i64.ne (local.get 1) (i64.const 0)))"
         "   drop))"
         " (func (export \"null\") (param i64 i64) (result i32)"
-        "  (ref.is_null (ref.null func))))", NULL);
+        "  (ref.is_null (ref.null func))))",
+        NULL);
     expect(&f, inst, "stale", 3, 0, 403);
     expect(&f, inst, "in_if", 60, 7, 10);
     expect(&f, inst, "in_if", 60, 8, 0);
@@ -111,7 +115,8 @@ static void test_call__traps(void **state)
     };
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module (memory 1) (table 2 funcref) (elem (i32.const 0) $nothing)"
         " (type $i (func (param i32)))"
         " (func $nothing)"
@@ -129,7 +134,8 @@ static void test_call__traps(void **state)
         "  (call_indirect (type $i) (i32.const 0) (local.get 0)))"
         " (func (export \"unreachable\") (param i32) unreachable)"
         " (func $e (export \"endless\") (param i32)"
-        "  (call $e (local.get 0))))", NULL);
+        "  (call $e (local.get 0))))",
+        NULL);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         expect_trap(&f, inst, row[i].name, row[i].argument, row[i].message);
     assert_int_equal(f.trap.n_frames, SL_TRAP_FRAMES_MAX);
@@ -143,13 +149,15 @@ static void test_trap_format__names_the_frames(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
-        "(module $m"
-        " (func $inner (param i32) (result i32)"
-        "  (i32.add (i32.const 1)"
-        "   (i32.div_u (i32.const 1) (local.get 0))))"
-        " (func $outer (export \"outer\") (param i32) (result i32)"
-        "  (call $inner (local.get 0))))", NULL);
+    sl_core_instance *inst =
+        instance_of(&f,
+                    "(module $m"
+                    " (func $inner (param i32) (result i32)"
+                    "  (i32.add (i32.const 1)"
+                    "   (i32.div_u (i32.const 1) (local.get 0))))"
+                    " (func $outer (export \"outer\") (param i32) (result i32)"
+                    "  (call $inner (local.get 0))))",
+                    NULL);
     expect_trap(&f, inst, "outer", 0, "integer divide by zero");
     assert_int_equal(f.trap.n_frames, 2);
     assert_int_equal(f.trap.frames[0].func, 0);
@@ -171,7 +179,7 @@ static void test_trap_format__names_the_frames(void **state)
     fixture_close(&f);
 }
 
-/* --- Host functions --------------------------------------------------------- */
+/* --- Host functions ------------------------------------------------------ */
 
 static sl_core_func *made_func(fixture *f, sl_valtype param, sl_valtype result,
                                sl_core_host_fn fn, void *ctx)
@@ -277,13 +285,15 @@ static void test_host__may_grow_memory(void **state)
     sl_memory *memory = NULL;
     sl_core_extern import =
         extern_func(made_func(&f, SL_I32, SL_I32, grow, &memory));
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module (import \"\" \"f\" (func $f (param i32) (result i32)))"
         " (memory (export \"m\") 1)"
         " (func (export \"go\") (param i32) (result i32)"
         "  (drop (call $f (i32.const 1)))"
         "  (i32.store (i32.const 65536) (local.get 0))"
-        "  (i32.load (i32.const 65536))))", &import);
+        "  (i32.load (i32.const 65536))))",
+        &import);
     memory = export_of(inst, "m").of.memory;
     expect(&f, inst, "go", 77, 0, 77);
     assert_int_equal(memory->size, 2 * 65536);

@@ -134,7 +134,7 @@ static void test_throw_ref__throws_the_same(void **state)
     fixture_close(&f);
 }
 
-/* --- Between instances -------------------------------------------------------- */
+/* --- Between instances --------------------------------------------------- */
 
 #define TAGGED                                                                 \
     "(module (tag $e (export \"e\") (param i32)) (memory 1)"                   \
@@ -191,7 +191,7 @@ static void test_tags__match_by_type(void **state)
     fixture_close(&f);
 }
 
-/* --- Through the host ---------------------------------------------------------- */
+/* --- Through the host ---------------------------------------------------- */
 
 typedef struct host {
     sl_core_func *inner;
@@ -298,7 +298,7 @@ static void test_uncaught__traps_where_it_was_thrown(void **state)
     fixture_close(&f);
 }
 
-/* --- Limits -------------------------------------------------------------------- */
+/* --- Limits -------------------------------------------------------------- */
 
 /* Functions that are left do not count any more; a loop that is closed by its
  * handler can be interrupted. */

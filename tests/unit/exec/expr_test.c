@@ -34,13 +34,28 @@ static uint64_t expression(generator *g, locals *l, unsigned type, int depth);
 /* Values that are likely to matter; floats that stay exact for a while. */
 static uint64_t constant(generator *g, unsigned type)
 {
-    static const uint64_t ints[] = {
-        0, 1, 2, 3, 31, 32, 33, 63, 64, 0x7fff, 0x8000, 0xffff,
-        0x7fffffff, 0x80000000, 0xffffffff, UINT64_C(0xffffffff80000000),
-        UINT64_C(0x8000000000000000), UINT64_MAX, UINT64_C(0x123456789abcdef),
-        (uint64_t)-5};
-    static const double floats[] = {0, -0.0, 1, -1, 0.5, 1.5, 3, -2, 1e10,
-                                    0.1, 65536, -1e-3};
+    static const uint64_t ints[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    31,
+                                    32,
+                                    33,
+                                    63,
+                                    64,
+                                    0x7fff,
+                                    0x8000,
+                                    0xffff,
+                                    0x7fffffff,
+                                    0x80000000,
+                                    0xffffffff,
+                                    UINT64_C(0xffffffff80000000),
+                                    UINT64_C(0x8000000000000000),
+                                    UINT64_MAX,
+                                    UINT64_C(0x123456789abcdef),
+                                    (uint64_t)-5};
+    static const double floats[] = {0, -0.0, 1,    -1,  0.5,   1.5,
+                                    3, -2,   1e10, 0.1, 65536, -1e-3};
     uint64_t v = ints[pick(g, sizeof ints / sizeof *ints)];
     double d = floats[pick(g, sizeof floats / sizeof *floats)];
     switch (type) {
@@ -67,27 +82,48 @@ static uint64_t int_binary(unsigned op, unsigned bits, uint64_t x, uint64_t y)
     int64_t sx = bits == 32 ? (int32_t)x : (int64_t)x;
     int64_t sy = bits == 32 ? (int32_t)y : (int64_t)y;
     switch (op) {
-    case 0: return (x + y) & mask;
-    case 1: return (x - y) & mask;
-    case 2: return (x * y) & mask;
-    case 3: return x & y;
-    case 4: return x | y;
-    case 5: return x ^ y;
-    case 6: return (x << n) & mask;
-    case 7: return (uint64_t)(sx >> n) & mask;
-    case 8: return x >> n;
-    case 9: return n == 0 ? x : ((x << n) | (x >> (bits - n))) & mask;
-    case 10: return n == 0 ? x : ((x >> n) | (x << (bits - n))) & mask;
-    case 11: return x == y;
-    case 12: return x != y;
-    case 13: return sx < sy;
-    case 14: return x < y;
-    case 15: return sx > sy;
-    case 16: return x > y;
-    case 17: return sx <= sy;
-    case 18: return x <= y;
-    case 19: return sx >= sy;
-    default: return x >= y;
+    case 0:
+        return (x + y) & mask;
+    case 1:
+        return (x - y) & mask;
+    case 2:
+        return (x * y) & mask;
+    case 3:
+        return x & y;
+    case 4:
+        return x | y;
+    case 5:
+        return x ^ y;
+    case 6:
+        return (x << n) & mask;
+    case 7:
+        return (uint64_t)(sx >> n) & mask;
+    case 8:
+        return x >> n;
+    case 9:
+        return n == 0 ? x : ((x << n) | (x >> (bits - n))) & mask;
+    case 10:
+        return n == 0 ? x : ((x >> n) | (x << (bits - n))) & mask;
+    case 11:
+        return x == y;
+    case 12:
+        return x != y;
+    case 13:
+        return sx < sy;
+    case 14:
+        return x < y;
+    case 15:
+        return sx > sy;
+    case 16:
+        return x > y;
+    case 17:
+        return sx <= sy;
+    case 18:
+        return x <= y;
+    case 19:
+        return sx >= sy;
+    default:
+        return x >= y;
     }
 }
 
@@ -95,9 +131,9 @@ static uint64_t ints(generator *g, locals *l, unsigned type, int depth,
                      bool compare)
 {
     static const char *const names[] = {
-        "add", "sub", "mul", "and", "or", "xor", "shl", "shr_s", "shr_u",
-        "rotl", "rotr", "eq", "ne", "lt_s", "lt_u", "gt_s", "gt_u", "le_s",
-        "le_u", "ge_s", "ge_u"};
+        "add",   "sub",   "mul",  "and",  "or",   "xor",  "shl",
+        "shr_s", "shr_u", "rotl", "rotr", "eq",   "ne",   "lt_s",
+        "lt_u",  "gt_s",  "gt_u", "le_s", "le_u", "ge_s", "ge_u"};
     unsigned op = compare ? 11 + pick(g, 10) : pick(g, 11);
     sl_buf_printf(&g->out, "(%s.%s ", type_names[type], names[op]);
     uint64_t x = expression(g, l, type, depth);
@@ -109,9 +145,9 @@ static uint64_t ints(generator *g, locals *l, unsigned type, int depth,
 static uint64_t floats(generator *g, locals *l, unsigned type, int depth,
                        bool compare)
 {
-    static const char *const names[] = {"add", "sub", "mul", "min", "max",
-                                        "copysign", "eq", "ne", "lt", "gt",
-                                        "le", "ge"};
+    static const char *const names[] = {"add", "sub",      "mul", "min",
+                                        "max", "copysign", "eq",  "ne",
+                                        "lt",  "gt",       "le",  "ge"};
     unsigned op = compare ? 6 + pick(g, 6) : pick(g, 6);
     sl_buf_printf(&g->out, "(%s.%s ", type_names[type], names[op]);
     uint64_t xb = expression(g, l, type, depth);
@@ -120,30 +156,49 @@ static uint64_t floats(generator *g, locals *l, unsigned type, int depth,
     if (type == F32) {
         float x = sl_f32_of((uint32_t)xb), y = sl_f32_of((uint32_t)yb);
         switch (op) {
-        case 0: return sl_f32_bits(x + y);
-        case 1: return sl_f32_bits(x - y);
-        case 2: return sl_f32_bits(x * y);
-        case 3: return sl_f32_bits(sl_f32_min(x, y));
-        case 4: return sl_f32_bits(sl_f32_max(x, y));
-        case 5: return sl_f32_bits(sl_f32_copysign(x, y));
-        default: break;
+        case 0:
+            return sl_f32_bits(x + y);
+        case 1:
+            return sl_f32_bits(x - y);
+        case 2:
+            return sl_f32_bits(x * y);
+        case 3:
+            return sl_f32_bits(sl_f32_min(x, y));
+        case 4:
+            return sl_f32_bits(sl_f32_max(x, y));
+        case 5:
+            return sl_f32_bits(sl_f32_copysign(x, y));
+        default:
+            break;
         }
     }
     double x = type == F32 ? (double)sl_f32_of((uint32_t)xb) : sl_f64_of(xb);
     double y = type == F32 ? (double)sl_f32_of((uint32_t)yb) : sl_f64_of(yb);
     switch (op) {
-    case 0: return sl_f64_bits(x + y);
-    case 1: return sl_f64_bits(x - y);
-    case 2: return sl_f64_bits(x * y);
-    case 3: return sl_f64_bits(sl_f64_min(x, y));
-    case 4: return sl_f64_bits(sl_f64_max(x, y));
-    case 5: return sl_f64_bits(sl_f64_copysign(x, y));
-    case 6: return x == y;
-    case 7: return x != y;
-    case 8: return x < y;
-    case 9: return x > y;
-    case 10: return x <= y;
-    default: return x >= y;
+    case 0:
+        return sl_f64_bits(x + y);
+    case 1:
+        return sl_f64_bits(x - y);
+    case 2:
+        return sl_f64_bits(x * y);
+    case 3:
+        return sl_f64_bits(sl_f64_min(x, y));
+    case 4:
+        return sl_f64_bits(sl_f64_max(x, y));
+    case 5:
+        return sl_f64_bits(sl_f64_copysign(x, y));
+    case 6:
+        return x == y;
+    case 7:
+        return x != y;
+    case 8:
+        return x < y;
+    case 9:
+        return x > y;
+    case 10:
+        return x <= y;
+    default:
+        return x >= y;
     }
 }
 
@@ -297,10 +352,14 @@ static uint64_t expression(generator *g, locals *l, unsigned type, int depth)
         sl_buf_printf(&g->out, ")");
         return l->v[type][local] = v;
     }
-    case 5: return choice(g, l, type, depth - 1);
-    case 6: return early(g, l, type, depth - 1);
-    case 7: return chosen(g, l, type, depth - 1);
-    case 8: return through_memory(g, l, type, depth - 1);
+    case 5:
+        return choice(g, l, type, depth - 1);
+    case 6:
+        return early(g, l, type, depth - 1);
+    case 7:
+        return chosen(g, l, type, depth - 1);
+    case 8:
+        return through_memory(g, l, type, depth - 1);
     case 9:
         if (type == I32)
             return condition(g, l, depth - 1);
@@ -330,8 +389,10 @@ static void counting(generator *g, locals *l)
         "(i32.ne (local.get $n) (local.get $end))"};
     uint32_t rounds = 1 + pick(g, 5), step = 1 + pick(g, 3);
     const char *end = ends[pick(g, 4)];
-    sl_buf_printf(&g->out, "\n(local.set $n (i32.const 0)) (local.set $end"
-                           " (i32.const %u)) (loop $again", rounds * step);
+    sl_buf_printf(&g->out,
+                  "\n(local.set $n (i32.const 0)) (local.set $end"
+                  " (i32.const %u)) (loop $again",
+                  rounds * step);
     uint64_t seed = g->seed;
     for (uint32_t i = 0; i < rounds; i++) {
         size_t len = g->out.len;
@@ -340,8 +401,10 @@ static void counting(generator *g, locals *l)
         if (i + 1 < rounds)
             g->out.len = len;
     }
-    sl_buf_printf(&g->out, " (local.set $n (i32.add (local.get $n)"
-                           " (i32.const %u))) (br_if $again ", step);
+    sl_buf_printf(&g->out,
+                  " (local.set $n (i32.add (local.get $n)"
+                  " (i32.const %u))) (br_if $again ",
+                  step);
     sl_buf_printf(&g->out, end, rounds * step);
     sl_buf_printf(&g->out, "))");
 }
@@ -361,8 +424,10 @@ static bool run_one(uint64_t seed)
     locals l = {0};
     sl_buf_init(&g.out);
     unsigned type = pick(&g, 4);
-    sl_buf_printf(&g.out, "(module (memory 1) (func (export \"f\")"
-                          " (param i64 i64) (result %s)", type_names[type]);
+    sl_buf_printf(&g.out,
+                  "(module (memory 1) (func (export \"f\")"
+                  " (param i64 i64) (result %s)",
+                  type_names[type]);
     sl_buf_printf(&g.out, " (local $n i32) (local $end i32)");
     for (unsigned t = 0; t < 4; t++)
         for (unsigned i = 0; i < LOCALS; i++)
@@ -380,12 +445,11 @@ static bool run_one(uint64_t seed)
     fixture f;
     fixture_open(&f, NULL);
     sl_core_instance *inst = instance_of(&f, (const char *)g.out.data, NULL);
-    bool ok = call(&f, inst, "f", 0, 0, &got) == SL_OK &&
-              same(type, want, got);
+    bool ok = call(&f, inst, "f", 0, 0, &got) == SL_OK && same(type, want, got);
     if (!ok)
         fprintf(stderr, "seed %llu: want %llx, got %llx\n%s\n",
-                    (unsigned long long)seed, (unsigned long long)want,
-                    (unsigned long long)got, (const char *)g.out.data);
+                (unsigned long long)seed, (unsigned long long)want,
+                (unsigned long long)got, (const char *)g.out.data);
     fixture_close(&f);
     sl_buf_deinit(&g.out);
     return ok;

@@ -90,8 +90,8 @@ void expect(fixture *f, const sl_core_instance *instance, const char *name,
     assert_true(got == result);
 }
 
-void expect_trap(fixture *f, const sl_core_instance *instance,
-                 const char *name, uint64_t a, const char *message)
+void expect_trap(fixture *f, const sl_core_instance *instance, const char *name,
+                 uint64_t a, const char *message)
 {
     uint64_t got;
     assert_int_equal(call(f, instance, name, a, 0, &got), SL_ETRAP);

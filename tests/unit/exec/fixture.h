@@ -36,7 +36,7 @@ sl_status call(fixture *f, const sl_core_instance *instance, const char *name,
 /* Calls and expects that result, or that trap. */
 void expect(fixture *f, const sl_core_instance *instance, const char *name,
             uint64_t a, uint64_t b, uint64_t result);
-void expect_trap(fixture *f, const sl_core_instance *instance,
-                 const char *name, uint64_t a, const char *message);
+void expect_trap(fixture *f, const sl_core_instance *instance, const char *name,
+                 uint64_t a, const char *message);
 
 #endif

@@ -61,19 +61,21 @@ static void test_instance__recursion_across_is_bounded(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *a = instance_of(&f,
+    sl_core_instance *a = instance_of(
+        &f,
         "(module (table (export \"t\") 1 funcref) (type $f (func))"
         " (func (export \"go\") (call_indirect (type $f) (i32.const 0))))",
         NULL);
     sl_core_extern imports[] = {export_of(a, "t"), export_of(a, "go")};
-    sl_core_instance *b = instance_of(&f,
-        "(module (import \"\" \"t\" (table 1 funcref))"
-        " (import \"\" \"go\" (func $go))"
-        " (func $f (call $go)) (elem (i32.const 0) $f)"
-        " (func (export \"run\") (param i32) (call $go)))", imports);
+    sl_core_instance *b =
+        instance_of(&f,
+                    "(module (import \"\" \"t\" (table 1 funcref))"
+                    " (import \"\" \"go\" (func $go))"
+                    " (func $f (call $go)) (elem (i32.const 0) $f)"
+                    " (func (export \"run\") (param i32) (call $go)))",
+                    imports);
     expect_trap(&f, b, "run", 0, "call stack exhausted");
-    assert_ptr_not_equal(f.trap.frames[0].instance,
-                         f.trap.frames[1].instance);
+    assert_ptr_not_equal(f.trap.frames[0].instance, f.trap.frames[1].instance);
     assert_true(f.trap.n_dropped > 1000);
     fixture_close(&f);
 }
@@ -123,11 +125,11 @@ static void test_instantiate__unknown_import(void **state)
     fixture_open(&f, NULL);
     sl_core_extern nothing = {.kind = SL_CORE_FUNC};
     sl_core_instance *out;
-    assert_int_equal(
-        sl_core_instantiate(&f.thread,
-                            module_of(&f, "(module (import \"a\" \"b\" (func)))"),
-                            &nothing, &out, &f.err),
-        SL_EUNLINKABLE);
+    assert_int_equal(sl_core_instantiate(
+                         &f.thread,
+                         module_of(&f, "(module (import \"a\" \"b\" (func)))"),
+                         &nothing, &out, &f.err),
+                     SL_EUNLINKABLE);
     assert_memory_equal(f.err.msg, "unknown import", 14);
     fixture_close(&f);
 }
@@ -180,7 +182,8 @@ static void test_instance__segments_are_dropped_once(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module (memory 1) (data $d \"abcd\") (table 3 funcref) (func $f)"
         " (elem $e func $f $f)"
         " (func (export \"init\") (param i32) (result i32)"
@@ -190,7 +193,8 @@ static void test_instance__segments_are_dropped_once(void **state)
         "  (table.init $e (i32.const 1) (i32.const 0) (local.get 0))"
         "  (ref.is_null (table.get (i32.const 2))))"
         " (func (export \"drop\") (param i32) (data.drop $d)"
-        "  (elem.drop $e)))", NULL);
+        "  (elem.drop $e)))",
+        NULL);
     uint64_t none;
     expect(&f, inst, "init", 3, 0, 'c');
     expect_trap(&f, inst, "init", 4, "out of bounds memory access");
@@ -208,7 +212,8 @@ static void test_instance__many_memories(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module (memory $a 1) (memory $b 1) (data (memory $b)"
         " (i32.const 4) \"\\ff\\fe\\00\\00\\00\\00\\00\\80\")"
         " (func (export \"go\") (param i32) (result i64)"
@@ -222,7 +227,8 @@ static void test_instance__many_memories(void **state)
         "  (memory.fill $b (i32.const 131072) (i32.const 3) (i32.const 9))"
         "  (i32.add (i32.load8_u $a (i32.const 101))"
         "   (i32.add (i32.load8_s $b (i32.const 131080))"
-        "    (i32.mul (memory.size $b) (i32.const 1000))))))", NULL);
+        "    (i32.mul (memory.size $b) (i32.const 1000))))))",
+        NULL);
     expect(&f, inst, "go", 4, 0, UINT64_C(0x800000000000feff) - 16);
     expect(&f, inst, "sizes", 0, 0, 3000 + 3 + 0xfe);
     expect_trap(&f, inst, "go", 3 * 65536 - 7, "out of bounds memory access");

@@ -18,10 +18,12 @@ static void test_limits__memory(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, &small);
-    sl_core_instance *inst = instance_of(&f,
-        "(module (memory 1)"
-        " (func (export \"grow\") (param i32) (result i32)"
-        "  (memory.grow (local.get 0))))", NULL);
+    sl_core_instance *inst =
+        instance_of(&f,
+                    "(module (memory 1)"
+                    " (func (export \"grow\") (param i32) (result i32)"
+                    "  (memory.grow (local.get 0))))",
+                    NULL);
     expect(&f, inst, "grow", 3, 0, UINT32_MAX);
     expect(&f, inst, "grow", 2, 0, 1);
     expect(&f, inst, "grow", 1, 0, UINT32_MAX);
@@ -45,10 +47,12 @@ static void test_limits__tables(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, &small);
-    sl_core_instance *inst = instance_of(&f,
-        "(module (table 4 8 funcref)"
-        " (func (export \"grow\") (param i32) (result i32)"
-        "  (table.grow (ref.null func) (local.get 0))))", NULL);
+    sl_core_instance *inst =
+        instance_of(&f,
+                    "(module (table 4 8 funcref)"
+                    " (func (export \"grow\") (param i32) (result i32)"
+                    "  (table.grow (ref.null func) (local.get 0))))",
+                    NULL);
     expect(&f, inst, "grow", 5, 0, UINT32_MAX);
     expect(&f, inst, "grow", 4, 0, 4);
     sl_tabletype big = {SL_FUNCREF, {.min = 11}};
@@ -62,12 +66,14 @@ static void test_limits__frames(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, &small);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module (func $f (export \"down\") (param i32) (result i32)"
         "  (if (result i32) (local.get 0)"
         "   (then (i32.add (i32.const 1)"
         "    (call $f (i32.sub (local.get 0) (i32.const 1)))))"
-        "   (else (i32.const 0)))))", NULL);
+        "   (else (i32.const 0)))))",
+        NULL);
     for (int i = 0; i < 3; i++) {
         expect(&f, inst, "down", 49, 0, 49);
         expect_trap(&f, inst, "down", 50, "call stack exhausted");
@@ -89,7 +95,8 @@ static void test_interrupt__ends_an_endless_loop(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
+    sl_core_instance *inst = instance_of(
+        &f,
         "(module (func (export \"spin\") (param i32) (loop (br 0)))"
         " (func (export \"ok\") (param i32) (result i32) (i32.const 3)))",
         NULL);
@@ -129,9 +136,11 @@ static void test_thread__trim_keeps_working(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    sl_core_instance *inst = instance_of(&f,
-        "(module (func $e (export \"endless\") (param i32)"
-        " (call $e (local.get 0))))", NULL);
+    sl_core_instance *inst =
+        instance_of(&f,
+                    "(module (func $e (export \"endless\") (param i32)"
+                    " (call $e (local.get 0))))",
+                    NULL);
     expect_trap(&f, inst, "endless", 0, "call stack exhausted");
     sl_core_thread_trim(&f.thread);
     assert_int_equal(f.thread.stack[1000].i64, 0);
@@ -170,16 +179,16 @@ static void test_store__survives_every_failed_allocation(void **state)
     (void)state;
     fixture f;
     fixture_open(&f, NULL);
-    const sl_module *module = module_of(&f,
-        "(module (memory 1) (data (i32.const 0) \"x\") (table 3 funcref)"
-        " (elem (i32.const 0) $go) (global i32 (i32.const 1))"
-        " (func $go (export \"go\") (param i32) (result i32)"
-        "  (block (block (br_table 0 1 (i32.eqz (local.get 0))))"
-        "   (if (result i32) (i32.eqz (local.get 0))"
-        "    (then (i32.const 1))"
-        "    (else (i32.mul (local.get 0)"
-        "     (call $go (i32.sub (local.get 0) (i32.const 1)))))) (return))"
-        "  (i32.const 1)))");
+    const sl_module *module = module_of(
+        &f, "(module (memory 1) (data (i32.const 0) \"x\") (table 3 funcref)"
+            " (elem (i32.const 0) $go) (global i32 (i32.const 1))"
+            " (func $go (export \"go\") (param i32) (result i32)"
+            "  (block (block (br_table 0 1 (i32.eqz (local.get 0))))"
+            "   (if (result i32) (i32.eqz (local.get 0))"
+            "    (then (i32.const 1))"
+            "    (else (i32.mul (local.get 0)"
+            "     (call $go (i32.sub (local.get 0) (i32.const 1)))))) (return))"
+            "  (i32.const 1)))");
     size_t before = sl_alloc_count();
     assert_int_equal(whole_life(module), SL_OK);
     size_t n = sl_alloc_count() - before;

@@ -1,8 +1,9 @@
 #include "check.h"
 
 #define GROUPS                                                                 \
-    GROUP(call) GROUP(instance) GROUP(limits) GROUP(exception) GROUP(tail)     \
-    GROUP(memory64) GROUP(expr)
+    GROUP(call)                                                                \
+    GROUP(instance) GROUP(limits) GROUP(exception) GROUP(tail) GROUP(memory64) \
+        GROUP(expr)
 #define GROUP(name)                                                            \
     extern const struct CMUnitTest name##_tests[];                             \
     extern const size_t n_##name##_tests;
