@@ -42,6 +42,10 @@ sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
 typedef struct canon_pair {
     canon_plan params; /* from the caller to the callee */
     canon_plan result; /* back; of no leaves when there is none */
+    bool direct;       /* neither side is asynchronous: canon_call_direct */
+    bool light;        /* ... and the callee's task holds no borrows */
+    bool related;      /* one instance is inside the other */
+    bool alone;        /* entering the callee enters no other instance */
 } canon_pair;
 
 /* lower.c: calls that a lowered function has made of a lifted one. */
@@ -53,12 +57,12 @@ sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
                                 const sl_slot *flat);
 
 /* direct.c: the whole call when neither side can be asynchronous. */
-sl_status canon_call_direct(const sl_canon_fn *fn, const canon_pair *pair,
-                            sl_slot *v);
+sl_status canon_call_direct(sl_core_thread *core, const sl_canon_fn *fn,
+                            const canon_pair *pair, sl_slot *v);
 
 /* lift.c */
-bool canon_may_call(sl_instance *inst, sl_instance *caller);
-sl_status canon_post_return(sl_thread *thread, const sl_canon_fn *fn,
+bool canon_related(const sl_instance *inst, const sl_instance *caller);
+sl_status canon_post_return(sl_core_thread *core, const sl_canon_fn *fn,
                             const sl_slot *flat);
 
 #endif

@@ -32,21 +32,27 @@ static sl_cx callee_context(const direct *d, sl_task *task, sl_arena *arena)
 
 static sl_status start(direct *d, sl_task *task, sl_slot *flat)
 {
+    const canon_plan *params = &d->pair->params;
     sl_arena arena;
+    if (params->scalars && params->n_flat <= SL_MAX_FLAT_PARAMS)
+        return canon_move_scalars(params, d->lift->inst->store, d->v, flat);
     sl_arena_init(&arena);
     sl_cx from = caller_context(d, &arena);
     sl_cx to = callee_context(d, task, &arena);
-    sl_status status = canon_move_args(&d->pair->params, &from,
-                                       SL_MAX_FLAT_PARAMS, d->v, &to, flat);
+    sl_status status =
+        canon_move_args(params, &from, SL_MAX_FLAT_PARAMS, d->v, &to, flat);
     sl_arena_deinit(&arena);
     return status;
 }
 
 static sl_status finish(direct *d, sl_task *task, const sl_slot *flat)
 {
-    sl_status status = sl_task_may_resolve(task);
-    if (status != SL_OK || d->pair->result.n_leaves == 0)
+    const canon_plan *result = &d->pair->result;
+    sl_status status = task != NULL ? sl_task_may_resolve(task) : SL_OK;
+    if (status != SL_OK)
         return status;
+    if (result->scalars && result->n_flat <= SL_MAX_FLAT_RESULTS)
+        return canon_move_scalars(result, d->lift->inst->store, flat, d->v);
     const sl_functype *core = d->lower->canon->core;
     const sl_slot *out_param =
         core->n_params > 0 ? &d->v[core->n_params - 1] : NULL;
@@ -54,8 +60,8 @@ static sl_status finish(direct *d, sl_task *task, const sl_slot *flat)
     sl_arena_init(&arena);
     sl_cx from = callee_context(d, task, &arena);
     sl_cx to = caller_context(d, &arena);
-    status = canon_move_result(&d->pair->result, &from, SL_MAX_FLAT_RESULTS,
-                               flat, &to, SL_MAX_FLAT_RESULTS, out_param, d->v);
+    status = canon_move_result(result, &from, SL_MAX_FLAT_RESULTS, flat, &to,
+                               SL_MAX_FLAT_RESULTS, out_param, d->v);
     sl_arena_deinit(&arena);
     return status;
 }
@@ -78,29 +84,72 @@ static sl_status thread_func(sl_thread *thread, void *arg)
         return status;
     task->state = SL_TASK_RESOLVED;
     if (d->lift->post_return != NULL)
-        status = canon_post_return(thread, d->lift, flat);
+        status = canon_post_return(thread->core, d->lift, flat);
     return status == SL_OK ? sl_task_exit_implicit_thread(task) : status;
 }
 
-sl_status canon_call_direct(const sl_canon_fn *fn, const canon_pair *pair,
-                            sl_slot *v)
+/* The callee's task may be asked for borrows: it exists. */
+static sl_status call_with_task(direct *d)
 {
-    const sl_canon_fn *lift = fn->func->ctx;
-    sl_instance *inst = lift->inst, *caller = fn->inst;
-    sl_store *store = inst->store;
-    direct d = {.lower = fn, .lift = lift, .pair = pair, .v = v};
-
-    SL_TRAP_IF(store, !canon_may_call(inst, caller),
-               "cannot enter component instance");
-    sl_task *task = sl_task_new(lift->canon->type, lift, inst, NULL,
+    const sl_canon_fn *lift = d->lift;
+    sl_store *store = lift->inst->store;
+    sl_task *task = sl_task_new(lift->canon->type, lift, lift->inst, NULL,
                                 thread_func, &store->trap.err);
     if (task == NULL)
         return store->trap.err.code;
-    task->implicit_thread->arg = &d;
-    sl_enter_from(inst, caller);
+    task->implicit_thread->arg = d;
     sl_status status = sl_task_run_sync(task);
-    if (status == SL_OK)
-        sl_leave_to(inst, caller);
-    sl_subtask_return_lends(&d.sub);
+    sl_subtask_return_lends(&d->sub);
     return status;
+}
+
+static sl_status call_light(direct *d, sl_core_thread *core)
+{
+    const sl_canon_fn *lift = d->lift;
+    sl_slot flat[SL_MAX_FLAT_PARAMS + 1];
+    sl_light light;
+
+    sl_status status =
+        sl_light_begin(core, &light, lift->inst, lift->canon->type, lift);
+    if (status != SL_OK)
+        return status;
+    status = start(d, NULL, flat);
+    if (status == SL_OK)
+        status = sl_core_call(core, lift->core, flat);
+    if (status == SL_OK)
+        status = finish(d, NULL, flat);
+    if (status == SL_OK && lift->post_return != NULL)
+        status = canon_post_return(core, lift, flat);
+    return sl_light_end(core, &light, status);
+}
+
+sl_status canon_call_direct(sl_core_thread *core, const sl_canon_fn *fn,
+                            const canon_pair *pair, sl_slot *v)
+{
+    const sl_canon_fn *lift = fn->func->ctx;
+    sl_instance *inst = lift->inst, *caller = fn->inst;
+    direct d;
+
+    SL_TRAP_IF(
+        inst->store,
+        pair->related ||
+            !(pair->alone ? inst->may_enter : sl_may_enter_from(inst, caller)),
+        "cannot enter component instance");
+    d.lower = fn;
+    d.lift = lift;
+    d.pair = pair;
+    d.v = v;
+    d.sub.lends = NULL;
+    if (pair->alone)
+        inst->may_enter = false;
+    else
+        sl_enter_from(inst, caller);
+    sl_status status = pair->light ? call_light(&d, core) : call_with_task(&d);
+    if (status != SL_OK)
+        return status;
+    if (pair->alone)
+        inst->may_enter = true;
+    else
+        sl_leave_to(inst, caller);
+    return SL_OK;
 }

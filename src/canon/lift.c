@@ -130,7 +130,7 @@ static sl_status return_flat(sl_thread *thread, const sl_canon_fn *opts,
 
 /* --- Synchronous ---------------------------------------------------------- */
 
-sl_status canon_post_return(sl_thread *thread, const sl_canon_fn *fn,
+sl_status canon_post_return(sl_core_thread *core, const sl_canon_fn *fn,
                             const sl_slot *flat)
 {
     sl_slot vals[SL_MAX_FLAT_RESULTS];
@@ -139,7 +139,7 @@ sl_status canon_post_return(sl_thread *thread, const sl_canon_fn *fn,
         return SL_OK;
     memcpy(vals, flat, sizeof vals);
     fn->inst->may_leave = false;
-    sl_status status = sl_core_call(thread->core, fn->post_return, vals);
+    sl_status status = sl_core_call(core, fn->post_return, vals);
     if (status == SL_OK)
         fn->inst->may_leave = true;
     return status;
@@ -152,7 +152,7 @@ static sl_status run_sync(sl_thread *thread, sl_slot *flat)
     if (status == SL_OK)
         status = return_flat(thread, task->lift, SL_MAX_FLAT_RESULTS, flat);
     if (status == SL_OK)
-        status = canon_post_return(thread, task->lift, flat);
+        status = canon_post_return(thread->core, task->lift, flat);
     if (status == SL_OK)
         status = sl_task_exit_implicit_thread(task);
     return status;
@@ -343,11 +343,10 @@ static bool is_inside(const sl_instance *inst, const sl_instance *outer)
     return false;
 }
 
-bool canon_may_call(sl_instance *inst, sl_instance *caller)
+bool canon_related(const sl_instance *inst, const sl_instance *caller)
 {
-    if (caller != NULL && (is_inside(inst, caller) || is_inside(caller, inst)))
-        return false;
-    return sl_may_enter_from(inst, caller);
+    return caller != NULL &&
+           (is_inside(inst, caller) || is_inside(caller, inst));
 }
 
 sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
@@ -356,7 +355,8 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
     sl_instance *inst = fn->inst;
     sl_store *store = inst->store;
 
-    SL_TRAP_IF(store, !canon_may_call(inst, caller),
+    SL_TRAP_IF(store,
+               canon_related(inst, caller) || !sl_may_enter_from(inst, caller),
                "cannot enter component instance");
     sl_task *task =
         sl_task_new(func->type, fn, inst, call, thread_func, &store->trap.err);

@@ -44,13 +44,17 @@ void canonicalize_nan64(double *f)
 }
 
 /* definitions.py convert_i32_to_char. */
+sl_status cx_check_char(sl_store *store, uint32_t code)
+{
+    SL_TRAP_IF(store, code >= 0x110000 || (code >= 0xd800 && code <= 0xdfff),
+               "invalid `char` bit pattern");
+    return SL_OK;
+}
+
 sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out)
 {
-    SL_TRAP_IF(cx->inst->store,
-               code >= 0x110000 || (code >= 0xd800 && code <= 0xdfff),
-               "invalid `char` bit pattern");
     out->of.chr = code;
-    return SL_OK;
+    return cx_check_char(cx->inst->store, code);
 }
 
 void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n)

@@ -225,6 +225,17 @@ static bool make_pair(sl_canon_fn *fn)
                          b->of.func.params, a->of.func.n_params) ||
         !canon_plan_init(&pair->result, arena, &from, &to, to.type != NULL))
         return false;
+    sl_instance *inst = lift->inst, *caller = fn->inst;
+    const sl_instance *around = caller;
+    while (around != NULL && around != inst->parent)
+        around = around->parent;
+    pair->direct = !is_async(fn) && !a->of.func.async_;
+    pair->light = pair->direct;
+    for (uint32_t i = 0; i < b->of.func.n_params; i++)
+        if (b->of.func.params[i].type->has_borrow)
+            pair->light = false;
+    pair->related = canon_related(inst, caller);
+    pair->alone = inst->parent == NULL || around != NULL;
     fn->pair = pair;
     return true;
 }
@@ -255,10 +266,11 @@ static lowered *lowered_new(const sl_canon_fn *fn, const sl_slot *v)
 }
 
 /* The caller blocks until the call is resolved. */
-static sl_status finish_sync(lowered *l, sl_thread *thread, sl_slot *v)
+static sl_status finish_sync(lowered *l, sl_core_thread *core, sl_slot *v)
 {
     sl_status status = SL_OK;
     if (!l->sub.call.resolved) {
+        sl_thread *thread = sl_thread_of(core);
         l->sub.waitable.sync_waiter = thread;
         status =
             sl_thread_wait_until(thread, SL_WAIT_SUBTASK, &l->sub, false, NULL);
@@ -301,21 +313,19 @@ static sl_status no_memory(sl_store *store)
 sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
 {
     sl_canon_fn *fn = ctx;
-    sl_thread *thread = sl_thread_of(core);
     sl_store *store = fn->inst->store;
     const char *msg;
 
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
-    bool lifted = fn->func->invoke == sl_canon_lift;
-    if (lifted && fn->pair == NULL && !make_pair(fn))
+    if (fn->pair == NULL && fn->func->invoke == sl_canon_lift && !make_pair(fn))
         return no_memory(store);
-    if (lifted && !is_async(fn) && !fn->canon->type->of.func.async_)
-        return canon_call_direct(fn, fn->pair, v);
+    if (fn->pair != NULL && fn->pair->direct)
+        return canon_call_direct(core, fn, fn->pair, v);
     /* A guest's function of an async type is taken to block. */
     SL_TRAP_IF(store,
                !is_async(fn) && fn->func->type->of.func.async_ &&
                    fn->func->inst != NULL &&
-                   sl_thread_must_not_block(thread, &msg),
+                   sl_thread_must_not_block(sl_thread_of(core), &msg),
                "%s", msg);
     lowered *l = lowered_new(fn, v);
     if (l == NULL)
@@ -325,5 +335,5 @@ sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
         release(l);
         return status;
     }
-    return is_async(fn) ? finish_async(l, v) : finish_sync(l, thread, v);
+    return is_async(fn) ? finish_async(l, v) : finish_sync(l, core, v);
 }

@@ -55,9 +55,14 @@ static void plan_value(planner *p, const sl_type *from, const sl_type *to)
         plan_fields(p, from->of.labels.v, to->of.labels.v, from->of.labels.n);
     } else {
         canon_plan *plan = p->plan;
+        bool scalar = is_scalar(from);
         plan->leaves[plan->n_leaves++] =
-            (canon_leaf){from, to, p->slot, {p->at[0], p->at[1]}};
-        plan->scalars = plan->scalars && is_scalar(from);
+            (canon_leaf){.from = from,
+                         .to = to,
+                         .slot = p->slot,
+                         .at = {p->at[0], p->at[1]},
+                         .size = scalar ? (uint8_t)from->layout[0].size : 0};
+        plan->scalars = plan->scalars && scalar;
         p->slot += from->layout[0].n_flat;
     }
     for (int i = 0; i < 2; i++)
@@ -149,7 +154,7 @@ static sl_status put_pair(sl_cx *cx, place at, const uint64_t pair[2])
 /* --- Scalars -------------------------------------------------------------- */
 
 /* The bits as the receiver is to see them in a slot. */
-static inline sl_status normalize(const sl_cx *cx, const sl_type *type,
+static inline sl_status normalize(sl_store *store, const sl_type *type,
                                   uint64_t *bits)
 {
     switch (type->kind) {
@@ -184,11 +189,9 @@ static inline sl_status normalize(const sl_cx *cx, const sl_type *type,
         *bits = slot.i64;
         return SL_OK;
     }
-    case SL_T_CHAR: {
-        sl_val code;
+    case SL_T_CHAR:
         *bits = (uint32_t)*bits;
-        return cx_char(cx, (uint32_t)*bits, &code);
-    }
+        return cx_check_char(store, (uint32_t)*bits);
     case SL_T_FLAGS:
         *bits &= UINT64_MAX >> (64 - type->of.labels.n);
         return SL_OK;
@@ -204,8 +207,87 @@ static sl_status move_scalar(mover *m, const sl_type *type, place from,
     uint64_t bits;
     sl_status st = get(m->from, from, size, size < 4 ? 4 : size, &bits);
     if (st == SL_OK)
-        st = normalize(m->from, type, &bits);
+        st = normalize(m->from->inst->store, type, &bits);
     return st == SL_OK ? put(m->to, to, size, bits) : st;
+}
+
+static uint64_t read_bits(const uint8_t *at, uint32_t size)
+{
+    uint64_t bits = 0;
+    switch (size) {
+    case 1:
+        return *at;
+    case 2:
+        memcpy(&bits, at, 2);
+        return bits;
+    case 4:
+        memcpy(&bits, at, 4);
+        return bits;
+    default:
+        memcpy(&bits, at, 8);
+        return bits;
+    }
+}
+
+static void write_bits(uint8_t *at, uint32_t size, uint64_t bits)
+{
+    switch (size) {
+    case 1:
+        *at = (uint8_t)bits;
+        return;
+    case 2:
+        memcpy(at, &bits, 2);
+        return;
+    case 4:
+        memcpy(at, &bits, 4);
+        return;
+    default:
+        memcpy(at, &bits, 8);
+        return;
+    }
+}
+
+/* A whole tuple of them: no guest code runs, so that addresses hold. */
+static sl_status move_scalars(const canon_plan *plan, mover *m, place from,
+                              place to)
+{
+    bool in64 = cx_is64(m->from), out64 = cx_is64(m->to);
+    const uint8_t *src = NULL;
+    uint8_t *dst = NULL;
+    if (from.slots == NULL)
+        src = cx_at(m->from, from.ptr, plan->layout[in64].size);
+    if (to.slots == NULL)
+        dst = cx_at(m->to, to.ptr, plan->layout[out64].size);
+    if ((from.slots == NULL && src == NULL) ||
+        (to.slots == NULL && dst == NULL))
+        return cx_out_of_bounds(m->from);
+    for (uint32_t i = 0; i < plan->n_leaves; i++) {
+        const canon_leaf *leaf = &plan->leaves[i];
+        uint64_t bits = src != NULL
+                            ? read_bits(src + leaf->at[in64], leaf->size)
+                            : from.slots[leaf->slot].i64;
+        sl_status st = normalize(m->from->inst->store, leaf->from, &bits);
+        if (st != SL_OK)
+            return st;
+        if (dst != NULL)
+            write_bits(dst + leaf->at[out64], leaf->size, bits);
+        else
+            to.slots[leaf->slot].i64 = bits;
+    }
+    return SL_OK;
+}
+
+sl_status canon_move_scalars(const canon_plan *plan, sl_store *store,
+                             const sl_slot *from, sl_slot *to)
+{
+    for (uint32_t i = 0; i < plan->n_leaves; i++) {
+        uint64_t bits = from[i].i64;
+        sl_status st = normalize(store, plan->leaves[i].from, &bits);
+        if (st != SL_OK)
+            return st;
+        to[i].i64 = bits;
+    }
+    return SL_OK;
 }
 
 /* --- Strings and lists ---------------------------------------------------- */
@@ -401,24 +483,13 @@ static sl_status move_leaves(const canon_plan *plan, mover *m, place from,
 {
     bool in64 = cx_is64(m->from), out64 = cx_is64(m->to);
     sl_status st = SL_OK;
+    if (plan->scalars)
+        return move_scalars(plan, m, from, to);
     for (uint32_t i = 0; st == SL_OK && i < plan->n_leaves; i++) {
         const canon_leaf *leaf = &plan->leaves[i];
         st = move_value(m, leaf->from, leaf->to,
                         part(from, leaf->slot, leaf->at[in64]),
                         part(to, leaf->slot, leaf->at[out64]));
-    }
-    return st;
-}
-
-/* Core values to core values. */
-static sl_status move_scalars(const canon_plan *plan, const sl_cx *from,
-                              const sl_slot *slots, sl_slot *out)
-{
-    sl_status st = SL_OK;
-    for (uint32_t i = 0; st == SL_OK && i < plan->n_leaves; i++) {
-        uint64_t bits = slots[i].i64;
-        st = normalize(from, plan->leaves[i].from, &bits);
-        out[i].i64 = bits;
     }
     return st;
 }
@@ -451,8 +522,7 @@ sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
 {
     mover m = {from, to};
     place src, dst = {out, 0};
-    if (plan->scalars && plan->n_flat <= from_max)
-        return move_scalars(plan, from, slots, out);
+
     sl_status st = source(plan, from, from_max, slots, &src);
     if (st == SL_OK && plan->n_flat > SL_MAX_FLAT_PARAMS) {
         const sl_layout *layout = &plan->layout[cx_is64(to)];

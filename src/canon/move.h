@@ -16,6 +16,7 @@ typedef struct canon_leaf {
     const sl_type *from, *to;
     uint32_t slot;
     uint32_t at[2];
+    uint8_t size; /* of a scalar */
 } canon_leaf;
 
 /* The parameters, or the result, of one signature. */
@@ -30,6 +31,10 @@ typedef struct canon_plan {
 bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
                      const sl_label *to, uint32_t n);
 
+/* Of a plan of scalars, core values to core values: all that the specification
+ * can still find wrong is a char. */
+sl_status canon_move_scalars(const canon_plan *plan, sl_store *store,
+                             const sl_slot *from, sl_slot *to);
 /* The values at `from`, of which at most `from_max` would be flat, as core
  * values in to[] (or in memory that the receiver's realloc gives). */
 sl_status canon_move_args(const canon_plan *plan, sl_cx *from,

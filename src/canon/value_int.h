@@ -60,6 +60,7 @@ sl_status cx_load_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t *out);
 sl_status cx_store_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t value);
 
 /* A char, or a trap. */
+sl_status cx_check_char(sl_store *store, uint32_t code);
 sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out);
 void canonicalize_nan32(float *f);
 void canonicalize_nan64(double *f);

@@ -19,6 +19,17 @@ static bool has_slot_zero(sl_handle_table *table)
            sl_vec_push(&table->array, (sl_handle){SL_HANDLE_FREE, NULL});
 }
 
+bool sl_table_reserve(sl_handle_table *table)
+{
+    if (table->free.n > 0)
+        return true;
+    /* Room to free every slot: removing cannot fail. */
+    return has_slot_zero(table) &&
+           sl_vec_grow_((void **)&table->free.v, &table->free.cap,
+                        table->array.n, sizeof *table->free.v) &&
+           sl_vec_reserve(&table->array, 1);
+}
+
 sl_status sl_table_add(sl_store *store, sl_handle_table *table,
                        sl_handle_kind kind, void *item, uint32_t *index)
 {
@@ -30,15 +41,11 @@ sl_status sl_table_add(sl_store *store, sl_handle_table *table,
         table->n++;
         return SL_OK;
     }
-    if (!has_slot_zero(table))
-        return sl_store_no_memory(store);
     SL_TRAP_IF(store, table->array.n > SL_TABLE_MAX_LENGTH,
                "handle table is full");
-    /* Room to free every slot: removing cannot fail. */
-    if (!sl_vec_grow_((void **)&table->free.v, &table->free.cap, table->array.n,
-                      sizeof *table->free.v) ||
-        !sl_vec_push(&table->array, handle))
+    if (!sl_table_reserve(table))
         return sl_store_no_memory(store);
+    (void)sl_vec_push(&table->array, handle);
     *index = (uint32_t)(table->array.n - 1);
     table->n++;
     return SL_OK;

@@ -35,7 +35,7 @@ uint32_t sl_store_choose(sl_store *store, uint32_t n)
 /* Twice the threads there are, so that closing gaps pays for itself. */
 bool sl_ready_reserve(sl_store *store)
 {
-    size_t need = 2 * ((size_t)store->live_threads + 1);
+    size_t need = 2 * ((size_t)store->live_threads + store->n_light + 1);
     if (need <= store->ready.cap)
         return true;
     need = need < 32 ? 32 : need * 2;
@@ -334,6 +334,7 @@ void sl_store_free(sl_store *store)
         store->instances = inst->next;
         sl_instance_free(inst);
     }
+    sl_task_blocks_free(store);
     sl_fiber_pool_free(store->fibers);
     if (store->data != NULL)
         sl_data_ctx_free(store->data);

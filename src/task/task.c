@@ -37,11 +37,52 @@ sl_status sl_call_resolve(sl_call *call, const sl_val *result, bool cancelled)
 
 /* --- Life ----------------------------------------------------------------- */
 
-/* A task and its implicit thread in one block. */
-struct task_block {
-    sl_task task;
-    sl_thread implicit;
-};
+/* Blocks that are kept for the next tasks. */
+#define MAX_SPARE 64
+
+static bool add_spare(sl_store *store)
+{
+    sl_task_block *block = sl_malloc(sizeof *block);
+    if (block == NULL)
+        return false;
+    block->next = store->spare;
+    store->spare = block;
+    store->n_spare++;
+    return true;
+}
+
+static sl_task_block *take_spare(sl_store *store)
+{
+    sl_task_block *block = store->spare;
+    store->spare = block->next;
+    store->n_spare--;
+    return block;
+}
+
+/* One that no sl_light counts on. */
+static sl_task_block *take_block(sl_store *store)
+{
+    if (store->n_spare <= store->n_light && !add_spare(store))
+        return NULL;
+    return take_spare(store);
+}
+
+static void give_block(sl_store *store, sl_task_block *block)
+{
+    if (store->n_spare >= MAX_SPARE + store->n_light) {
+        sl_free(block);
+        return;
+    }
+    block->next = store->spare;
+    store->spare = block;
+    store->n_spare++;
+}
+
+void sl_task_blocks_free(sl_store *store)
+{
+    while (store->spare != NULL)
+        sl_free(take_spare(store));
+}
 
 static sl_status cancel_task(sl_call *call, sl_instance *caller)
 {
@@ -68,9 +109,9 @@ sl_task *sl_task_new(const sl_type *type, const struct sl_canon_fn *lift,
         sl_fail(err, SL_ELIMIT, SL_ERR_NO_PLACE, "too many concurrent tasks");
         return NULL;
     }
-    struct task_block *block = NULL;
+    sl_task_block *block = NULL;
     if (sl_ready_reserve(store))
-        block = sl_malloc(sizeof *block);
+        block = take_block(store);
     if (block == NULL) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
@@ -92,9 +133,75 @@ void sl_task_release(sl_task *task)
 {
     if (--task->n_threads > 0)
         return;
-    task->inst->store->live_tasks--;
+    sl_store *store = task->inst->store;
+    store->live_tasks--;
     let_go(task);
-    sl_free((struct task_block *)task);
+    give_block(store, (sl_task_block *)task);
+}
+
+/* --- Tasks that nobody has looked at -------------------------------------- */
+
+sl_status sl_light_reserve(sl_instance *inst)
+{
+    sl_store *store = inst->store;
+    while (store->n_spare <= store->n_light)
+        if (!add_spare(store))
+            return sl_store_no_memory(store);
+    if (!sl_ready_reserve(store) || !sl_table_reserve(&inst->threads))
+        return sl_store_no_memory(store);
+    return SL_OK;
+}
+
+/* Registered like every implicit thread, in a table that has room. */
+static void make_thread(sl_light *light, sl_core_thread *core)
+{
+    sl_store *store = light->inst->store;
+    sl_task_block *block = take_spare(store);
+    sl_task *task = &block->task;
+    sl_thread *thread = &block->implicit;
+
+    store->n_light--;
+    store->live_tasks++;
+    *task = (sl_task){.type = light->type,
+                      .lift = light->lift,
+                      .inst = light->inst,
+                      .state = SL_TASK_STARTED,
+                      .implicit_thread = thread};
+    sl_thread_init(thread, task, NULL, NULL);
+    thread->nested = true;
+    thread->running = true;
+    thread->core = core;
+    light->thread = thread;
+    light->current = store->current;
+    store->current = thread;
+    if (light->type == NULL)
+        return;
+    light->inst->sync_depth++;
+    (void)sl_task_register_thread(task, thread);
+}
+
+sl_thread *sl_light_thread(sl_core_thread *core)
+{
+    sl_light *light = (sl_light *)((uintptr_t)core->host & ~(uintptr_t)1);
+    if (light->thread == NULL)
+        make_thread(light, core);
+    return light->thread;
+}
+
+sl_status sl_light_finish(sl_light *light, sl_status status)
+{
+    sl_thread *thread = light->thread;
+    sl_task *task = thread->task;
+
+    if (light->type != NULL && status == SL_OK) {
+        task->state = SL_TASK_RESOLVED;
+        status = sl_task_exit_implicit_thread(task);
+    }
+    if (light->type != NULL)
+        light->inst->sync_depth--;
+    light->inst->store->current = light->current;
+    sl_thread_free(thread);
+    return status;
 }
 
 /* --- The implicit thread -------------------------------------------------- */

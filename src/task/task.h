@@ -387,7 +387,7 @@ struct sl_store {
         size_t head, n, cap, live; /* v[head .. n) */
     } ready;
     uint64_t clock;     /* counts waits */
-    sl_thread *current; /* running now; NULL: the host */
+    sl_thread *current; /* running now, but for sl_lights; NULL: the host */
     sl_fiber *fiber;    /* ... on this stack; NULL: the host's */
     int nesting_depth;
     struct sl_fiber_pool *fibers;
@@ -407,6 +407,8 @@ struct sl_store {
     sl_status run_status; /* sl_store_run: what a tick ended with */
     bool *run_done;
     uint32_t live_tasks, live_threads, live_ends, live_subtasks; /* counters */
+    struct sl_task_block *spare; /* of tasks that are gone */
+    uint32_t n_spare, n_light;   /* sl_lights without a thread */
 };
 
 /* Borrows the loop. */
@@ -502,10 +504,68 @@ void sl_thread_wake(sl_thread *thread);
  * when no other thread of the instance could run meanwhile; *msg, if not NULL,
  * is then the trap's message. */
 bool sl_thread_must_not_block(const sl_thread *thread, const char **msg);
+
+/* --- Synchronous tasks that nobody has looked at -------------------------- */
+
+/* A synchronous call runs on its caller's stack, and its task and thread are
+ * seen only by a built-in that asks for them: then they are made. Until then
+ * they are this, on the C stack, and core->host points here (its lowest bit
+ * says so). In one instance there is at most one, because calls into it trap
+ * meanwhile, so that threads get the indices they always would. */
+typedef struct sl_light {
+    void *outer; /* core->host before */
+    sl_instance *inst;
+    const sl_type *type; /* NULL: realloc or post-return, with may_leave
+                            cleared: in no table */
+    const struct sl_canon_fn *lift;
+    sl_thread *thread;  /* once it was asked for */
+    sl_thread *current; /* store->current before that */
+} sl_light;
+
+/* Makes sure that what is asked for can be made: SL_ENOMEM otherwise. */
+sl_status sl_light_reserve(sl_instance *inst);
+
+static inline sl_status sl_light_begin(sl_core_thread *core, sl_light *light,
+                                       sl_instance *inst, const sl_type *type,
+                                       const struct sl_canon_fn *lift)
+{
+    sl_store *store = inst->store;
+    const sl_handle_table *table = &inst->threads;
+    if (store->n_spare <= store->n_light ||
+        2 * ((size_t)store->live_threads + store->n_light + 1) >
+            store->ready.cap ||
+        (table->free.n == 0 && table->array.n == table->array.cap)) {
+        sl_status status = sl_light_reserve(inst);
+        if (status != SL_OK)
+            return status;
+    }
+    *light = (sl_light){core->host, inst, type, lift, NULL, NULL};
+    store->n_light++;
+    core->host = (void *)((uintptr_t)light | 1);
+    return SL_OK;
+}
+
+/* The end of one whose thread was made; returns `status` or a trap. */
+sl_status sl_light_finish(sl_light *light, sl_status status);
+
+/* `status`: what the call ended with. */
+static inline sl_status sl_light_end(sl_core_thread *core, sl_light *light,
+                                     sl_status status)
+{
+    core->host = light->outer;
+    if (light->thread != NULL)
+        return sl_light_finish(light, status);
+    light->inst->store->n_light--;
+    return status;
+}
+
+sl_thread *sl_light_thread(sl_core_thread *core);
+
 /* The component-level thread that runs on a core thread. */
 static inline sl_thread *sl_thread_of(sl_core_thread *core)
 {
-    return core->host;
+    return ((uintptr_t)core->host & 1) != 0 ? sl_light_thread(core)
+                                            : (sl_thread *)core->host;
 }
 
 /* Task operations (definitions.py class Task). */

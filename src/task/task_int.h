@@ -10,6 +10,8 @@
 sl_status sl_table_add(sl_store *store, sl_handle_table *table,
                        sl_handle_kind kind, void *item, uint32_t *index);
 void sl_table_deinit(sl_handle_table *table);
+/* Room for one more handle. */
+bool sl_table_reserve(sl_handle_table *table);
 
 /* --- instance.c ----------------------------------------------------------- */
 
@@ -50,6 +52,14 @@ sl_status sl_on_fiber(sl_store *store,
                       void *arg);
 
 /* --- task.c --------------------------------------------------------------- */
+
+/* A task and its implicit thread in one block. */
+typedef struct sl_task_block {
+    sl_task task;
+    sl_thread implicit;
+    struct sl_task_block *next; /* of the spare ones */
+} sl_task_block;
+void sl_task_blocks_free(sl_store *store);
 
 /* One of its threads is gone: frees it after the last. */
 void sl_task_release(sl_task *task);

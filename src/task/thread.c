@@ -519,27 +519,10 @@ sl_status sl_task_run_sync(sl_task *task)
 }
 
 struct core_call {
+    sl_instance *inst;
     sl_core_func *func;
     sl_slot *vals;
 };
-
-static sl_status core_call(sl_thread *thread, void *arg)
-{
-    struct core_call *call = arg;
-    return sl_core_call(thread->core, call->func, call->vals);
-}
-
-/* The thread is in no list and no table: with may_leave cleared it can neither
- * block nor be named. */
-static sl_status call_unseen(sl_instance *inst, struct core_call *call)
-{
-    sl_task task = {.inst = inst, .state = SL_TASK_STARTED};
-    sl_thread thread = {
-        .task = &task, .fn = core_call, .arg = call, .nested = true};
-
-    task.implicit_thread = &thread;
-    return sl_on_fiber(inst->store, run_nested, &thread);
-}
 
 static sl_status core_call_main(sl_core_thread *core, void *arg)
 {
@@ -547,11 +530,22 @@ static sl_status core_call_main(sl_core_thread *core, void *arg)
     return sl_core_call(core, call->func, call->vals);
 }
 
+static sl_status call_unseen(sl_core_thread *core, void *arg)
+{
+    struct core_call *call = arg;
+    sl_light light;
+    sl_status status = sl_light_begin(core, &light, call->inst, NULL, NULL);
+    if (status != SL_OK)
+        return status;
+    status = sl_core_call(core, call->func, call->vals);
+    return sl_light_end(core, &light, status);
+}
+
 sl_status sl_instance_call(sl_instance *inst, sl_core_func *func, sl_slot *vals)
 {
-    struct core_call call = {func, vals};
-    if (!inst->may_leave)
-        return call_unseen(inst, &call);
+    struct core_call call = {inst, func, vals};
+    if (!inst->may_leave) /* it can neither block nor be named */
+        return sl_on_fiber(inst->store, call_unseen, &call);
     return sl_task_run_core(inst, core_call_main, &call);
 }
 

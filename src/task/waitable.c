@@ -86,7 +86,7 @@ void sl_waitable_join(sl_waitable *w, sl_waitable_set *set)
 
 sl_status sl_waitable_wait(sl_waitable *w)
 {
-    sl_thread *thread = w->inst->store->current;
+    sl_thread *thread = sl_thread_of(&w->inst->store->fiber->core);
 
     w->sync_waiter = thread;
     sl_status status =
