@@ -38,7 +38,7 @@ static sl_cx context_of(const guest_buffer *g, sl_arena *arena)
     return (sl_cx){.opts = g->fn,
                    .inst = inst,
                    .arena = arena,
-                   .budget = lift_budget(inst, false)};
+                   .budget = lift_budget(inst, true)};
 }
 
 static sl_status guest_read(sl_buffer *b, uint32_t n, sl_arena *arena,

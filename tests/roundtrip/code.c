@@ -11,6 +11,7 @@ void rt_chain_make(rt_chain *chain, rt_rng *rng)
     for (uint32_t i = 0; i < chain->n; i++) {
         rt_link *link = &chain->link[i];
         link->encoding = (rt_encoding)rt_below(rng, RT_N_ENCODINGS);
+        link->is64 = rt_chance(rng, 4);
         link->async_type = async_type;
         /* a synchronous task may not block: no async function behind it */
         async_type = async_type && !rt_chance(rng, 4);

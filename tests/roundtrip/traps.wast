@@ -842,3 +842,57 @@
 (assert_trap (invoke "text" (u32.const 1) (u32.const 0) (u32.const 0)) "string pointer is not aligned")
 (component instance $i $Caller)
 (assert_trap (invoke "text" (u32.const 65536) (u32.const 1) (u32.const 0)) "string pointer/length out of bounds of memory")
+
+;; --- A small memory that stands for a large value -------------------------------
+
+;; Every list of the list is the same page. Elements of a stream become values
+;; on their way, and those of one copy have a limit in bytes.
+(component definition $Amplifier
+  (component $B
+    (core module $Mem (memory (export "mem") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
+    (core instance $mem (instantiate $Mem))
+    (type $S (stream (list (list bool))))
+    (core func $read (canon stream.read $S async (memory $mem "mem") (realloc (func $mem "realloc"))))
+    (core module $M
+      (import "" "read" (func $read (param i32 i32 i32) (result i32)))
+      (func (export "f") (param i32)
+        (drop (call $read (local.get 0) (i32.const 1024) (i32.const 1)))))
+    (core instance $m (instantiate $M (with "" (instance (export "read" (func $read))))))
+    (func (export "f") (param "x" $S)
+      (canon lift (core func $m "f"))))
+  (component $A
+    (type $S (stream (list (list bool))))
+    (import "f" (func $f (param "x" $S)))
+    (core module $Mem (memory (export "mem") 1))
+    (core instance $mem (instantiate $Mem))
+    (core func $f (canon lower (func $f)))
+    (core func $new (canon stream.new $S))
+    (core func $write (canon stream.write $S async (memory $mem "mem")))
+    (core module $M
+      (import "" "mem" (memory 1))
+      (import "" "f" (func $f (param i32)))
+      (import "" "new" (func $new (result i64)))
+      (import "" "write" (func $write (param i32 i32 i32) (result i32)))
+      (func (export "run") (param $n i32) (local $i i32) (local $h i64)
+        (loop $l
+          (i32.store (local.get $i) (i32.const 0))
+          (i32.store offset=4 (local.get $i) (i32.const 65536))
+          (local.set $i (i32.add (local.get $i) (i32.const 8)))
+          (br_if $l (i32.lt_u (local.get $i) (i32.shl (local.get $n) (i32.const 3)))))
+        (local.set $h (call $new))
+        (call $f (i32.wrap_i64 (local.get $h)))
+        (i32.store (i32.const 65528) (i32.const 0))
+        (i32.store (i32.const 65532) (local.get $n))
+        (drop (call $write (i32.wrap_i64 (i64.shr_u (local.get $h) (i64.const 32))) (i32.const 65528) (i32.const 1)))))
+    (core instance $m (instantiate $M (with "" (instance (export "mem" (memory $mem "mem")) (export "f" (func $f))
+       (export "new" (func $new)) (export "write" (func $write))))))
+    (func (export "run") (param "n" u32) (canon lift (core func $m "run"))))
+  (instance $b (instantiate $B))
+  (instance $a (instantiate $A (with "f" (func $b "f"))))
+  (export "run" (func $a "run")))
+
+(component instance $i $Amplifier)
+(assert_return (invoke "run" (u32.const 2)))
+(component instance $i $Amplifier)
+(assert_trap (invoke "run" (u32.const 8000)) "lifted values exceed the limit of bytes for one call")
