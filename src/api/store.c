@@ -9,7 +9,9 @@ static sl_store_limits store_limits(const sluice_limits *limits)
 {
     sl_store_limits out = sl_store_limits_default();
     uint64_t pages = limits->memory_bytes / 65536;
-    out.core.memory_pages = pages < 65536 ? pages : 65536;
+    out.core.memory_pages = pages;
+    out.core.memory64_pages =
+        pages < SL_MEMORY64_PAGES ? pages : SL_MEMORY64_PAGES;
     out.core.memory_bytes = limits->store_memory_bytes;
     out.core.table_elems = limits->table_elements;
     out.handles = limits->handles;

@@ -126,7 +126,7 @@ void sl_core_thread_trim(sl_core_thread *thread);
 /* --- Store --------------------------------------------------------------- */
 
 typedef struct sl_core_limits {
-    uint64_t memory_pages;   /* of one memory; 65536 = no limit of our own */
+    uint64_t memory_pages;   /* of one memory */
     uint64_t memory_bytes;   /* live linear memory of the whole store */
     uint64_t table_elems;    /* of one table */
     uint32_t call_depth;     /* frames on one thread; 0: by stack size alone */
