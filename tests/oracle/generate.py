@@ -10,7 +10,7 @@ from world import FUNCS, OP, OPS, RESULTS, RETURN, SIGS
 
 NO_ARGS = (0, 0, 0, 0)
 GROUPS = ("new", "copy", "sync", "cancel", "drop", "set", "call", "return",
-          "subtask", "data", "misc")
+          "subtask", "data", "misc", "thread", "resource")
 
 
 class Generator:
@@ -24,7 +24,10 @@ class Generator:
         self.lean = {g: self.rng.choice((0.3, 1, 1, 3)) for g in GROUPS}
         self.elems = self.rng.sample(list(world.ELEMS),
                                      self.rng.choice((1, 2, 5)))
-        self.script = self.waiters() if self.rng.random() < 0.15 else []
+        self.threads = self.rng.random() < 0.4
+        begin = self.rng.choices((list, self.waiters, self.passes),
+                                 (7, 1.5, 1.5))[0]
+        self.script = begin()
         self.bad = self.rng.choice((0, 0.01, 0.04))
 
     def __call__(self, run, guest, f):
@@ -61,6 +64,37 @@ class Generator:
                        (OP["waitable-set.wait"], 1, world.EVENTS)]
         return script
 
+    def passes(self):
+        """A beginning: a readable end given to another instance, which reads
+        from it."""
+        rng = self.rng
+        kind, elem = rng.choice((("stream", "str"), ("stream", "tup"),
+                                 ("future", "str"), ("stream", "u8"),
+                                 ("stream", "none")))
+        mode = rng.choice("CK")
+        sig = next(s for s, sig in enumerate(SIGS)
+                   if sig[1] == (kind, elem))
+        callee = rng.randrange(world.N_INSTANCES - 1)
+        caller = rng.randrange(callee + 1, world.N_INSTANCES)
+
+        def buffer(reads):
+            ptr, n = self.buffer(elem, reads)
+            if kind == "stream":
+                return ptr, n
+            return (world.PAIRS_TO if reads else world.PAIRS,)
+        script = [self.call_v(caller, "K"), (OP[f"{kind}.new", elem],),
+                  (OP["call", callee, world.FUNC_NUMBER[sig, mode], True], 1,
+                   world.RETURNS),
+                  (OP[f"{kind}.read async", elem], 1, *buffer(True)),
+                  (RETURN, 1) if mode == "C" else (OP["thread.yield"],)]
+        if rng.random() < 0.7:
+            script.append((OP[f"{kind}.write async", elem], 2,
+                           *buffer(False)))
+        if rng.random() < 0.5:  # the subtask has taken the end's place
+            script += [(OP["waitable-set.new"],),
+                       (OP["waitable.join"], 1, 3)]
+        return script
+
     @staticmethod
     def call_v(inst, mode):
         sig = next(s for s, sig in enumerate(SIGS) if sig[0] == "v")
@@ -84,6 +118,7 @@ class Generator:
             choices.append((2, world.RESIDENT, min(
                 world.SEGMENT_SIZE,
                 run.segments[1].resident + rng.choice((1, 2, 5, 40)))))
+            choices.append((0.1, world.FAULT))
         live = [i for i, c in enumerate(run.calls)
                 if not c.resolved and not c.cancelled]
         if len(live) < 8:
@@ -106,7 +141,7 @@ class Generator:
     def host_call(self, run):
         rng = self.rng
         while True:
-            f = rng.randrange(len(FUNCS))
+            f = rng.randrange(world.N_HOST_FUNCS)
             kind = SIGS[FUNCS[f][0]][1]
             arg = rng.randrange(100)
             if isinstance(kind, tuple):
@@ -124,9 +159,13 @@ class Generator:
 
     def guest(self, run, guest, f):
         rng, lean = self.rng, self.lean
-        if rng.random() < self.bad:
+        # A destructor within another synchronous call of its own instance: it
+        # must not block. (definitions.py would let the outer call go on above
+        # it; the runtime, which runs both on their callers' stacks, traps.)
+        self.deep = getattr(guest.inst, "sync_depth", 0) > 1
+        if not self.deep and rng.random() < self.bad:
             return self.anything(guest)
-        if rng.random() < self.bad:
+        if not self.deep and rng.random() < self.bad:
             step = self.untimely(guest)
             if step:
                 return step
@@ -136,7 +175,7 @@ class Generator:
                 if isinstance(e, D.WaitableSet)]
         task = D.current_task()
         # what would block a synchronous call is mostly a trap
-        self.may_block = 1 if task.ft.async_ else 0.03
+        self.may_block = 0 if self.deep else 1 if task.ft.async_ else 0.03
         self.events = any(isinstance(e, D.Waitable) and e.pending_event
                           for e in table)
         self.returns(guest, f, task, sets)
@@ -149,9 +188,13 @@ class Generator:
                 self.subtask(i, e)
             elif isinstance(e, D.WaitableSet):
                 self.set(i, e, task)
+            elif isinstance(e, D.ResourceHandle):
+                self.resource(guest, i, e)
             if sets and isinstance(e, D.Waitable):
                 self.join(i, e, sets)
         self.misc(guest, task)
+        if self.threads and not self.deep:
+            self.thread_ops(guest, task)
         return self.pick(self.out)
 
     def add(self, weight, op, *args):
@@ -180,13 +223,29 @@ class Generator:
             b = guest.mem.bytes
             return [(int.from_bytes(b[pair:pair + 4], "little"),
                      int.from_bytes(b[pair + 4:pair + 8], "little"))]
+        if kind in ("own", "borrow"):
+            return [(i,) for i, e in enumerate(guest.inst.handles.array)
+                    if isinstance(e, D.ResourceHandle)
+                    and (kind == "borrow" or (e.own and not e.num_lends))]
         return [(i,) for i in self.ends_of(guest, kind)]
 
     def returns(self, guest, f, task, sets):
         rng, lean = self.rng, self.lean["return"]
+        of_thread = f == world.THREAD
+        if of_thread:  # of any function
+            f = task.func
+        if task.num_borrows:
+            lean *= 0.05
+        if f == world.DTOR:
+            self.add(lean * 2, RETURN, 0)
+            return
         sig, mode = FUNCS[f % world.CALLBACK]
         kind = SIGS[sig][2]
         resolved = task.state == D.Task.State.RESOLVED
+        if of_thread and (resolved or len(task.threads) > 1):
+            self.add(lean, RETURN, 0)
+        if of_thread and mode in "SA":
+            return
         if mode in "SA":
             if kind == "string":
                 self.add(lean * 2, RETURN,
@@ -201,9 +260,9 @@ class Generator:
                                         world.kind_text(kind)], *flat)
             if task.state == D.Task.State.CANCEL_DELIVERED:
                 self.add(lean * 4, OP["task.cancel"])
-        else:
+        elif not of_thread:
             self.add(lean * 1.5, RETURN, 0)
-        if mode == "C":
+        if mode == "C" and not of_thread:
             self.add(lean * 0.6, RETURN, 1)  # YIELD
             for s in sets:
                 elems = guest.inst.handles.array[s].elems
@@ -224,6 +283,9 @@ class Generator:
         for name, weight in (("here", 0.3), ("late", 0.6)):
             self.add(lean["data"] * weight * fewer, OP[f"data.read {name}"],
                      start, len_)
+        if guest.number == 0:
+            self.add(lean["resource"] * fewer * 0.5, OP["resource.new"],
+                     self.word())
         self.calls(guest)
 
     def calls(self, guest):
@@ -245,6 +307,8 @@ class Generator:
             weight = 0.8
             if isinstance(param, tuple):
                 weight = 2 if param[1] in ("u8", "u32", "none") else 5
+            if param in ("own", "borrow") or result == "own":
+                weight = 2 * self.lean["resource"]
             if mode != "S" and not async_:
                 weight *= self.may_block
             self.add(lean * weight, OP["call", callee, f, async_],
@@ -289,14 +353,14 @@ class Generator:
             likely = self.rendezvous(run, inst, e)
             self.add(lean["copy"] * 1.2 * likely, OP[f"{kind}.{verb} async", elem],
                      *args)
-            if not e.wset:
+            if not e.wset and not self.deep:
                 weight = 0.6 if likely >= 3 else 0.15 * self.may_block
                 self.add(lean["sync"] * weight * min(likely, 1),
                          OP[f"{kind}.{verb} sync", elem], *args)
         if state == D.CopyState.COPYING and not e.has_sync_waiter:
             self.add(lean["cancel"] * 0.6,
                      OP[f"{kind}.cancel-{verb} async", elem], i)
-            if not e.wset:
+            if not e.wset and not self.deep:
                 self.add(lean["cancel"] * 0.4,
                          OP[f"{kind}.cancel-{verb} sync", elem], i)
         done = state == D.CopyState.DONE
@@ -312,8 +376,15 @@ class Generator:
             self.add(lean, OP["subtask.drop"], i)
         elif not e.cancellation_requested:
             self.add(lean * 0.5, OP["subtask.cancel async"], i)
-            if not e.wset:
+            if not e.wset and not self.deep:
                 self.add(lean * 0.3, OP["subtask.cancel sync"], i)
+
+    def resource(self, guest, i, e):
+        lean = self.lean["resource"]
+        if not e.num_lends:
+            self.add(lean * (0.3 if e.own else 1.5), OP["resource.drop"], i)
+        if guest.number == 0:
+            self.add(lean * 0.2, OP["resource.rep"], i)
 
     def set(self, i, e, task):
         lean = self.lean["set"]
@@ -347,7 +418,7 @@ class Generator:
         for slot in (0, 1):
             self.add(lean * 0.1, OP[f"context.get {slot}"])
             self.add(lean * 0.1, OP[f"context.set {slot}"], self.word())
-        weight = 0.5 if task.ft.async_ else 0.1
+        weight = 0.5 if task.ft.async_ else 0 if self.deep else 0.1
         for word in ("", " cancellable"):
             self.add(lean * weight, OP["thread.yield" + word])
         self.add(lean * 0.2, OP["poke8"], rng.randrange(0x100),
@@ -355,6 +426,27 @@ class Generator:
         self.add(lean * 0.2, OP["poke32"], rng.randrange(0x80),
                  rng.getrandbits(31) & 0x7f7f7f7f)
         self.add(lean * 0.05, OP["data.size"])
+
+    def thread_ops(self, guest, task):
+        rng, lean = self.rng, self.lean["thread"]
+        others = [t for t in guest.inst.threads if not t.running()]
+        if len(others) < 5:
+            self.add(lean * 0.8, OP["thread.new-indirect"], 0,
+                     rng.randrange(100))
+        self.add(lean * 0.1, OP["thread.index"])
+        for t in others:
+            if t.suspended():
+                self.add(lean * 0.7, OP["thread.resume-later"], t.index)
+        word = rng.choice(("", " cancellable"))
+        may_stop = 1 if others else 0.1
+        self.add(lean * 0.4 * self.may_block * may_stop,
+                 OP["thread.suspend" + word])
+        for t in others:
+            verb = "resume" if t.suspended() else "promote"
+            for what, weight in (("suspend", 0.5), ("yield", 0.5)):
+                weight *= 1 if t.suspended() or t.ready() else 0.2
+                self.add(lean * weight,
+                         OP[f"thread.{what}-then-{verb}{word}"], t.index)
 
     # --- Nonsense -----------------------------------------------------------------
 
@@ -365,7 +457,7 @@ class Generator:
         if rng.random() < 0.5:  # not mostly calls
             n = rng.randrange(OP["data.size"])
         op = OPS[n]
-        if op.caller_above >= guest.number:
+        if not op.is_in(guest.number):
             return self.anything(guest)
         live = len(guest.inst.handles.array)
 
@@ -401,6 +493,8 @@ class Generator:
             name = "subtask." + rng.choice(("drop", "cancel async",
                                             "cancel sync"))
             args = (i,)
+        elif isinstance(e, D.ResourceHandle):
+            name, args = "resource.drop", (i,)
         else:
             return self.untimely_end(guest, i, e)
         return (OP[name], *args, *NO_ARGS)[:5]

@@ -176,6 +176,8 @@ class FirstCome:
             return thread
         if len(threads) == 1:
             return threads[0]
+        if sys._getframe(1).f_code.co_name == "request_cancellation":
+            return min(threads, key=threads[0].task.threads.index)
         waiting = threads[0].task.inst.store.waiting
         return min(threads, key=waiting.index)
 
@@ -219,8 +221,10 @@ def follow_the_suite():
         e = D.current_instance().handles.get(i)
         if isinstance(e, EndT) and e.state == D.CopyState.COPYING:
             event = e.pending_event
+            faulted = isinstance(e.shared, SegmentStream) \
+                and e.shared.dst is None
             if event and event.func.__name__ == "stream_event" \
-                    and len(event.args) == 2:  # from on_copy
+                    and len(event.args) == 2 and not faulted:  # from on_copy
                 e.pending_event = None
         return cancel_copy(EndT, event_code, t, async_, i)
 
@@ -339,6 +343,7 @@ class SegmentStream(D.ReadableStream if D else object):
 
     def read(self, inst, dst, on_copy, on_copy_done):
         self.dst, self.on_copy, self.done = dst, on_copy, on_copy_done
+        self.copied = False
         if self.pos == self.end:
             self.finish(D.CopyResult.DROPPED)
         else:
@@ -366,12 +371,19 @@ class SegmentStream(D.ReadableStream if D else object):
             else:
                 # as for any stream, the host goes on filling the buffer until
                 # the event is delivered
+                self.copied = True
                 self.on_copy(self.reclaim)
                 self.go_on(False)
 
     def arrived(self):
         if self.dst is not None:
             self.go_on(False)
+
+    def fault(self):
+        """The bytes it waits for cannot be brought: the reading instance
+        traps, or meets the fault again when it reads on."""
+        D.trap_if(self.dst is not None and not self.copied)
+        self.dst = None
 
     def reclaim(self):
         self.dst = None
@@ -399,19 +411,28 @@ if D:
             D.WritableFutureEnd: ("future", "write")}
 
 
-def types_of(kind):
+def types_of(kind, r=None):
+    """`r`: the sequence's resource type."""
     if kind is None:
         return []
     if kind == "u32":
         return [U32]
     if kind == "string":
         return [STRING]
+    if kind == "own":
+        return [D.OwnType(r)]
+    if kind == "borrow":
+        return [D.BorrowType(r)]
     return [(STREAM if kind[0] == "stream" else FUTURE)[kind[1]]]
 
 
-if D:
-    FUNC_TYPES = [D.FuncType(types_of(SIGS[s][1]), types_of(SIGS[s][2]),
-                             async_=(m != "S")) for s, m in FUNCS]
+def func_type(f, r=None):
+    sig, mode = FUNCS[f]
+    return D.FuncType(types_of(SIGS[sig][1], r), types_of(SIGS[sig][2], r),
+                      async_=mode != "S")
+
+
+HOST_FUNC_TYPES = [func_type(f) for f in range(world.N_HOST_FUNCS)] if D else []
 IMAGES = [memory + bytes(world.PAGE - len(memory))
           for memory in map(world.memory_image, range(world.N_INSTANCES))]
 SEGMENTS = [world.segment_bytes(0), world.segment_bytes(1)]
@@ -446,6 +467,15 @@ class Guest:
         self.heap = p + size
         return [p]
 
+    def get(self, fi):
+        """The table of functions for threads."""
+        D.trap_if(fi >= world.THREAD_FUNCS)
+        D.trap_if(fi != world.THREAD_FUNC and fi != 2)
+        if fi == 2:
+            return D.CoreFuncRef(D.CoreFuncType(["i64"], []), None)
+        return D.CoreFuncRef(D.CoreFuncType(["i32"], []),
+                             lambda args: self.body(world.THREAD, args))
+
     def func(self, f):
         """The exported function."""
         if f not in self.lifted:
@@ -456,7 +486,8 @@ class Guest:
                     memory=self.mem, realloc=self.realloc, async_=True,
                     callback=lambda args: self.body(world.CALLBACK + f, args))
             self.lifted[f] = self.run.store.lift(
-                lambda args: self.body(f, args), FUNC_TYPES[f], opts, self.inst)
+                lambda args: self.body(f, args), self.run.func_types[f], opts,
+                self.inst)
         return self.lifted[f]
 
     def call(self, op, args):
@@ -465,13 +496,16 @@ class Guest:
         if key not in self.lowered:
             callee = self.run.guests[op.callee].func(op.func)
             self.lowered[key] = self.run.store.lower(
-                callee, FUNC_TYPES[op.func], self.opts[op.async_], self.inst)
+                callee, self.run.func_types[op.func], self.opts[op.async_],
+                self.inst)
         return self.lowered[key](args)
 
     def body(self, f, args):
         """Every core function and callback: world.py's $run."""
         run = self.run
-        if f >= world.CALLBACK:
+        if f < world.CALLBACK or f == world.DTOR:
+            D.current_task().func = f
+        elif f < world.THREAD:
             run.callbacks.append(args[0])
         run.show(f"b {self.number} {f} " + " ".join(
             str(v) for v in (args + [0, 0, 0])[:3]))
@@ -483,6 +517,8 @@ class Guest:
             if op == RETURN:
                 break
             result = self.perform(op, step[1:])
+        if f in (world.THREAD, world.DTOR):
+            return []
         sig, mode = FUNCS[f % world.CALLBACK]
         if mode == "C":
             return [step[1]]
@@ -494,6 +530,7 @@ class Guest:
         args = list(operands[:len(op.params)])
         run.begun[n] = run.begun.get(n, 0) + 1
         try:
+            D.trap_if(not op.is_in(self.number))
             result = OP_CODE[n](self, op, args)
         except D.Trap:
             run.trap_op = run.trap_op or n
@@ -534,7 +571,14 @@ def _wait(guest, op, args):
 
 
 def _task_return(guest, op, args):
-    return D.canon_task_return(types_of(op.returns), guest.opts[True], args)
+    return D.canon_task_return(types_of(op.returns, guest.run.r),
+                               guest.opts[True], args)
+
+
+def _new_thread(guest, op, args):
+    fi, c = args
+    ft = D.CoreFuncType(["i32"], [])
+    return D.canon_thread_new_indirect(ft, guest, fi, c)
 
 
 def _data_read(guest, op, args):
@@ -566,8 +610,14 @@ def _code(op):
     if name == "data.size":
         return lambda guest, op, args: [
             len(guest.run.segments[op.segment].data)]
-    if name.startswith("thread.yield"):
-        return _simple(D.canon_thread_yield, op.cancellable)
+    if name.startswith("resource."):
+        f = getattr(D, "canon_" + name.replace(".", "_"))
+        return lambda guest, op, args: f(guest.run.r, *args)
+    if name == "thread.new-indirect":
+        return _new_thread
+    if name.startswith("thread.") and hasattr(op, "cancellable"):
+        name = name.split()[0].replace(".", "_").replace("-", "_")
+        return _simple(getattr(D, "canon_" + name), op.cancellable)
     if name.startswith("subtask.cancel"):
         return _simple(D.canon_subtask_cancel, op.async_)
     if name.startswith("context."):
@@ -604,6 +654,12 @@ class Run:
         root = D.ComponentInstance(self.store)
         self.guests = [Guest(self, i, root)
                        for i in range(world.N_INSTANCES)]
+        owner = self.guests[0]
+        self.r = D.ResourceType(
+            owner.inst, lambda args: owner.body(world.DTOR, args))
+        self.func_types = HOST_FUNC_TYPES + [
+            func_type(f, self.r)
+            for f in range(world.N_HOST_FUNCS, len(FUNCS))]
         self.segments = [Segment(SEGMENTS[0], world.SEGMENT_SIZE),
                          Segment(SEGMENTS[1], 0)]
         self.calls, self.held = [], []
@@ -662,7 +718,7 @@ class Run:
     def host_step(self, step):
         op, a, b, c, _ = step
         if op == world.CALL:
-            self.call(a % world.N_INSTANCES, b % len(FUNCS), c)
+            self.call(a % world.N_INSTANCES, b % world.N_HOST_FUNCS, c)
         elif op == world.TICK:
             ready = self.ready()
             self.show(f"n {len(ready)}")
@@ -671,6 +727,11 @@ class Run:
                 self.store.tick()
         elif op == world.RESIDENT:
             self.segments[1].make_resident(a)
+        elif op == world.FAULT:
+            if self.segments[1].waiting:
+                self.segments[1].waiting.pop(0).fault()
+            else:
+                self.show("x")
         elif op == world.CANCEL:
             self.cancel(a)
         elif op == world.DROP_HELD:

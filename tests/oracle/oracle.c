@@ -19,24 +19,26 @@
 #include "link/linker.h"
 #include "text/text.h"
 
-enum { /* as in world.py */
-       N_INSTANCES = 3,
-       CHECKED = 0x600,
-       TAIL = 64,
-       PAGE = 65536,
-       COMMAND = 0x8000,
-       SEGMENT_SIZE = 48,
-       RETURN = 0,
-       HOST = 2000,
-       CALL = HOST,
-       TICK,
-       RESIDENT,
-       CANCEL,
-       DROP_HELD,
-       MAX_HELD = 64,
-       MAX_CALLS = 64,
-       MAX_THREADS = 256,
-       MAX_FUNCS = 128,
+/* As in world.py. */
+enum {
+    N_INSTANCES = 3,
+    CHECKED = 0x600,
+    TAIL = 64,
+    PAGE = 65536,
+    COMMAND = 0x8000,
+    SEGMENT_SIZE = 48,
+    RETURN = 0,
+    HOST = 2000,
+    CALL = HOST,
+    TICK,
+    RESIDENT,
+    CANCEL,
+    DROP_HELD,
+    FAULT,
+    MAX_HELD = 64,
+    MAX_CALLS = 64,
+    MAX_THREADS = 256,
+    MAX_FUNCS = 128,
 };
 
 static const char *const words[] = {"", "hi",
@@ -69,8 +71,9 @@ static struct {
     sl_instance *inst[N_INSTANCES];
     sl_funcinst *func[N_INSTANCES][MAX_FUNCS];
     uint32_t n_funcs;
-    bool over; /* the steps are used up: everything unwinds */
-    bool idle; /* ... guests yield, or return 1 */
+    bool trapped; /* where no call was there to receive it */
+    bool over;    /* the steps are used up: everything unwinds */
+    bool idle;    /* ... guests yield, or return 1 */
     host_call *calls[MAX_CALLS];
     uint32_t n_calls;
     sl_shared *held[MAX_HELD]; /* ends the host was given */
@@ -302,6 +305,26 @@ static void make_resident(uint32_t end)
     }
 }
 
+/* The oldest request fails. What waits for it may trap, out of any call. */
+static sl_status data_fault(void)
+{
+    if (o.fetches.n == 0) {
+        printf("x\n");
+        return SL_OK;
+    }
+    const sl_err lost = {.code = SL_EIO, .msg = "it is gone"};
+    sl_fetch *f = o.fetches.v[0];
+    remove_fetch(0);
+    f->done(f, &lost);
+    return o.trapped ? SL_ETRAP : SL_OK;
+}
+
+static void on_trap(sl_store *store, void *arg)
+{
+    (void)store, (void)arg;
+    o.trapped = true;
+}
+
 /* --- The host's calls --------------------------------------------------------
  */
 
@@ -487,6 +510,8 @@ static sl_status host_step(const step *s)
     case RESIDENT:
         make_resident(s->v[0]);
         return SL_OK;
+    case FAULT:
+        return data_fault();
     case CANCEL:
         return host_cancels(s->v[0]);
     case DROP_HELD:
@@ -526,8 +551,10 @@ static void start_sequence(void)
     sl_instance *root;
 
     o.at = o.n_calls = o.n_held = o.resident = 0;
-    o.over = o.idle = false;
+    o.over = o.idle = o.trapped = false;
     o.store = make_store(&err);
+    if (o.store != NULL)
+        o.store->on_trap = on_trap;
     if (o.store == NULL || sl_linker_instantiate(o.linker, o.store, o.component,
                                                  &root, &err) != SL_OK)
         die("%s", err.msg);

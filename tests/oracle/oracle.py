@@ -104,7 +104,7 @@ def outcome(n, result):
         return "BLOCKED" if result == BLOCKED else SUBTASKS[result]
     if name.startswith("call async"):
         return SUBTASKS[result & 15]
-    if name.startswith("thread.yield"):
+    if name.startswith(("thread.yield", "thread.suspend")):
         return "cancelled" if result else "ok"
     return "ok"
 

@@ -20,7 +20,8 @@ ELEMS = {
 }
 
 # --- Signatures: name, parameter, result, modes -----------------------------
-# A kind is "u32", "string", None or (stream or future, element). Modes: S a
+# A kind is "u32", "string", "own", "borrow", None or (stream or future,
+# element). Modes: S a
 # function of a synchronous type; async types lifted A synchronously, C with a
 # callback, K stackful.
 
@@ -42,6 +43,10 @@ def _signatures():
     for elem in ("u8", "tup"):
         modes = "SACK" if elem == "u8" else "ACK"
         sigs.append((f"rf-{elem}", "u32", ("future", elem), modes))
+    # r is a resource of instance 0's
+    sigs.append(("po", "own", "u32", "SACK"))
+    sigs.append(("pb", "borrow", "u32", "SACK"))
+    sigs.append(("ro", "u32", "own", "SACK"))
     return sigs
 
 
@@ -52,8 +57,15 @@ for _sig in SIGS:
         RESULTS.append(_sig[2])
 # Exported functions: (signature index, mode), numbered as `begin` says them.
 FUNCS = [(s, m) for s, sig in enumerate(SIGS) for m in sig[3]]
+# The host calls those without resources: the first.
+N_HOST_FUNCS = sum("own" not in SIGS[s] and "borrow" not in SIGS[s]
+                   for s, _ in FUNCS)
 FUNC_NUMBER = {f: n for n, f in enumerate(FUNCS)}
 CALLBACK = 1000  # + function: its callback begins
+THREAD = 1900  # a thread of thread.new-indirect begins
+# What those threads run: the table's slots. 1 is empty, 2 of another type.
+THREAD_FUNC, THREAD_FUNCS = 0, 4
+DTOR = 1901  # the resource's destructor begins; slot 3
 
 
 def func_name(func):
@@ -104,8 +116,13 @@ class Op:
     def __init__(self, name, params, result, canon=None, code=None, **more):
         self.name, self.params, self.result = name, params, result
         self.canon, self.code = canon, code
-        self.caller_above = more.pop("caller_above", -1)  # instances that have it
+        self.caller_above = more.pop("caller_above", -1)
+        self.only = more.pop("only", None)
         self.__dict__.update(more)
+
+    def is_in(self, inst):
+        """Whether the instance can perform it."""
+        return inst > self.caller_above and self.only in (None, inst)
 
 
 RETURN = 0
@@ -161,6 +178,15 @@ def _build_ops():
                 cancellable=c)
         _op(f"thread.yield{word}", "", "i", f"thread.yield{word}",
             cancellable=c)
+        for what, verb in (("suspend", ""), ("suspend", "resume"),
+                           ("yield", "resume"), ("suspend", "promote"),
+                           ("yield", "promote")):
+            name = f"thread.{what}" + (f"-then-{verb}" if verb else "") + word
+            _op(name, "i" if verb else "", "i", name, cancellable=c)
+    _op("thread.index", "", "i", "thread.index")
+    _op("thread.new-indirect", "ii", "i",
+        "thread.new-indirect $start (core table $funcs)")
+    _op("thread.resume-later", "i", "", "thread.resume-later")
     _op("waitable-set.drop", "i", "", "waitable-set.drop")
     _op("waitable.join", "ii", "", "waitable.join")
     _op("subtask.cancel async", "i", "i", "subtask.cancel async", async_=True)
@@ -178,6 +204,9 @@ def _build_ops():
     _op("task.cancel", "", "", "task.cancel")
     for d, name in enumerate(("here", "late")):
         _op(f"data.read {name}", "ii", "i", f"data.read ${name}", segment=d)
+    _op("resource.new", "i", "i", "resource.new $r", only=0)
+    _op("resource.rep", "i", "i", "resource.rep $r", only=0)
+    _op("resource.drop", "i", "", "resource.drop $rx")
     _op("data.size", "", "i", "data.size $late", segment=1)
     for callee in range(N_INSTANCES - 1):
         for func, (sig, mode) in enumerate(FUNCS):
@@ -207,6 +236,8 @@ def kind_text(kind):
 
 
 def type_text(kind):
+    if kind in ("own", "borrow"):
+        return f"({kind} $rx)"
     return kind if isinstance(kind, str) else f"${kind[0]}-{kind[1]}"
 
 
@@ -221,15 +252,16 @@ for _i, _o in enumerate(OPS):
 
 # Operations of the host between calls; operands a, b, c.
 HOST = 2000
-CALL, TICK, RESIDENT, CANCEL, DROP_HELD = (HOST + i for i in range(5))
+CALL, TICK, RESIDENT, CANCEL, DROP_HELD, FAULT = (HOST + i for i in range(6))
 HOST_NAMES = {CALL: "host call", TICK: "host tick", RESIDENT: "host resident",
-              CANCEL: "host cancel", DROP_HELD: "host drop"}
+              CANCEL: "host cancel", DROP_HELD: "host drop",
+              FAULT: "host data fault"}
 
 
 def op_text(step):
     op, a, b, c, d = step
     if op == CALL:
-        return f"host calls {a}.{func_name(b % len(FUNCS))}({c})"
+        return f"host calls {a}.{func_name(b % N_HOST_FUNCS)}({c})"
     if op >= HOST:
         return f"{HOST_NAMES[op]} {a}"
     o = OPS[op]
@@ -279,6 +311,9 @@ def _memory_module(inst):
     return f"""
     (core module $Mem
       (memory (export "mem") 1 1)
+      (table (export "funcs") {THREAD_FUNCS} funcref)
+      (func (export "dtor") (param i32)
+        (call_indirect (param i32) (local.get 0) (i32.const 3)))
       (data (i32.const 0) "{_escape(memory_image(inst))}")
       (global $heap (mut i32) (i32.const {HEAP}))
       (func (export "realloc") (param i32 i32 i32 i32) (result i32)
@@ -309,9 +344,10 @@ def _wrapper(n, op, has):
 
 def _main_module(inst):
     out = ["(core module $Main", '(import "" "mem" (memory 1 1))',
+           f'(import "" "funcs" (table $funcs {THREAD_FUNCS} funcref))',
            '(import "" "begin" (func $begin (param i32 i32 i32 i32)))',
            '(import "" "step" (func $step (param i64) (result i32)))']
-    has = [op.caller_above < inst for op in OPS]
+    has = [op.is_in(inst) for op in OPS]
     for n, op in enumerate(OPS):
         if op.canon and has[n]:
             out.append(f'(import "" "{n}" (func $i{n} (param '
@@ -320,8 +356,8 @@ def _main_module(inst):
     out.append("(type $op (func (param i32 i32 i32 i32) (result i64)))")
     for n, op in enumerate(OPS):
         out.append(_wrapper(n, op, has[n] and n != RETURN))
-    out.append(f"(table {len(OPS)} funcref)")
-    out.append("(elem (i32.const 0) func "
+    out.append(f"(table $ops {len(OPS)} funcref)")
+    out.append("(elem (table $ops) (i32.const 0) func "
                + " ".join(f"$w{n}" for n in range(len(OPS))) + ")")
     load = " ".join(f"(i32.load offset={COMMAND + 4 * i} (i32.const 0))"
                     for i in range(4))
@@ -330,9 +366,22 @@ def _main_module(inst):
       (loop $next
         (local.set $op (call $step (local.get $r)))
         (if (local.get $op) (then
-          (local.set $r (call_indirect (type $op) {load} (local.get $op)))
+          (local.set $r (call_indirect $ops (type $op) {load} (local.get $op)))
           (br $next))))
       (i32.load offset={COMMAND} (i32.const 0)))""")
+    out.append(f"""
+    (func $thread (param i32)
+      (call $begin (i32.const {THREAD}) (local.get 0) (i32.const 0)
+        (i32.const 0))
+      (drop (call $run)))
+    (func $other (param i64) unreachable)
+    (elem (table $funcs) (i32.const {THREAD_FUNC}) func $thread)
+    (elem (table $funcs) (i32.const 2) func $other)
+    (func $dtor (param i32)
+      (call $begin (i32.const {DTOR}) (local.get 0) (i32.const 0)
+        (i32.const 0))
+      (drop (call $run)))
+    (elem (table $funcs) (i32.const 3) func $dtor)""")
     for f, (sig, mode) in enumerate(FUNCS):
         params = _flat(SIGS[sig][1])
         result = _core_result(f)
@@ -368,18 +417,27 @@ def _component(inst):
     out.append('(import "begin" (func $begin (param "f" u32) (param "x" u32) '
                '(param "y" u32) (param "z" u32)))')
     out.append('(import "step" (func $step (param "r" u64) (result u32)))')
+    if inst > 0:
+        out.append('(import "r" (type $rx (sub resource)))')
     for callee in range(inst):
         for f in range(len(FUNCS)):
             out.append(f'(import "f{callee}-{func_name(f)}" (func '
                        f'${callee}-{func_name(f)} {_functype(f)}))')
     out.append(_memory_module(inst))
+    if inst == 0:
+        out.append('(type $r (resource (rep i32) '
+                   '(dtor (core func $mem "dtor"))))')
+        out.append('(export $rx "r" (type $r))')
+    out.append("(core type $start (func (param i32)))")
+    out.append('(alias core export $mem "funcs" (core table $funcs))')
     out.append("(canon lower (func $begin) (core func $begin'))")
     out.append("(canon lower (func $step) (core func $step'))")
     exports = ['(export "mem" (memory $mem "mem"))',
+               '(export "funcs" (table $funcs))',
                "(export \"begin\" (func $begin'))",
                "(export \"step\" (func $step'))"]
     for n, op in enumerate(OPS):
-        if op.canon and op.caller_above < inst:
+        if op.canon and op.is_in(inst):
             out.append(f"(canon {op.canon} (core func $o{n}))")
             exports.append(f'(export "{n}" (func $o{n}))')
     out.append(_main_module(inst))
@@ -400,16 +458,21 @@ def component():
         args = ['(with "here" (core data $here))',
                 '(with "late" (core data $late))',
                 '(with "begin" (func $begin))', '(with "step" (func $step))']
+        if inst > 0:
+            args.append('(with "r" (type $r))')
         args += [f'(with "f{callee}-{func_name(f)}" '
                  f'(func $c{callee}-{func_name(f)}))'
                  for callee in range(inst) for f in range(len(FUNCS))]
         out.append(f"(instance $c{inst} (instantiate $C{inst} "
                    + "\n    ".join(args) + "))")
+        if inst == 0:
+            out.append('(alias export $c0 "r" (type $r))')
         for f in range(len(FUNCS)):
             name = f"c{inst}-{func_name(f)}"
             out.append(f'(alias export $c{inst} "{func_name(f)}" '
                        f'(func ${name}))')
-            out.append(f'(export "{name}" (func ${name}))')
+            if f < N_HOST_FUNCS:
+                out.append(f'(export "{name}" (func ${name}))')
     return "\n  ".join(out) + ")\n"
 
 
