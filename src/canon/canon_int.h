@@ -44,7 +44,8 @@ typedef struct canon_pair {
     canon_plan result; /* back; of no leaves when there is none */
     bool direct;       /* neither side is asynchronous: canon_call_direct */
     bool light;        /* ... and the callee's task holds no borrows */
-    bool related;      /* one instance is inside the other */
+    bool scalars; /* ... and all values are core values on both sides */
+    bool related; /* one instance is inside the other */
     bool alone;        /* entering the callee enters no other instance */
 } canon_pair;
 

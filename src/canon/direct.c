@@ -34,8 +34,6 @@ static sl_status start(direct *d, sl_task *task, sl_slot *flat)
 {
     const canon_plan *params = &d->pair->params;
     sl_arena arena;
-    if (params->scalars && params->n_flat <= SL_MAX_FLAT_PARAMS)
-        return canon_move_scalars(params, d->lift->inst->store, d->v, flat);
     sl_arena_init(&arena);
     sl_cx from = caller_context(d, &arena);
     sl_cx to = callee_context(d, task, &arena);
@@ -103,23 +101,48 @@ static sl_status call_with_task(direct *d)
     return status;
 }
 
-static sl_status call_light(direct *d, sl_core_thread *core)
+static sl_status call_by_plan(direct *d, sl_core_thread *core)
 {
     const sl_canon_fn *lift = d->lift;
     sl_slot flat[SL_MAX_FLAT_PARAMS + 1];
-    sl_light light;
-
-    sl_status status =
-        sl_light_begin(core, &light, lift->inst, lift->canon->type, lift);
-    if (status != SL_OK)
-        return status;
-    status = start(d, NULL, flat);
+    sl_status status = start(d, NULL, flat);
     if (status == SL_OK)
         status = sl_core_call(core, lift->core, flat);
     if (status == SL_OK)
         status = finish(d, NULL, flat);
     if (status == SL_OK && lift->post_return != NULL)
         status = canon_post_return(core, lift, flat);
+    return status;
+}
+
+/* From the caller's frame into the callee's, and back. */
+static sl_status call_with_scalars(direct *d, sl_core_thread *core)
+{
+    const sl_canon_fn *lift = d->lift;
+    sl_store *store = lift->inst->store;
+    sl_slot *flat = sl_core_call_begin(core, lift->core);
+    if (flat == NULL)
+        return SL_ETRAP;
+    sl_status status = canon_move_scalars(&d->pair->params, store, d->v, flat);
+    if (status == SL_OK)
+        status = sl_core_call_run(core, lift->core);
+    if (status == SL_OK)
+        status = canon_move_scalars(&d->pair->result, store, flat, d->v);
+    if (status == SL_OK && lift->post_return != NULL)
+        status = canon_post_return(core, lift, flat);
+    return status;
+}
+
+static sl_status call_light(direct *d, sl_core_thread *core)
+{
+    const sl_canon_fn *lift = d->lift;
+    sl_light light;
+    sl_status status =
+        sl_light_begin(core, &light, lift->inst, lift->canon->type, lift);
+    if (status != SL_OK)
+        return status;
+    status =
+        d->pair->scalars ? call_with_scalars(d, core) : call_by_plan(d, core);
     return sl_light_end(core, &light, status);
 }
 

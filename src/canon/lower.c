@@ -234,6 +234,10 @@ static bool make_pair(sl_canon_fn *fn)
     for (uint32_t i = 0; i < b->of.func.n_params; i++)
         if (b->of.func.params[i].type->has_borrow)
             pair->light = false;
+    pair->scalars = pair->light && pair->params.scalars &&
+                    pair->params.n_flat <= SL_MAX_FLAT_PARAMS &&
+                    pair->result.scalars &&
+                    pair->result.n_flat <= SL_MAX_FLAT_RESULTS;
     pair->related = canon_related(inst, caller);
     pair->alone = inst->parent == NULL || around != NULL;
     fn->pair = pair;

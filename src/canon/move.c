@@ -10,6 +10,59 @@
 
 /* --- Plans ---------------------------------------------------------------- */
 
+static canon_scalar scalar_of(const sl_type *type)
+{
+    canon_scalar s = {CANON_BITS, (uint8_t)type->layout[0].size, 0};
+    switch (type->kind) {
+    case SL_T_BOOL:
+        s.kind = CANON_BOOL;
+        break;
+    case SL_T_S8:
+    case SL_T_S16: /* to the 32 bits of its core type */
+        s.kind = CANON_SIGNED;
+        break;
+    case SL_T_F32:
+        s.kind = CANON_F32;
+        break;
+    case SL_T_F64:
+        s.kind = CANON_F64;
+        break;
+    case SL_T_CHAR:
+        s.kind = CANON_CHAR;
+        s.mask = UINT32_MAX;
+        break;
+    case SL_T_FLAGS:
+        s.mask = UINT64_MAX >> (64 - type->of.labels.n);
+        break;
+    default:
+        s.mask = UINT64_MAX >> (64 - 8 * s.size);
+        break;
+    }
+    return s;
+}
+
+/* The bits as the receiver is to see them in a slot. */
+static inline uint64_t as_seen(canon_scalar s, uint64_t bits)
+{
+    switch ((canon_scalar_kind)s.kind) {
+    case CANON_BOOL:
+        return (uint32_t)bits != 0;
+    case CANON_SIGNED:
+        return s.size == 1 ? (uint32_t)(int8_t)bits : (uint32_t)(int16_t)bits;
+    case CANON_F32:
+        return ((uint32_t)bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000
+                                                          : (uint32_t)bits;
+    case CANON_F64:
+        return (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000)
+                   ? UINT64_C(0x7ff8000000000000)
+                   : bits;
+    case CANON_CHAR:
+    case CANON_BITS:
+        break;
+    }
+    return bits & s.mask;
+}
+
 static bool is_tuple(const sl_type *type)
 {
     return type->kind == SL_T_RECORD || type->kind == SL_T_TUPLE;
@@ -61,7 +114,7 @@ static void plan_value(planner *p, const sl_type *from, const sl_type *to)
                          .to = to,
                          .slot = p->slot,
                          .at = {p->at[0], p->at[1]},
-                         .size = scalar ? (uint8_t)from->layout[0].size : 0};
+                         .scalar = scalar_of(from)};
         plan->scalars = plan->scalars && scalar;
         p->slot += from->layout[0].n_flat;
     }
@@ -153,61 +206,18 @@ static sl_status put_pair(sl_cx *cx, place at, const uint64_t pair[2])
 
 /* --- Scalars -------------------------------------------------------------- */
 
-/* The bits as the receiver is to see them in a slot. */
-static inline sl_status normalize(sl_store *store, const sl_type *type,
-                                  uint64_t *bits)
-{
-    switch (type->kind) {
-    case SL_T_BOOL:
-        *bits = (uint32_t)*bits != 0;
-        return SL_OK;
-    case SL_T_S8:
-        *bits = (uint32_t)(int8_t)*bits;
-        return SL_OK;
-    case SL_T_U8:
-        *bits = (uint8_t)*bits;
-        return SL_OK;
-    case SL_T_S16:
-        *bits = (uint32_t)(int16_t)*bits;
-        return SL_OK;
-    case SL_T_U16:
-        *bits = (uint16_t)*bits;
-        return SL_OK;
-    case SL_T_S32:
-    case SL_T_U32:
-        *bits = (uint32_t)*bits;
-        return SL_OK;
-    case SL_T_F32: {
-        sl_slot slot = {.i64 = (uint32_t)*bits};
-        canonicalize_nan32(&slot.f32);
-        *bits = slot.i64;
-        return SL_OK;
-    }
-    case SL_T_F64: {
-        sl_slot slot = {.i64 = *bits};
-        canonicalize_nan64(&slot.f64);
-        *bits = slot.i64;
-        return SL_OK;
-    }
-    case SL_T_CHAR:
-        *bits = (uint32_t)*bits;
-        return cx_check_char(store, (uint32_t)*bits);
-    case SL_T_FLAGS:
-        *bits &= UINT64_MAX >> (64 - type->of.labels.n);
-        return SL_OK;
-    default:
-        return SL_OK;
-    }
-}
-
 static sl_status move_scalar(mover *m, const sl_type *type, place from,
                              place to)
 {
-    uint32_t size = type->layout[0].size;
+    canon_scalar scalar = scalar_of(type);
+    uint32_t size = scalar.size;
     uint64_t bits;
     sl_status st = get(m->from, from, size, size < 4 ? 4 : size, &bits);
-    if (st == SL_OK)
-        st = normalize(m->from->inst->store, type, &bits);
+    if (st != SL_OK)
+        return st;
+    bits = as_seen(scalar, bits);
+    if (scalar.kind == CANON_CHAR)
+        st = cx_check_char(m->from->inst->store, (uint32_t)bits);
     return st == SL_OK ? put(m->to, to, size, bits) : st;
 }
 
@@ -263,14 +273,16 @@ static sl_status move_scalars(const canon_plan *plan, mover *m, place from,
         return cx_out_of_bounds(m->from);
     for (uint32_t i = 0; i < plan->n_leaves; i++) {
         const canon_leaf *leaf = &plan->leaves[i];
+        canon_scalar scalar = leaf->scalar;
         uint64_t bits = src != NULL
-                            ? read_bits(src + leaf->at[in64], leaf->size)
+                            ? read_bits(src + leaf->at[in64], scalar.size)
                             : from.slots[leaf->slot].i64;
-        sl_status st = normalize(m->from->inst->store, leaf->from, &bits);
-        if (st != SL_OK)
-            return st;
+        bits = as_seen(scalar, bits);
+        if (scalar.kind == CANON_CHAR &&
+            cx_check_char(m->from->inst->store, (uint32_t)bits) != SL_OK)
+            return SL_ETRAP;
         if (dst != NULL)
-            write_bits(dst + leaf->at[out64], leaf->size, bits);
+            write_bits(dst + leaf->at[out64], scalar.size, bits);
         else
             to.slots[leaf->slot].i64 = bits;
     }
@@ -281,10 +293,11 @@ sl_status canon_move_scalars(const canon_plan *plan, sl_store *store,
                              const sl_slot *from, sl_slot *to)
 {
     for (uint32_t i = 0; i < plan->n_leaves; i++) {
-        uint64_t bits = from[i].i64;
-        sl_status st = normalize(store, plan->leaves[i].from, &bits);
-        if (st != SL_OK)
-            return st;
+        canon_scalar scalar = plan->leaves[i].scalar;
+        uint64_t bits = as_seen(scalar, from[i].i64);
+        if (scalar.kind == CANON_CHAR &&
+            cx_check_char(store, (uint32_t)bits) != SL_OK)
+            return SL_ETRAP;
         to[i].i64 = bits;
     }
     return SL_OK;
@@ -522,7 +535,8 @@ sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
 {
     mover m = {from, to};
     place src, dst = {out, 0};
-
+    if (plan->scalars && plan->n_flat <= from_max)
+        return canon_move_scalars(plan, from->inst->store, slots, out);
     sl_status st = source(plan, from, from_max, slots, &src);
     if (st == SL_OK && plan->n_flat > SL_MAX_FLAT_PARAMS) {
         const sl_layout *layout = &plan->layout[cx_is64(to)];

@@ -9,6 +9,22 @@
 
 #include "canon/canon.h"
 
+/* What becomes of a scalar's bits between the two. */
+typedef enum canon_scalar_kind {
+    CANON_BITS, /* those of `mask` are left */
+    CANON_BOOL,
+    CANON_SIGNED, /* 8 or 16 bits of it */
+    CANON_F32,    /* NaNs become the canonical one */
+    CANON_F64,
+    CANON_CHAR, /* may trap */
+} canon_scalar_kind;
+
+typedef struct canon_scalar {
+    uint8_t kind; /* canon_scalar_kind */
+    uint8_t size; /* in memory */
+    uint64_t mask;
+} canon_scalar;
+
 /* One value that is no record or tuple, with its place in flat form and in
  * memory (of 32-bit and of 64-bit addresses). The two sides' types are equal
  * but for what resources they name. */
@@ -16,7 +32,7 @@ typedef struct canon_leaf {
     const sl_type *from, *to;
     uint32_t slot;
     uint32_t at[2];
-    uint8_t size; /* of a scalar */
+    canon_scalar scalar; /* if it is one */
 } canon_leaf;
 
 /* The parameters, or the result, of one signature. */

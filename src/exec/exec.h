@@ -200,6 +200,11 @@ sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
  * of a thread (depth 0) forgets what thread->trap held before. */
 sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
                        sl_slot *vals);
+/* The same in two steps: where the parameters are to be put (NULL: a trap, the
+ * stack is exhausted), and the call, which leaves the results there. No other
+ * call comes between the two. */
+sl_slot *sl_core_call_begin(sl_core_thread *thread, const sl_core_func *func);
+sl_status sl_core_call_run(sl_core_thread *thread, sl_core_func *func);
 
 /* --- Exceptions ---------------------------------------------------------- */
 

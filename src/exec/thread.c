@@ -108,27 +108,32 @@ static bool c_stack_is_short(const sl_core_thread *thread)
            (const char *)thread->c_stack_limit;
 }
 
-/* Lays the callee's frame out at thread->sp: parameters and saved state. */
+static sl_slot *limit_of(const sl_core_thread *thread)
+{
+    return thread->frame != NULL ? thread->frame->limit : thread->stack_end;
+}
+
+/* The callee's frame is at thread->sp: its parameters, room for the saved
+ * state. */
 static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
-                           sl_slot *vals, bool catching)
+                           bool catching)
 {
     const sl_functype *type = func->type;
     sl_frame *prev = thread->frame;
     sl_core_store *store = thread->store;
     sl_slot *fp = thread->sp;
-    sl_frame frame = {
-        .thread = thread,
-        .prev = prev,
-        .limit = prev != NULL ? prev->limit : thread->stack_end,
-        .interrupt = &store->interrupt,
-        .n_calls = prev != NULL ? prev->n_calls : 0,
-        .max_calls = store->limits.call_depth,
-        .catching = catching,
-    };
-    if (frame.limit - fp < (ptrdiff_t)func->saved_at + SL_FRAME_SAVED)
-        return sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
+    sl_frame frame;
+    frame.thread = thread;
+    frame.prev = prev;
+    frame.limit = limit_of(thread);
+    frame.interrupt = &store->interrupt;
+    frame.n_calls = prev != NULL ? prev->n_calls : 0;
+    frame.max_calls = store->limits.call_depth;
+    frame.ip = NULL;
+    frame.fp = NULL;
+    frame.status = SL_OK;
+    frame.catching = catching;
     sl_frame_enter(&frame, func->instance);
-    memcpy(fp, vals, type->n_params * sizeof *fp);
     fp[func->saved_at].ref = &store->stubs[SL_STUB_HALT];
     fp[func->saved_at + 1].ref = NULL;
 
@@ -136,26 +141,60 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
     sl_interp_run(&frame, func, fp);
     thread->frame = prev;
     thread->sp = fp;
-    if (frame.status == SL_OK) {
-        memcpy(vals, fp, type->n_results * sizeof *fp);
+    if (frame.status == SL_OK && store->exceptions != NULL)
         sl_exceptions_hold(store, type->n_results, sl_functype_results(type),
-                           vals);
-    }
+                           fp);
     return frame.status;
 }
 
+static sl_status call_host(sl_core_thread *thread, sl_core_func *func)
+{
+    sl_slot *fp = thread->sp;
+    thread->sp = fp + func->saved_at + SL_FRAME_SAVED;
+    sl_status st = func->host(thread, func->ctx, fp);
+    thread->sp = fp;
+    return st;
+}
+
 static sl_status call_any(sl_core_thread *thread, sl_core_func *func,
-                          sl_slot *vals, bool catching)
+                          bool catching)
+{
+    thread->depth++;
+    sl_status st = func->instance != NULL ? call_core(thread, func, catching)
+                                          : call_host(thread, func);
+    thread->depth--;
+    return st;
+}
+
+sl_slot *sl_core_call_begin(sl_core_thread *thread, const sl_core_func *func)
 {
     if (thread->depth == 0)
         sl_trap_clear(thread->trap);
-    if (c_stack_is_short(thread))
-        return sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
-    thread->depth++;
-    sl_status st = func->instance != NULL
-                       ? call_core(thread, func, vals, catching)
-                       : func->host(thread, func->ctx, vals);
-    thread->depth--;
+    if (!c_stack_is_short(thread) &&
+        limit_of(thread) - thread->sp >=
+            (ptrdiff_t)func->saved_at + SL_FRAME_SAVED)
+        return thread->sp;
+    sl_trap(thread, "%s", sl_trap_text(SL_TRAP_STACK));
+    return NULL;
+}
+
+/* A call's values are mostly few. */
+static void copy_slots(sl_slot *to, const sl_slot *from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = from[i];
+}
+
+static sl_status call_with(sl_core_thread *thread, sl_core_func *func,
+                           sl_slot *vals, bool catching)
+{
+    sl_slot *at = sl_core_call_begin(thread, func);
+    if (at == NULL)
+        return SL_ETRAP;
+    copy_slots(at, vals, func->type->n_params);
+    sl_status st = call_any(thread, func, catching);
+    if (st == SL_OK)
+        copy_slots(vals, at, func->type->n_results);
     return st;
 }
 
@@ -172,12 +211,9 @@ static sl_exception *take_thrown(sl_core_thread *thread, sl_status st)
     return NULL;
 }
 
-sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
-                       sl_slot *vals)
+/* What is thrown here ends the call. */
+static sl_status uncaught(sl_core_thread *thread, sl_status st)
 {
-    sl_status st = call_any(thread, func, vals, false);
-    if (thread->thrown == NULL)
-        return st;
     sl_exception *thrown = take_thrown(thread, st);
     if (thrown != NULL) {
         st = sl_trap(thread, "uncaught exception");
@@ -186,10 +222,23 @@ sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
     return st;
 }
 
+sl_status sl_core_call(sl_core_thread *thread, sl_core_func *func,
+                       sl_slot *vals)
+{
+    sl_status st = call_with(thread, func, vals, false);
+    return thread->thrown == NULL ? st : uncaught(thread, st);
+}
+
+sl_status sl_core_call_run(sl_core_thread *thread, sl_core_func *func)
+{
+    sl_status st = call_any(thread, func, false);
+    return thread->thrown == NULL ? st : uncaught(thread, st);
+}
+
 sl_status sl_core_try_call(sl_core_thread *thread, sl_core_func *func,
                            sl_slot *vals, sl_exception **out)
 {
-    sl_status st = call_any(thread, func, vals, true);
+    sl_status st = call_with(thread, func, vals, true);
     *out = take_thrown(thread, st);
     if (*out == NULL)
         return st;
