@@ -586,6 +586,30 @@ def test_mutants__none(t):
         t.true(code in (OK, INVALID, UNSUPPORTED, TRAP, USAGE, 70), f'exit {code}\n{t.err}')
 
 
+# --- valgrind ----------------------------------------------------------------
+
+def test_valgrind__examples(t):
+    """Fibers, streams and exits under valgrind: no error, nothing lost."""
+    if t.sanitized or shutil.which('valgrind') is None:
+        raise Skip('sanitized build, or no valgrind')
+    text = t.write('in', t.text(100000))
+    t.write('a.wat', ARITHMETIC)
+    t.write('s.wat', SLEEPER)
+    t.bundle(t.example('forward/forward.wat'), 'f.wasm', input=text)
+    t.bundle(t.example('relay/relay.wat'), 'r.wasm', text=text)
+    for code, *args in ((0, 'run', 'f.wasm'), (0, 'run', '--seed', '3', 'f.wasm'),
+                        (0, 'run', '--invoke', 'sum()', 'r.wasm'),
+                        (0, 'run', '--seed', '3', '--invoke', 'sum()', 'r.wasm'),
+                        (0, 'run', '--invoke', 'nap(1000000)', 's.wat'),
+                        (TRAP, 'run', '--invoke', 'div(0)', 'a.wat'),
+                        (0, 'inspect', 'r.wasm'), (0, 'print', 'r.wasm'),
+                        (INVALID, 'run', t.example('forward/forward.wat'))):
+        p = subprocess.run(['valgrind', '-q', '--leak-check=full', '--error-exitcode=99',
+                            '--errors-for-leak-kinds=definite', t.sluice, *args],
+                           capture_output=True, cwd=t.folder, timeout=300)
+        t.true(p.returncode == code, f'{args}: exit {p.returncode}\n{p.stderr.decode()}')
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--sluice', required=True)
