@@ -113,8 +113,9 @@ static void plan_value(planner *p, const sl_type *from, const sl_type *to)
             (canon_leaf){.from = from,
                          .to = to,
                          .slot = p->slot,
-                         .at = {p->at[0], p->at[1]},
-                         .scalar = scalar_of(from)};
+                         .at = {p->at[0], p->at[1]}};
+        if (scalar)
+            plan->leaves[plan->n_leaves - 1].scalar = scalar_of(from);
         plan->scalars = plan->scalars && scalar;
         p->slot += from->layout[0].n_flat;
     }
