@@ -105,7 +105,7 @@ class Generator:
         step = self.rng.choices(choices, weights)[0][1:]
         return step + NO_ARGS[:5 - len(step)]
 
-    # --- The host ---------------------------------------------------------------
+    # --- The host -----------------------------------------------------------
 
     def host(self, run):
         rng = self.rng
@@ -155,10 +155,10 @@ class Generator:
                 for n, g in enumerate(run.guests)])[0]
             return world.CALL, inst, f, arg
 
-    # --- Guests ---------------------------------------------------------------------
+    # --- Guests -------------------------------------------------------------
 
     def guest(self, run, guest, f):
-        rng, lean = self.rng, self.lean
+        rng = self.rng
         # A destructor within another synchronous call of its own instance: it
         # must not block. (definitions.py would let the outer call go on above
         # it; the runtime, which runs both on their callers' stacks, traps.)
@@ -351,8 +351,8 @@ class Generator:
                 ptr = min(ptr, world.PAIRS_TO + 0x78)
             args = (i, ptr) if kind == "future" else (i, ptr, n)
             likely = self.rendezvous(run, inst, e)
-            self.add(lean["copy"] * 1.2 * likely, OP[f"{kind}.{verb} async", elem],
-                     *args)
+            self.add(lean["copy"] * 1.2 * likely,
+                     OP[f"{kind}.{verb} async", elem], *args)
             if not e.wset and not self.deep:
                 weight = 0.6 if likely >= 3 else 0.15 * self.may_block
                 self.add(lean["sync"] * weight * min(likely, 1),
@@ -448,7 +448,7 @@ class Generator:
                 self.add(lean * weight,
                          OP[f"thread.{what}-then-{verb}{word}"], t.index)
 
-    # --- Nonsense -----------------------------------------------------------------
+    # --- Nonsense -----------------------------------------------------------
 
     def anything(self, guest):
         """An operation with operands that need not fit."""

@@ -16,7 +16,7 @@ import threading
 import zlib
 
 import world
-from world import OPS, SIGS, FUNCS, RETURN, HOST
+from world import FUNCS, OPS, RETURN, SIGS
 
 DEFINITIONS = "SLUICE_DEFINITIONS"
 
@@ -47,7 +47,7 @@ def load_definitions():
 
 D = load_definitions() if definitions_path() else None
 
-# --- Coroutines on pooled threads ---------------------------------------------
+# --- Coroutines on pooled threads -------------------------------------------
 # One thread runs at a time: it hands over by releasing the other's lock and
 # waits on its own.
 
@@ -150,7 +150,7 @@ def kill_parked():
     fresh.clear()
 
 
-# --- Choices --------------------------------------------------------------------
+# --- Choices ----------------------------------------------------------------
 
 
 class FirstCome:
@@ -209,7 +209,7 @@ def count_events():
     D.Waitable.join = join_
 
 
-# --- Where the reference tests decide otherwise ------------------------------------
+# --- Where the reference tests decide otherwise -----------------------------
 
 
 def follow_the_suite():
@@ -315,7 +315,7 @@ if D:
     follow_the_suite()
     here.lock = new_lock()
 
-# --- docs/data-segments.md, section 6 -------------------------------------------------
+# --- docs/data-segments.md, section 6 ---------------------------------------
 
 
 class Segment:
@@ -397,7 +397,7 @@ class SegmentStream(D.ReadableStream if D else object):
             self.segment.waiting.remove(self)
 
 
-# --- Types ---------------------------------------------------------------------------
+# --- Types ------------------------------------------------------------------
 
 if D:
     U8, U32, STRING = D.U8Type(), D.U32Type(), D.StringType()
@@ -437,7 +437,7 @@ IMAGES = [memory + bytes(world.PAGE - len(memory))
           for memory in map(world.memory_image, range(world.N_INSTANCES))]
 SEGMENTS = [world.segment_bytes(0), world.segment_bytes(1)]
 
-# --- One instance ------------------------------------------------------------------
+# --- One instance -----------------------------------------------------------
 
 
 class Guest:
@@ -633,7 +633,7 @@ def _code(op):
 
 OP_CODE = [_code(op) for op in OPS] if D else []
 
-# --- The host and a sequence ---------------------------------------------------------
+# --- The host and a sequence ------------------------------------------------
 
 
 class Call:

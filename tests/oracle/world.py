@@ -73,7 +73,7 @@ def func_name(func):
     return f"{SIGS[sig][0]}-{mode.lower()}"
 
 
-# --- Memory -------------------------------------------------------------------
+# --- Memory -----------------------------------------------------------------
 
 PAGE = 65536
 TEXT, PAIRS, PAIRS_TO, STRINGS = 0x000, 0x100, 0x180, 0x200
@@ -106,7 +106,7 @@ def segment_bytes(which):
     return bytes((i * 11 + 3 + which * 100) & 0xff for i in range(SEGMENT_SIZE))
 
 
-# --- Operations ----------------------------------------------------------------
+# --- Operations -------------------------------------------------------------
 
 
 class Op:
@@ -273,7 +273,7 @@ def op_text(step):
     return f"  {name}({args})"
 
 
-# --- The component -------------------------------------------------------------
+# --- The component ----------------------------------------------------------
 
 
 def _escape(data):
