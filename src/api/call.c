@@ -15,7 +15,8 @@ struct sluice_pending {
     sl_val *args; /* n_args, until the callee takes them */
     bool ended, has_result, forgotten;
     sl_val result;
-    sluice_error error;
+    sluice_status status;
+    sluice_error *error; /* what more there is to say; most calls have none */
     struct sluice_pending *next, *prev;
 };
 
@@ -48,10 +49,28 @@ static void free_pending(sl_call *call)
     drop_args(p);
     sluice_val_deinit(&p->result);
     sl_free(p->args);
+    sl_free(p->error);
     sl_free(p);
 }
 
-/* --- The callee's side ----------------------------------------------------------- */
+/* Its outcome. When memory is short the status alone is kept. */
+static void set_error(sluice_pending *p, const sluice_error *error)
+{
+    p->status = error->status;
+    if (p->error == NULL)
+        p->error = sl_malloc(sizeof *p->error);
+    if (p->error != NULL)
+        *p->error = *error;
+}
+
+static void fail(sluice_pending *p, sluice_status status, const char *message)
+{
+    sluice_error error;
+    sl_api_fail(&error, status, "%s", message);
+    set_error(p, &error);
+}
+
+/* --- The callee's side ---------------------------------------------------- */
 
 /* The values stay in the host's memory, as long as the call; their streams,
  * futures and resources are now the callee's, who clears those inside of other
@@ -87,7 +106,7 @@ static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
     if (p->ended || p->forgotten)
         return SL_OK;
     if (cancelled) {
-        sl_api_fail(&p->error, SLUICE_ECANCELLED, "the call was cancelled");
+        fail(p, SLUICE_ECANCELLED, "the call was cancelled");
     } else if (result != NULL) {
         sl_arena arena;
         sl_arena_init(&arena);
@@ -95,8 +114,7 @@ static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
             sl_api_take((sl_val *)result, &p->result))
             p->has_result = true;
         else
-            sl_api_fail(&p->error, SLUICE_ENOMEM,
-                        "the result could not be taken");
+            fail(p, SLUICE_ENOMEM, "the result could not be taken");
         sl_arena_deinit(&arena);
     }
     end(p);
@@ -107,12 +125,21 @@ static void deliver(sl_post *post)
 {
     sluice_pending *p =
         (sluice_pending *)((char *)post - offsetof(sluice_pending, post));
+    static const sluice_error none = {.offset = SLUICE_NO_OFFSET};
+    sluice_error status_only;
+    const sluice_error *error = p->error != NULL ? p->error : &none;
+    if (p->error == NULL && p->status != SLUICE_OK) {
+        sl_api_fail(&status_only, p->status,
+                    "%s (out of memory: the message is lost)",
+                    sluice_status_text(p->status));
+        error = &status_only;
+    }
     unlink_pending(p);
-    p->done(p->arg, &p->error, p->has_result ? &p->result : NULL);
+    p->done(p->arg, error, p->has_result ? &p->result : NULL);
     sl_call_unref(&p->call);
 }
 
-/* --- The host's side ------------------------------------------------------------- */
+/* --- The host's side ------------------------------------------------------ */
 
 static sluice_status check_args(const sl_type *type, sluice_val *args,
                                 size_t n_args, sluice_error *error)
@@ -151,7 +178,6 @@ static sluice_pending *make(sluice_func *func, sluice_val *args, size_t n_args)
                         .free = free_pending,
                         .refs = 1};
     p->post.fn = deliver;
-    p->error.offset = SLUICE_NO_OFFSET;
     p->next = p->store->pending;
     if (p->next != NULL)
         p->next->prev = p;
@@ -167,7 +193,7 @@ static void failed(sluice_pending *p, sl_status status)
     sl_api_outcome(&error, p->store, status);
     p->store->store->trap = (sl_trap_info){0}; /* a host function may go on */
     if (heard) {
-        p->error = error;
+        set_error(p, &error);
         end(p);
     }
     sl_api_trapped(p->store, &error, heard);
@@ -213,7 +239,7 @@ bool sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error)
         if (p->ended || p->func->inst == NULL ||
             sl_may_enter_from(p->func->inst, NULL))
             continue;
-        p->error = *error;
+        set_error(p, error);
         end(p);
         any = true;
     }
@@ -230,7 +256,7 @@ void sl_api_fail_call(sl_call *call, const sluice_error *error)
     sluice_pending *p = of_call(call);
     if (p->ended)
         return;
-    p->error = *error;
+    set_error(p, error);
     end(p);
 }
 
@@ -245,18 +271,21 @@ void sl_api_forget_calls(sluice_store *store)
     }
 }
 
-/* --- Calling and waiting --------------------------------------------------------- */
+/* --- Calling and waiting -------------------------------------------------- */
 
 struct waiter {
     bool done;
-    sluice_error error;
+    sluice_status status;
+    sluice_error *error; /* the caller's, may be NULL */
     sluice_val result;
 };
 
 static void wake(void *arg, const sluice_error *error, sluice_val *result)
 {
     struct waiter *w = arg;
-    w->error = *error;
+    w->status = error->status;
+    if (w->error != NULL && error->status != SLUICE_OK)
+        *w->error = *error;
     if (result != NULL) {
         w->result = *result;
         *result = (sluice_val){0};
@@ -268,7 +297,7 @@ sluice_status sluice_func_call_wait(sluice_func *func, sluice_val *args,
                                     size_t n_args, sluice_val *result,
                                     sluice_error *error)
 {
-    struct waiter w = {0};
+    struct waiter w = {.error = error};
     sluice_pending *pending = NULL;
     sluice_status st =
         sluice_func_call(func, args, n_args, wake, &w, &pending, error);
@@ -282,11 +311,15 @@ sluice_status sluice_func_call_wait(sluice_func *func, sluice_val *args,
                            "deadlock detected: event loop cannot make further "
                            "progress");
     }
-    if (error != NULL)
-        *error = w.error;
+    if (error != NULL && w.status == SLUICE_OK) { /* not all 2 KiB of it */
+        error->status = SLUICE_OK;
+        error->offset = SLUICE_NO_OFFSET;
+        error->exit_code = error->os_error = 0;
+        error->message[0] = error->backtrace[0] = '\0';
+    }
     if (result != NULL)
         *result = w.result;
     else
         sluice_val_deinit(&w.result);
-    return w.error.status;
+    return w.status;
 }

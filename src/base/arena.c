@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 
+#define FIRST_BYTES 512 /* of an arena's first block: many need no other */
 #define BLOCK_BYTES 4096
 #define ALIGN       16
 
@@ -61,10 +62,12 @@ void *sl_arena_calloc(sl_arena *arena, size_t n, size_t size)
     if (bytes > BLOCK_BYTES / 4)
         return alloc_large(arena, bytes);
     /* Zeroed as it is handed out: most blocks are never full. */
-    struct sl_arena_block *block = sl_malloc(sizeof *block + BLOCK_BYTES);
+    size_t cap = arena->blocks == NULL && bytes <= FIRST_BYTES ? FIRST_BYTES
+                                                               : BLOCK_BYTES;
+    struct sl_arena_block *block = sl_malloc(sizeof *block + cap);
     if (block == NULL)
         return NULL;
-    block->cap = BLOCK_BYTES;
+    block->cap = cap;
     block->older = arena->blocks;
     arena->blocks = block;
     arena->used = bytes;

@@ -1,6 +1,7 @@
 #include "base/mappings.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "base/alloc.h"
@@ -20,6 +21,7 @@ typedef struct idle {
 struct sl_mappings {
     pthread_mutex_t lock;
     idle kinds[SL_N_MAPPING_KINDS];
+    atomic_uint misses;
 };
 
 sl_mappings *sl_mappings_new(void)
@@ -77,7 +79,16 @@ bool sl_mappings_take(sl_mappings *mappings, sl_mapping_kind kind, size_t bytes,
         from->v[at] = from->v[--from->n];
     }
     pthread_mutex_unlock(&mappings->lock);
+    if (!found)
+        atomic_fetch_add_explicit(&mappings->misses, 1, memory_order_relaxed);
     return found;
+}
+
+bool sl_mappings_crowded(const sl_mappings *mappings)
+{
+    return mappings != NULL &&
+           atomic_load_explicit(&mappings->misses, memory_order_relaxed) >
+               MAX_WARM * SL_N_MAPPING_KINDS;
 }
 
 /* Gives the pages back: they read as zeros. */

@@ -30,6 +30,9 @@ void sl_mappings_free(sl_mappings *mappings);
  * so. False: there is none (`mappings` may be NULL). */
 bool sl_mappings_take(sl_mappings *mappings, sl_mapping_kind kind, size_t bytes,
                       size_t accessible, sl_mapping *out);
+/* Whether so many have been asked for in vain that nobody should keep what he
+ * does not use now. */
+bool sl_mappings_crowded(const sl_mappings *mappings);
 /* Takes it, or unmaps it when there are enough. */
 void sl_mappings_give(sl_mappings *mappings, sl_mapping_kind kind,
                       sl_mapping mapping);

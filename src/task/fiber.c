@@ -72,15 +72,27 @@ static void fiber_free(sl_fiber_pool *pool, sl_fiber *fiber)
     sl_free(fiber);
 }
 
-void sl_fiber_pool_free(sl_fiber_pool *pool)
+static void free_idle(sl_fiber_pool *pool)
 {
-    if (pool == NULL)
-        return;
     while (pool->idle != NULL) {
         sl_fiber *fiber = pool->idle;
         pool->idle = fiber->next;
         fiber_free(pool, fiber);
     }
+    pool->n_idle = 0;
+}
+
+void sl_fiber_pool_rest(sl_fiber_pool *pool)
+{
+    if (sl_mappings_crowded(pool->mappings))
+        free_idle(pool);
+}
+
+void sl_fiber_pool_free(sl_fiber_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    free_idle(pool);
     sl_free(pool);
 }
 

@@ -60,6 +60,9 @@ sl_fiber *sl_fiber_acquire(sl_fiber_pool *pool,
                            sl_err *err);
 /* Gives back a fiber that is done, or that never ran. */
 void sl_fiber_release(sl_fiber_pool *pool, sl_fiber *fiber);
+/* Leaves the stacks of idle fibers to other stores of the same engine, when it
+ * has many. */
+void sl_fiber_pool_rest(sl_fiber_pool *pool);
 /* Fibers that exist, those that wait in the pool included. */
 uint32_t sl_fiber_pool_count(const sl_fiber_pool *pool);
 

@@ -153,6 +153,14 @@ void sl_store_clear_trap(sl_store *store)
 
 /* --- Running -------------------------------------------------------------- */
 
+/* When nothing runs any more: what is ready goes on, or the store rests. */
+static void settle(sl_store *store)
+{
+    sl_store_schedule(store);
+    if (store->nesting_depth == 0 && store->live_threads == 0)
+        sl_fiber_pool_rest(store->fibers);
+}
+
 sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call)
 {
     if (store->nesting_depth == 0)
@@ -161,7 +169,7 @@ sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call)
     store->nesting_depth++;
     sl_status status = func->invoke(func, call, NULL);
     store->nesting_depth--;
-    sl_store_schedule(store);
+    settle(store);
     return status;
 }
 
@@ -180,7 +188,7 @@ sl_status sl_instance_run(sl_instance *inst,
     store->nesting_depth--;
     if (status == SL_OK)
         sl_leave_to(inst, NULL);
-    sl_store_schedule(store);
+    settle(store);
     return status;
 }
 
@@ -218,7 +226,7 @@ static void tick_post(sl_post *post)
         if (store->run_done != NULL && *store->run_done)
             break;
     }
-    sl_store_schedule(store);
+    settle(store);
 }
 
 void sl_store_schedule(sl_store *store)
