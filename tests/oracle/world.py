@@ -63,7 +63,8 @@ N_HOST_FUNCS = sum("own" not in SIGS[s] and "borrow" not in SIGS[s]
 FUNC_NUMBER = {f: n for n, f in enumerate(FUNCS)}
 CALLBACK = 1000  # + function: its callback begins
 THREAD = 1900  # a thread of thread.new-indirect begins
-# What those threads run: the table's slots. 1 is empty, 2 of another type.
+# What those threads run: the table's slots. 1 is empty, 2 and 3 are of other
+# types.
 THREAD_FUNC, THREAD_FUNCS = 0, 4
 DTOR = 1901  # the resource's destructor begins; slot 3
 
@@ -313,7 +314,8 @@ def _memory_module(inst):
       (memory (export "mem") 1 1)
       (table (export "funcs") {THREAD_FUNCS} funcref)
       (func (export "dtor") (param i32)
-        (call_indirect (param i32) (local.get 0) (i32.const 3)))
+        (call_indirect (param i32 i32) (local.get 0) (i32.const 0)
+          (i32.const 3)))
       (data (i32.const 0) "{_escape(memory_image(inst))}")
       (global $heap (mut i32) (i32.const {HEAP}))
       (func (export "realloc") (param i32 i32 i32 i32) (result i32)
@@ -377,7 +379,7 @@ def _main_module(inst):
     (func $other (param i64) unreachable)
     (elem (table $funcs) (i32.const {THREAD_FUNC}) func $thread)
     (elem (table $funcs) (i32.const 2) func $other)
-    (func $dtor (param i32)
+    (func $dtor (param i32 i32)
       (call $begin (i32.const {DTOR}) (local.get 0) (i32.const 0)
         (i32.const 0))
       (drop (call $run)))
