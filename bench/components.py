@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs bench_components, beside wasmtime where its Python package is there.
 
-    python3 -m venv /tmp/wt && /tmp/wt/bin/pip install wasmtime
+    python3 -m venv build/wt && build/wt/bin/pip install wasmtime
     cmake --build BUILD --target bench_components
-    /tmp/wt/bin/python bench/components.py BUILD/bin/bench_components
+    build/wt/bin/python bench/components.py BUILD/bin/bench_components
 
 Prints nanoseconds of processor time per operation (medians of rounds in which
 the engines take turns) and the ratio. `net` is the ratio with each engine's
