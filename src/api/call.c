@@ -228,8 +228,18 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
 
 void sluice_pending_cancel(sluice_pending *pending)
 {
-    if (!pending->ended && pending->call.cancel != NULL)
-        pending->call.cancel(&pending->call, NULL);
+    if (pending->ended || pending->call.cancel == NULL)
+        return;
+    sl_store *store = pending->store->store;
+    store->trap = (sl_trap_info){0};
+    sl_call_ref(&pending->call);
+    store->nesting_depth++; /* the callee may run now, to hear of it */
+    sl_status st = pending->call.cancel(&pending->call, NULL);
+    store->nesting_depth--;
+    if (st != SL_OK)
+        failed(pending, st);
+    sl_call_unref(&pending->call);
+    sl_store_schedule(store);
 }
 
 bool sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error)

@@ -241,7 +241,38 @@ static void test_call__too_much_for_a_result(void **state)
     fixture_deinit(&f);
 }
 
+/* A callee that traps when it hears of its cancellation ends the call. */
+static void test_pending_cancel__a_trap_ends_the_call(void **state)
+{
+    (void)state;
+    fixture f;
+    outcome out = {0};
+    fixture_init(
+        &f, "(component"
+            "  (core func $set.new (canon waitable-set.new))"
+            "  (core module $M"
+            "    (import \"\" \"set.new\" (func $set.new (result i32)))"
+            "    (func (export \"wait\") (result i32)"
+            "      (i32.or (i32.const 2)"
+            "        (i32.shl (call $set.new) (i32.const 4))))"
+            "    (func (export \"cb\") (param i32 i32 i32) (result i32)"
+            "      (unreachable)))"
+            "  (core instance $m (instantiate $M (with \"\" (instance"
+            "    (export \"set.new\" (func $set.new))))))"
+            "  (func (export \"wait\") async (result u32)"
+            "    (canon lift (core func $m \"wait\") async"
+            "      (callback (func $m \"cb\")))))");
+    fixture_instantiate(&f);
+    sluice_pending *pending = begin(&f, "wait", NULL, &out);
+    sluice_pending_cancel(pending);
+    assert_int_equal(finish(&f, &out), SLUICE_ETRAP);
+    assert_non_null(strstr(out.error.message, "unreachable"));
+    assert_int_equal(out.times, 1);
+    fixture_deinit(&f);
+}
+
 const struct CMUnitTest call_tests[] = {
+    cmocka_unit_test(test_pending_cancel__a_trap_ends_the_call),
     cmocka_unit_test(test_call__results_and_types),
     cmocka_unit_test(test_call__wrong_arguments),
     cmocka_unit_test(test_call__values_are_checked),
