@@ -10,28 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "stream/host.h"
 #include "stream/stream.h"
-
-static inline uint8_t byte_at(uint64_t i)
-{
-    return (uint8_t)((i * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
-}
-
-static inline void assert_bytes(const uint8_t *bytes, uint64_t at, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i] != byte_at(at + i))
-            fail_msg("byte %llu is wrong", (unsigned long long)(at + i));
-}
-
-static inline int count_fds(void)
-{
-    int n = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
 
 /* --- A guest: one pending copy into memory of its own -----------------------
  */
