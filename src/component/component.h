@@ -88,14 +88,25 @@ typedef struct sl_canon {
 
 typedef enum sl_segment_form {
     SL_SEGMENT_INLINE,
+    SL_SEGMENT_EXTERNAL,
 } sl_segment_form;
 
-/* One core:data definition: where its bytes are in the component's source.
- * Decoding reads none of them. docs/data-segments.md, section 2. */
+enum { SL_CHUNK_LOG_MIN = 12, SL_CHUNK_LOG_MAX = 30 };
+
+/* One core:data definition: where its bytes are. Decoding reads none of them,
+ * and keeps no table of chunks. docs/data-segments.md, section 2. */
 typedef struct sl_segment_def {
     sl_segment_form form;
-    uint64_t offset; /* of the first payload byte in the source */
-    uint64_t size;   /* bytes */
+    uint64_t size;   /* bytes of content */
+    uint64_t offset; /* in the component's source: of the first payload byte
+                        (inline) or of the first table entry (external) */
+    /* External: */
+    sl_name reference;   /* relative, good (component/reference.h) */
+    uint64_t table_size; /* bytes of the table's n_chunks entries: a digest
+                            each; with zstd the frame's length (LEB128) first */
+    uint32_t n_chunks;
+    uint8_t chunk_log; /* 2^chunk_log bytes of content in a chunk */
+    bool zstd;
 } sl_segment_def;
 
 /* --- Definitions ---------------------------------------------------------- */

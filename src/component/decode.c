@@ -2,112 +2,10 @@
  * core:data the headers only. Binary.md "Component Definitions";
  * docs/data-segments.md, section 2. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/utf8.h"
-#include "component/component_int.h"
-
-#define READ_AHEAD 64 /* bytes read at a time where only headers are wanted */
-
-/* --- Reading by position -------------------------------------------------- */
-
-/* A place in the source and the end of what contains it. */
-typedef struct cursor {
-    sl_decoder *d;
-    uint64_t at, end;
-    uint8_t ahead[READ_AHEAD]; /* bytes from `ahead_at` on */
-    uint64_t ahead_at;
-    size_t n_ahead;
-} cursor;
-
-static bool at_end(cursor *c)
-{
-    sl_fail(c->d->err, SL_EMALFORMED, c->end, "unexpected end-of-file");
-    return false;
-}
-
-/* Bytes read pay for heap and for steps of validation. */
-static void account(sl_decoder *d, uint64_t n)
-{
-    d->bytes += n;
-    d->fuel += n * SL_FUEL_PER_BYTE;
-}
-
-/* Fills `ahead` from `at`, as far as the container goes. */
-static bool look(cursor *c)
-{
-    uint64_t left = c->end - c->at;
-    size_t n = left < READ_AHEAD ? (size_t)left : READ_AHEAD;
-    if (c->d->source->memory != NULL)
-        memcpy(c->ahead, c->d->source->memory + c->at, n);
-    else if (c->d->source->read_at(c->d->source, c->at, c->ahead, n,
-                                   c->d->err) != SL_OK)
-        return false;
-    c->ahead_at = c->at;
-    c->n_ahead = n;
-    account(c->d, n);
-    return true;
-}
-
-static uint8_t next_u8(cursor *c)
-{
-    if (!sl_dec_ok(c->d))
-        return 0;
-    if (c->at >= c->end)
-        return at_end(c);
-    if (c->at < c->ahead_at || c->at - c->ahead_at >= c->n_ahead)
-        if (!look(c))
-            return 0;
-    return c->ahead[c->at++ - c->ahead_at];
-}
-
-/* An unsigned LEB128 number of at most 32 bits. */
-static uint32_t next_u32(cursor *c)
-{
-    uint8_t bytes[5];
-    size_t n = 0;
-    uint64_t at = c->at;
-    do {
-        bytes[n] = next_u8(c);
-    } while (sl_dec_ok(c->d) && (bytes[n++] & 0x80) && n < sizeof bytes);
-    sl_reader r = sl_reader_over(bytes, n, at, c->d->err);
-    return sl_dec_ok(c->d) ? sl_read_u32(&r) : 0;
-}
-
-/* The next `len` bytes for as long as the component lives. */
-static const uint8_t *take(cursor *c, uint64_t len)
-{
-    sl_decoder *d = c->d;
-    if (!sl_dec_ok(d))
-        return NULL;
-    if (len > c->end - c->at) {
-        at_end(c);
-        return NULL;
-    }
-    if (len > SL_MAX_SECTION) {
-        sl_dec_limit(d, c->at, "bytes in a section");
-        return NULL;
-    }
-    uint64_t at = c->at;
-    c->at += len;
-    account(d, len);
-    if (d->source->memory != NULL)
-        return d->source->memory + at;
-    uint8_t *out = sl_dec_alloc(d, 1, (size_t)len);
-    if (out != NULL && len != 0 &&
-        d->source->read_at(d->source, at, out, (size_t)len, d->err) != SL_OK)
-        return NULL;
-    return out;
-}
-
-static void skip(cursor *c, uint64_t len)
-{
-    if (!sl_dec_ok(c->d))
-        return;
-    if (len > c->end - c->at)
-        at_end(c);
-    else
-        c->at += len;
-}
+#include "component/scan.h"
 
 /* --- Modules -------------------------------------------------------------- */
 
@@ -121,11 +19,11 @@ static bool bad_module(sl_decoder *d)
     return false;
 }
 
-static bool add_module(cursor *c, sl_scope *s, uint64_t len)
+static bool add_module(sl_scan *c, sl_scope *s, uint64_t len)
 {
     sl_decoder *d = c->d;
     uint64_t at = c->at;
-    const uint8_t *bytes = take(c, len);
+    const uint8_t *bytes = sl_scan_take(c, len);
     if (bytes == NULL)
         return false;
     if (len >= 8 && memcmp(bytes, "\0asm\x0d\0\1\0", 8) == 0) {
@@ -151,35 +49,7 @@ static bool add_module(cursor *c, sl_scope *s, uint64_t len)
     return sl_scope_add(d, s, SL_SORT_CORE_MODULE, type, at);
 }
 
-/* --- core:data ------------------------------------------------------------ */
-
-static bool add_segment(cursor *c, sl_scope *s)
-{
-    sl_decoder *d = c->d;
-    uint64_t at = c->at;
-    uint8_t form = next_u8(c);
-    if (sl_dec_ok(d) && form == 0x03) {
-        sl_fail(d->err, SL_EUNSUPPORTED, at,
-                "unsupported feature `data`: an external segment");
-        return false;
-    }
-    if (sl_dec_ok(d) && form != 0x01)
-        sl_fail(d->err, SL_EMALFORMED, at,
-                "invalid leading byte (0x%x) for core data", form);
-    sl_segment_def segment = {.form = SL_SEGMENT_INLINE};
-    segment.size = next_u32(c);
-    segment.offset = c->at;
-    skip(c, segment.size);
-    sl_def *def = sl_scope_def(d, s, SL_DEF_DATA, SL_SORT_CORE_DATA, at);
-    if (def == NULL || !sl_dec_ok(d))
-        return false;
-    def->of.segment = (uint32_t)s->segments.n;
-    if (!sl_vec_push(&s->segments, segment))
-        return sl_dec_nomem(d);
-    return sl_scope_add(d, s, SL_SORT_CORE_DATA, NULL, at);
-}
-
-static bool section_end(cursor *c)
+static bool section_end(sl_scan *c)
 {
     if (sl_dec_ok(c->d) && c->at != c->end)
         sl_fail(c->d->err, SL_EMALFORMED, c->at,
@@ -188,22 +58,22 @@ static bool section_end(cursor *c)
     return sl_dec_ok(c->d);
 }
 
-/* A section's body as a cursor of its own. */
-static cursor within(const cursor *c, uint64_t len)
+/* A section's body as a scan of its own. */
+static sl_scan within(const sl_scan *c, uint64_t len)
 {
-    return (cursor){.d = c->d, .at = c->at, .end = c->at + len};
+    return (sl_scan){.d = c->d, .at = c->at, .end = c->at + len};
 }
 
-static bool data_section(cursor *c, sl_scope *s, uint64_t len)
+static bool data_section(sl_scan *c, sl_scope *s, uint64_t len)
 {
-    cursor body = within(c, len);
-    uint32_t n = next_u32(&body);
+    sl_scan body = within(c, len);
+    uint32_t n = sl_scan_u32(&body);
     if (n > body.end - body.at)
-        return at_end(&body);
+        return sl_scan_end(&body);
     if (n > SL_MAX_SEGMENTS)
         return sl_dec_limit(c->d, c->at, "core data segments");
     for (uint32_t i = 0; i < n && sl_dec_ok(c->d); i++)
-        add_segment(&body, s);
+        sl_decode_segment(&body, s);
     c->at += len;
     return section_end(&body);
 }
@@ -224,15 +94,15 @@ static void component_name(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
         s->component->name = sl_arena_name(d->arena, name);
 }
 
-static bool custom_section(cursor *c, sl_scope *s, uint64_t len)
+static bool custom_section(sl_scan *c, sl_scope *s, uint64_t len)
 {
-    cursor body = within(c, len);
-    uint32_t n = next_u32(&body);
+    sl_scan body = within(c, len);
+    uint32_t n = sl_scan_u32(&body);
     uint64_t at = body.at;
     if (n > SL_MAX_NAME)
-        return at + n > body.end ? at_end(&body)
+        return at + n > body.end ? sl_scan_end(&body)
                                  : sl_dec_limit(c->d, at, "bytes in a name");
-    const uint8_t *name = take(&body, n);
+    const uint8_t *name = sl_scan_take(&body, n);
     if (name == NULL)
         return false;
     if (!sl_utf8_valid(name, n)) {
@@ -242,7 +112,7 @@ static bool custom_section(cursor *c, sl_scope *s, uint64_t len)
     if (sl_name_is((sl_name){(const char *)name, n}, "component-name") &&
         body.end - body.at <= SL_MAX_NAME) {
         uint64_t rest = body.end - body.at;
-        const uint8_t *bytes = take(&body, rest);
+        const uint8_t *bytes = sl_scan_take(&body, rest);
         if (bytes != NULL)
             component_name(c->d, s, bytes, (size_t)rest);
     }
@@ -254,11 +124,11 @@ static bool custom_section(cursor *c, sl_scope *s, uint64_t len)
 
 typedef bool decode_fn(sl_decoder *d, sl_scope *s, sl_reader *r);
 
-static bool vec_section(cursor *c, sl_scope *s, uint64_t len, decode_fn *decode)
+static bool vec_section(sl_scan *c, sl_scope *s, uint64_t len, decode_fn *decode)
 {
     sl_decoder *d = c->d;
     uint64_t at = c->at;
-    const uint8_t *bytes = take(c, len);
+    const uint8_t *bytes = sl_scan_take(c, len);
     if (bytes == NULL)
         return false;
     sl_reader r = sl_reader_over(bytes, (size_t)len, at, d->err);
@@ -273,13 +143,13 @@ static bool vec_section(cursor *c, sl_scope *s, uint64_t len, decode_fn *decode)
     return sl_dec_ok(d);
 }
 
-static bool decode_sections(cursor *c, sl_scope *s, sl_component *out);
+static bool decode_sections(sl_scan *c, sl_scope *s, sl_component *out);
 
-static bool nested_component(cursor *c, sl_scope *parent, uint64_t len)
+static bool nested_component(sl_scan *c, sl_scope *parent, uint64_t len)
 {
     sl_decoder *d = c->d;
     uint64_t at = c->at;
-    cursor body = within(c, len);
+    sl_scan body = within(c, len);
     sl_component *out = sl_dec_new(d, sl_component);
     if (out == NULL)
         return false;
@@ -311,7 +181,7 @@ static bool unsupported_values(sl_decoder *d, uint64_t at)
     return false;
 }
 
-static bool decode_section(cursor *c, sl_scope *s)
+static bool decode_section(sl_scan *c, sl_scope *s)
 {
     static decode_fn *const fns[] = {
         [2] = sl_decode_core_instance, [3] = sl_decode_core_type,
@@ -321,16 +191,16 @@ static bool decode_section(cursor *c, sl_scope *s)
     };
     sl_decoder *d = c->d;
     uint64_t at = c->at;
-    uint8_t id = next_u8(c);
+    uint8_t id = sl_scan_u8(c);
     if (id > 13 || (id == 13 && !sl_dec_has(d, SL_FEATURE_DATA))) {
         sl_fail(d->err, SL_EMALFORMED, at, "malformed section id: %u", id);
         return false;
     }
-    uint32_t len = next_u32(c);
+    uint32_t len = sl_scan_u32(c);
     if (!sl_dec_ok(d))
         return false;
     if (len > c->end - c->at)
-        return at_end(c);
+        return sl_scan_end(c);
     switch (id) {
     case 0:
         return custom_section(c, s, len);
@@ -351,13 +221,13 @@ static bool decode_section(cursor *c, sl_scope *s)
 /* --- Components ----------------------------------------------------------- */
 
 /* Binary.md: preamble. */
-static bool decode_preamble(cursor *c, bool outermost)
+static bool decode_preamble(sl_scan *c, bool outermost)
 {
     uint8_t bytes[8];
     uint64_t at = c->at;
     sl_decoder *d = c->d;
     for (int i = 0; i < 8; i++)
-        bytes[i] = next_u8(c);
+        bytes[i] = sl_scan_u8(c);
     if (!sl_dec_ok(d))
         return false;
     if (memcmp(bytes, "\0asm", 4) != 0) {
@@ -409,7 +279,7 @@ static bool finish(sl_decoder *d, sl_scope *s, sl_component *out)
     return sl_dec_ok(d);
 }
 
-static bool decode_sections(cursor *c, sl_scope *s, sl_component *out)
+static bool decode_sections(sl_scan *c, sl_scope *s, sl_component *out)
 {
     s->component = out;
     out->at = c->at;
@@ -441,7 +311,7 @@ static void free_export_maps(sl_ptrmap *maps)
 
 static bool decode_root(sl_decoder *d)
 {
-    cursor c = {.d = d, .at = 0, .end = d->source->size};
+    sl_scan c = {.d = d, .at = 0, .end = d->source->size};
     sl_scope *s = sl_malloc(sizeof *s);
     if (s == NULL)
         return sl_dec_nomem(d);

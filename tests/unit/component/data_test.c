@@ -1,5 +1,6 @@
 /* core:data: docs/data-segments.md, sections 2 and 4. */
 #include "bytes.h"
+#include "component/reference.h"
 
 static void test_inline__records_where_the_bytes_are(void **state)
 {
@@ -43,8 +44,125 @@ static void test_section__malformed_forms(void **state)
                 SL_EMALFORMED, "section size mismatch");
     expect_body("\x0d\x04\x01\x03\x01"
                 "a",
-                SL_EUNSUPPORTED,
-                "unsupported feature `data`: an external segment");
+                SL_EMALFORMED, "unexpected end-of-file");
+}
+
+#define DIGEST_32 "0123456789abcdef0123456789abcdef"
+
+static void test_external__records_the_table(void **state)
+{
+    (void)state;
+    sl_buf buf;
+    sl_buf_init(&buf);
+    put_preamble(&buf);
+    put_section(&buf, 13,
+                "\x02\x03\x03"
+                "a/b\x81\x20\x0c\x00\x02" DIGEST_32 DIGEST_32
+                "\x03\x03"
+                "a/c\x01\x1e\x01\x01\x80\x01" DIGEST_32);
+    sl_err err = {0};
+    sl_component *c = decode_buf(&buf, &err);
+    assert_string_equal(err.msg, "");
+    assert_int_equal(c->n_segments, 2);
+    const sl_segment_def *one = &c->segments[0], *two = &c->segments[1];
+    assert_int_equal(one->form, SL_SEGMENT_EXTERNAL);
+    assert_int_equal(one->size, 4097);
+    assert_int_equal(one->chunk_log, 12);
+    assert_false(one->zstd);
+    assert_true(sl_name_is(one->reference, "a/b"));
+    assert_int_equal(one->n_chunks, 2);
+    assert_int_equal(one->table_size, 64);
+    assert_memory_equal(buf.data + one->offset, DIGEST_32, 32);
+    assert_true(two->zstd);
+    assert_int_equal(two->chunk_log, 30);
+    assert_int_equal(two->table_size, 34);
+    assert_int_equal(buf.data[two->offset], 0x80);
+    sl_component_free(c);
+    sl_buf_deinit(&buf);
+}
+
+/* A table longer than the window it is checked in. */
+static void test_external__walks_a_long_table(void **state)
+{
+    (void)state;
+    enum { FRAMES = 1000 };
+    sl_buf body, buf;
+    sl_buf_init(&body);
+    sl_buf_init(&buf);
+    sl_buf_bytes(&body, "\x01\x03\x01\x61", 4);
+    sl_buf_u64(&body, FRAMES * UINT64_C(4096));
+    sl_buf_bytes(&body, "\x0c\x01", 2);
+    sl_buf_u32(&body, FRAMES);
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        sl_buf_u32(&body, i * 977);
+        sl_buf_bytes(&body, DIGEST_32, 32);
+    }
+    for (size_t cut = 0; cut < 2; cut++) {
+        sl_buf_clear(&buf);
+        put_preamble(&buf);
+        sl_buf_u8(&buf, 13);
+        sl_buf_u32(&buf, (uint32_t)(body.len - cut));
+        sl_buf_bytes(&buf, body.data, body.len - cut);
+        sl_err err = {0};
+        sl_component *c = decode_buf(&buf, &err);
+        assert_int_equal(err.code, cut ? SL_EMALFORMED : SL_OK);
+        assert_int_equal(c == NULL, cut);
+        if (c != NULL)
+            assert_int_equal(c->segments[0].n_chunks, FRAMES);
+        sl_component_free(c);
+    }
+    sl_buf_deinit(&body);
+    sl_buf_deinit(&buf);
+}
+
+static void test_reference__rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reference, *path; /* NULL: refused */
+    } rows[] = {
+        {"a", "a"},
+        {"dir/a.bin", "dir/a.bin"},
+        {"with%20space", "with space"},
+        {"%41%c3%a9", "A\xc3\xa9"},
+        {"b/a:b", "b/a:b"},
+        {"...", "..."},
+        {"", NULL},
+        {"/a", NULL},
+        {"//host/a", NULL},
+        {"http://host/a", NULL},
+        {"a:b", NULL},
+        {"..", NULL},
+        {"a/../b", NULL},
+        {"a/%2e%2E/b", NULL},
+        {"a/.%2e", NULL},
+        {"./a", NULL},
+        {"a//b", NULL},
+        {"a/", NULL},
+        {"a\\b", NULL},
+        {"a%5cb", NULL},
+        {"a%2fb", NULL},
+        {"a%00", NULL},
+        {"a%0", NULL},
+        {"a%zz", NULL},
+        {"a b", NULL},
+        {"a\nb", NULL},
+        {"a?b", NULL},
+        {"a#b", NULL},
+        {"\xc3\xa9", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[64];
+        sl_name name = sl_name_of(rows[i].reference);
+        const char *fault = sl_reference_fault(name);
+        if ((fault == NULL) != (rows[i].path != NULL))
+            fail_msg("%s: %s", rows[i].reference, fault ? fault : "accepted");
+        if (fault != NULL)
+            continue;
+        sl_reference_path(name, path);
+        assert_string_equal(path, rows[i].path);
+    }
+    assert_non_null(sl_reference_fault((sl_name){"a\0b", 3}));
 }
 
 /* Without the feature the format is the base specification's. */
@@ -252,6 +370,9 @@ static void test_limit__of_segments(void **state)
 const struct CMUnitTest data_tests[] = {
     cmocka_unit_test(test_inline__records_where_the_bytes_are),
     cmocka_unit_test(test_section__malformed_forms),
+    cmocka_unit_test(test_external__records_the_table),
+    cmocka_unit_test(test_external__walks_a_long_table),
+    cmocka_unit_test(test_reference__rules),
     cmocka_unit_test(test_gate__off_is_unknown),
     cmocka_unit_test(test_canon__types_and_bounds),
     cmocka_unit_test(test_sort__goes_where_modules_go),
