@@ -94,6 +94,17 @@ SLUICE_API sluice_component *
 sluice_component_from_source(sluice_engine *engine, const sluice_source *source,
                              sluice_error *error);
 
+/** Say where a component's external segments are: a directory (absolute, or
+ * relative to the working directory when bytes are first read), or the
+ * `http(s)://` URL of one. sluice_component_open() has taken the directory of
+ * the file; a component from a buffer or a source has none, and reading its
+ * external segments is a data fault until it is given one. Before the first
+ * instantiation; `base` is copied.
+ * @return SLUICE_OK, SLUICE_EUSAGE (empty), SLUICE_ENOMEM */
+SLUICE_API sluice_status sluice_component_set_base(sluice_component *component,
+                                                   const char *base,
+                                                   sluice_error *error);
+
 /** Frees the component; stores that instantiated it must be gone. NULL is
  * fine. */
 SLUICE_API void sluice_component_free(sluice_component *component);

@@ -11,6 +11,7 @@ struct sluice_engine {
     sluice_limits limits;
     sl_features features;
     sl_mappings *mappings; /* of stores that are gone */
+    sl_data_env *data;     /* what stores' segments share */
 };
 
 struct sluice_component {

@@ -65,9 +65,10 @@ sluice_engine *sluice_engine_new(const sluice_limits *limits,
         .limits = limits != NULL ? *limits : sluice_limits_default(),
         .features = sl_features_default(),
         .mappings = sl_mappings_new(),
+        .data = sl_data_env_new(NULL),
     };
-    if (engine->mappings == NULL) {
-        sl_free(engine);
+    if (engine->mappings == NULL || engine->data == NULL) {
+        sluice_engine_free(engine);
         sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
         return NULL;
     }
@@ -79,6 +80,7 @@ void sluice_engine_free(sluice_engine *engine)
     if (engine == NULL)
         return;
     sl_mappings_free(engine->mappings);
+    sl_data_env_unref(engine->data);
     sl_free(engine);
 }
 
@@ -197,6 +199,16 @@ sluice_component *sluice_component_from_source(sluice_engine *engine,
                             .refs = 1,
                             .close = close_public};
     return decode(engine, &s->source, error);
+}
+
+sluice_status sluice_component_set_base(sluice_component *component,
+                                        const char *base, sluice_error *error)
+{
+    sl_err err = {0};
+    if (*base == '\0')
+        return sl_api_fail(error, SLUICE_EUSAGE, "the base is empty");
+    sl_source_set_base(component->component->source, base, &err);
+    return sl_api_error(error, &err);
 }
 
 void sluice_component_free(sluice_component *component)

@@ -72,6 +72,7 @@ sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
         sluice_store_free(store);
         return NULL;
     }
+    sl_data_ctx_share(store->store->data, engine->data);
     store->store->on_trap = trapped;
     store->store->on_trap_arg = store;
     return store;

@@ -18,6 +18,19 @@ static sl_status read_buffer(sl_source *source, uint64_t at, void *to,
     return SL_OK;
 }
 
+sl_status sl_source_set_base(sl_source *source, const char *base, sl_err *err)
+{
+    size_t len = strlen(base);
+    while (len > 1 && base[len - 1] == '/')
+        len--;
+    char *copy = sl_strndup(base, len);
+    if (copy == NULL)
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    sl_free(source->base);
+    source->base = copy;
+    return SL_OK;
+}
+
 static void close_buffer(sl_source *source)
 {
     sl_free(source);
@@ -67,6 +80,15 @@ static void close_file(sl_source *source)
     sl_free(source);
 }
 
+/* The directory of a path. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return sl_strndup(".", 1);
+    return sl_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 sl_source *sl_source_file(const char *path, sl_err *err)
 {
     struct stat st;
@@ -77,14 +99,18 @@ sl_source *sl_source_file(const char *path, sl_err *err)
         sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: not a regular file", path);
     } else {
         sl_source *source = sl_malloc(sizeof *source);
-        if (source != NULL) {
+        char *base = directory_of(path);
+        if (source != NULL && base != NULL) {
             *source = (sl_source){.size = (uint64_t)st.st_size,
                                   .read_at = read_file,
                                   .fd = fd,
+                                  .base = base,
                                   .refs = 1,
                                   .close = close_file};
             return source;
         }
+        sl_free(source);
+        sl_free(base);
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     }
     if (fd >= 0)
@@ -101,6 +127,8 @@ sl_source *sl_source_ref(sl_source *source)
 void sl_source_unref(sl_source *source)
 {
     if (source != NULL &&
-        __atomic_sub_fetch(&source->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        __atomic_sub_fetch(&source->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        sl_free(source->base);
         source->close(source);
+    }
 }

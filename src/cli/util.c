@@ -224,6 +224,20 @@ static int looks_binary(const char *path, bool *binary)
     return code;
 }
 
+/* The directory of a file's path. */
+static bool set_base(sluice_component *component, const char *path,
+                     sluice_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    char *base = len == 0 ? strdup(".") : strndup(path, len);
+    sluice_status st = base != NULL
+                           ? sluice_component_set_base(component, base, error)
+                           : SLUICE_ENOMEM;
+    free(base);
+    return st == SLUICE_OK;
+}
+
 static sluice_component *open_bytes(sluice_engine *engine, const char *path,
                                     int *code)
 {
@@ -252,6 +266,11 @@ static sluice_component *open_bytes(sluice_engine *engine, const char *path,
     }
     sl_buf_deinit(&source);
     sl_buf_deinit(&binary);
+    if (component != NULL && !set_base(component, path, &error)) {
+        *code = cli_report(path, &error);
+        sluice_component_free(component);
+        component = NULL;
+    }
     return component;
 }
 

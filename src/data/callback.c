@@ -153,6 +153,6 @@ sl_backing *sl_backing_callback(sl_data_ctx *ctx, const sl_callback_ops *ops,
                            .kind = "callback"};
     b->ops = ops;
     b->arg = arg;
-    b->chunks = (sl_chunks){.ops = &callback_chunk_ops, .ctx = ctx};
+    b->chunks = sl_chunks_make(ctx, &callback_chunk_ops, 0, 0);
     return &b->base;
 }

@@ -9,9 +9,29 @@
 #include "base/alloc.h"
 
 enum {
-    IN_FLIGHT_MAX = 4, /* of one set; what is waited for may exceed it */
-    IDLE_MAX = 8,      /* read ahead and kept */
+    IN_FLIGHT = 4, /* of one set, at least */
+    IN_FLIGHT_MAX = 256,
+    IDLE = 8,
 };
+
+sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
+                         uint64_t grid, uint64_t size)
+{
+    uint64_t several = grid != 0 ? SL_READ_AHEAD_MAX / grid : 0;
+    if (several < IN_FLIGHT)
+        several = IN_FLIGHT;
+    if (several > IN_FLIGHT_MAX)
+        several = IN_FLIGHT_MAX;
+    return (sl_chunks){
+        .ops = ops,
+        .ctx = ctx,
+        .grid = grid,
+        .size = size,
+        .ahead_max = SL_READ_AHEAD_MAX,
+        .in_flight_max = (uint32_t)several,
+        .idle_max = IDLE + 2 * ((uint32_t)several - IN_FLIGHT),
+    };
+}
 
 /* --- Life of a chunk
  * ------------------------------------------------------------ */
@@ -34,7 +54,8 @@ static void free_chunk(sl_chunk *chunk)
     if (chunk->set != NULL)
         leave_set(chunk);
     chunk->ops->release(chunk);
-    sl_free(chunk->data);
+    if (!chunk->ops->brings_data)
+        sl_free(chunk->data);
     sl_free(chunk);
 }
 
@@ -62,7 +83,7 @@ static void settle(sl_chunk *chunk)
     uint32_t idle = 0;
     for (sl_chunk *c = set->head, *next; c != NULL; c = next) {
         next = c->next;
-        if (c->finished && c->pins == 0 && ++idle > IDLE_MAX)
+        if (c->finished && c->pins == 0 && ++idle > set->idle_max)
             free_chunk(c);
     }
 }
@@ -111,9 +132,10 @@ void sl_chunk_finish(sl_chunk *chunk, const sl_err *err)
 static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
                              const sl_fetch *reader, sl_err *err)
 {
+    bool brings = set->ops->brings_data;
     sl_chunk *chunk = sl_calloc(1, set->ops->size);
-    uint8_t *data = sl_malloc(len);
-    if (chunk == NULL || data == NULL) {
+    uint8_t *data = brings ? NULL : sl_malloc(len);
+    if (chunk == NULL || (data == NULL && !brings)) {
         sl_free(chunk);
         sl_free(data);
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
@@ -169,6 +191,19 @@ static uint64_t gap(const sl_chunks *set, uint64_t at, uint64_t len)
     return len;
 }
 
+/* A chunk that holds byte `at`, where there is none: about `len` bytes. */
+static sl_chunk *start_at(sl_chunks *set, uint64_t at, uint64_t len,
+                          const sl_fetch *reader, sl_err *err)
+{
+    if (set->grid == 0) {
+        len = gap(set, at, len < SL_READ_MAX ? len : SL_READ_MAX);
+    } else {
+        at -= at % set->grid;
+        len = set->size - at < set->grid ? set->size - at : set->grid;
+    }
+    return start_chunk(set, at, (size_t)len, reader, err);
+}
+
 size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
 {
     sl_chunk *chunk = find(set, at);
@@ -193,18 +228,18 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
 static void read_ahead(sl_chunks *set, uint64_t at, uint64_t end, uint64_t last,
                        const sl_fetch *reader)
 {
+    uint64_t small =
+        set->grid != 0 && set->grid < SL_READ_MIN ? set->grid : SL_READ_MIN;
     uint32_t idle = 0;
     for (const sl_chunk *c = set->head; c != NULL; c = c->next)
         idle += c->finished && c->pins == 0;
-    while (at < end && set->in_flight < IN_FLIGHT_MAX && idle < IDLE_MAX) {
+    while (at < end && set->in_flight < set->in_flight_max &&
+           idle < set->idle_max) {
         sl_chunk *chunk = find(set, at);
         if (chunk == NULL) {
-            if (end - at < SL_READ_MIN && end != last)
+            if (end - at < small && end != last)
                 return;
-            uint64_t len = gap(set, at, end - at);
-            if (len > SL_READ_MAX)
-                len = SL_READ_MAX;
-            chunk = start_chunk(set, at, (size_t)len, reader, NULL);
+            chunk = start_at(set, at, end - at, reader, NULL);
             if (chunk == NULL)
                 return; /* asked for again when it is needed */
         }
@@ -214,12 +249,13 @@ static void read_ahead(sl_chunks *set, uint64_t at, uint64_t end, uint64_t last,
 
 /* The window beyond what is asked for: nothing at a reader's first request,
  * then doubling. */
-static uint64_t window(const sl_fetch *fetch)
+static uint64_t window(const sl_chunks *set, const sl_fetch *fetch)
 {
     if (fetch->streak == 0)
         return 0;
-    return fetch->streak < 5 ? SL_READ_MIN << (fetch->streak - 1)
-                             : SL_READ_AHEAD_MAX;
+    uint64_t ahead =
+        SL_READ_MIN << (fetch->streak < 16 ? fetch->streak - 1 : 15);
+    return ahead < set->ahead_max ? ahead : set->ahead_max;
 }
 
 sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
@@ -231,8 +267,7 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
         want = all;
     sl_chunk *chunk = find(set, at);
     if (chunk == NULL) {
-        uint64_t first = gap(set, at, want < SL_READ_MAX ? want : SL_READ_MAX);
-        chunk = start_chunk(set, at, (size_t)first, fetch, err);
+        chunk = start_at(set, at, want, fetch, err);
         if (chunk == NULL)
             return err != NULL && err->code != SL_OK ? err->code : SL_ENOMEM;
     }
@@ -243,7 +278,7 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
     if (chunk->finished)
         sl_loop_post(chunk->loop, &chunk->deliver);
 
-    uint64_t end = want + window(fetch);
+    uint64_t end = want + window(set, fetch);
     if (end > all)
         end = all;
     fetch->streak++;

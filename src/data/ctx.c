@@ -3,6 +3,37 @@
 
 #include "base/alloc.h"
 
+sl_data_env *sl_data_env_new(sl_err *err)
+{
+    sl_data_env *env = sl_calloc(1, sizeof *env);
+    if (env != NULL) {
+        env->refs = 1;
+        env->cache = sl_cache_new(SL_CACHE_BUDGET);
+        env->inflaters = sl_inflaters_new();
+    }
+    if (env == NULL || env->cache == NULL || env->inflaters == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        sl_data_env_unref(env);
+        return NULL;
+    }
+    return env;
+}
+
+sl_data_env *sl_data_env_ref(sl_data_env *env)
+{
+    __atomic_add_fetch(&env->refs, 1, __ATOMIC_RELAXED);
+    return env;
+}
+
+void sl_data_env_unref(sl_data_env *env)
+{
+    if (env == NULL || __atomic_sub_fetch(&env->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    sl_cache_free(env->cache);
+    sl_inflaters_free(env->inflaters);
+    sl_free(env);
+}
+
 sl_data_ctx *sl_data_ctx_new(sl_loop *loop, sl_err *err)
 {
     sl_data_ctx *ctx = sl_calloc(1, sizeof *ctx);
@@ -14,8 +45,22 @@ sl_data_ctx *sl_data_ctx_new(sl_loop *loop, sl_err *err)
     return ctx;
 }
 
+void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env)
+{
+    ctx->env = sl_data_env_ref(env);
+}
+
+bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err)
+{
+    if (ctx->env == NULL)
+        ctx->env = sl_data_env_new(err);
+    return ctx->env != NULL;
+}
+
 void sl_data_ctx_free(sl_data_ctx *ctx)
 {
+    if (ctx != NULL)
+        sl_data_env_unref(ctx->env);
     sl_free(ctx);
 }
 

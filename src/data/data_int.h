@@ -4,16 +4,32 @@
 #ifndef SL_DATA_DATA_INT_H
 #define SL_DATA_DATA_INT_H
 
+#include "data/cache.h"
 #include "data/segment.h"
+#include "data/verify.h"
+
+#define SL_CACHE_BUDGET (UINT64_C(64) << 20)
+
+struct sl_data_env {
+    int refs;
+    sl_cache *cache;
+    sl_inflaters *inflaters;
+};
 
 struct sl_file;
+struct external_backing;
 
 struct sl_data_ctx {
     sl_loop *loop;
+    sl_data_env *env; /* NULL: not needed yet */
     sl_data_stats stats;
-    uint64_t random;       /* 0: no test schedule */
-    struct sl_file *files; /* open sources, so that backings share them */
+    uint64_t random;               /* 0: no test schedule */
+    struct sl_file *files;         /* open sources, so that backings share them */
+    struct external_backing *externals; /* likewise */
 };
+
+/* Makes ctx->env for this store alone when it has none; false: no memory. */
+bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err);
 
 typedef struct sl_chunk sl_chunk;
 typedef struct sl_chunks sl_chunks;
@@ -21,6 +37,7 @@ typedef struct sl_chunks sl_chunks;
 /* What the owner of a set does for its chunks. */
 typedef struct sl_chunk_ops {
     size_t size; /* of the owner's chunk, which begins with sl_chunk */
+    bool brings_data; /* chunk->data is the owner's, set when it is finished */
     /* Starts reading the chunk; sl_chunk_finish() follows, never inside. */
     sl_status (*start)(sl_chunks *set, sl_chunk *chunk, sl_err *err);
     void (*abort)(sl_chunk *chunk);   /* hurry: nobody wants it any more */
@@ -47,9 +64,18 @@ struct sl_chunk {
 struct sl_chunks {
     const sl_chunk_ops *ops;
     sl_data_ctx *ctx;
+    /* Chunks of `grid` bytes, the last one ending at `size`; 0: of any size. */
+    uint64_t grid, size;
+    uint64_t ahead_max; /* how far to read ahead */
+    uint32_t in_flight_max; /* what is waited for may exceed it */
+    uint32_t idle_max;      /* read ahead and kept */
     sl_chunk *head;
     uint32_t in_flight;
 };
+
+/* A set without chunks, of any size or on a grid. */
+sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
+                         uint64_t grid, uint64_t size);
 
 /* Abandons what is in flight and frees the rest. */
 void sl_chunks_deinit(sl_chunks *set);

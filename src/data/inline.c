@@ -218,7 +218,7 @@ static sl_file *file_of(sl_data_ctx *ctx, sl_source *source, sl_err *err)
     }
     file->ctx = ctx;
     file->source = sl_source_ref(source);
-    file->chunks = (sl_chunks){.ops = &file_chunk_ops, .ctx = ctx};
+    file->chunks = sl_chunks_make(ctx, &file_chunk_ops, 0, 0);
     file->refs = 1;
     file->next = ctx->files;
     if (file->next != NULL)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "component/component.h"
 #include "loop/loop.h"
 
 typedef struct sl_fetch sl_fetch;
@@ -25,8 +26,17 @@ typedef struct sl_data_stats {
     uint64_t faults;
 } sl_data_stats;
 
+/* What the stores of an engine share. Any thread. */
+typedef struct sl_data_env sl_data_env;
+sl_data_env *sl_data_env_new(sl_err *err);
+sl_data_env *sl_data_env_ref(sl_data_env *env);
+void sl_data_env_unref(sl_data_env *env); /* NULL is fine */
+
 /* Borrows the loop. */
 sl_data_ctx *sl_data_ctx_new(sl_loop *loop, sl_err *err);
+/* Before the first backing is made: what it shares with other stores. Keeps a
+ * reference of its own. */
+void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env);
 /* After every backing made with it is gone. Requests under way are abandoned;
  * they finish on the loop, alone. */
 void sl_data_ctx_free(sl_data_ctx *ctx);
@@ -102,6 +112,12 @@ sl_backing *sl_backing_inline(sl_data_ctx *ctx, sl_source *source,
                               uint64_t offset, uint64_t size, sl_err *err);
 sl_backing *sl_backing_ref(sl_backing *backing);
 void sl_backing_unref(sl_backing *backing); /* NULL is fine */
+
+/* An external segment of a component whose source this is: chunks of a file
+ * beside the component, verified before they are seen. Backings of one
+ * definition are one. The definition must live until the last source does. */
+sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
+                                const sl_segment_def *def, sl_err *err);
 
 /* A backing of the embedder's. */
 typedef struct sl_callback_read sl_callback_read;

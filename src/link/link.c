@@ -392,12 +392,13 @@ static sl_status define_data(replay *r, const sl_def *def)
     const sl_component *component = r->inst->component;
     const sl_segment_def *data = &component->segments[def->of.segment];
     char label[64];
-    if (data->form == SL_SEGMENT_EXTERNAL)
-        return sl_fail(r->err, SL_EUNSUPPORTED, def->at,
-                       "unsupported feature `data`: an external segment");
     snprintf(label, sizeof label, "segment %u", (unsigned)def->makes.index);
-    sl_backing *backing = sl_backing_inline(r->store->data, component->source,
-                                            data->offset, data->size, r->err);
+    sl_source *source = component->source;
+    sl_backing *backing =
+        data->form == SL_SEGMENT_EXTERNAL
+            ? sl_backing_external(r->store->data, source, data, r->err)
+            : sl_backing_inline(r->store->data, source, data->offset,
+                                data->size, r->err);
     if (backing == NULL)
         return r->err->code;
     sl_segment *segment = sl_segment_new(backing, label, r->err);

@@ -4,11 +4,15 @@ extern const struct CMUnitTest segment_tests[];
 extern const size_t n_segment_tests;
 extern const struct CMUnitTest callback_tests[];
 extern const size_t n_callback_tests;
+extern const struct CMUnitTest external_tests[];
+extern const size_t n_external_tests;
 
 int main(void)
 {
     int failed = _cmocka_run_group_tests("data/segment", segment_tests,
                                          n_segment_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("data/external", external_tests,
+                                      n_external_tests, NULL, NULL);
     return failed + _cmocka_run_group_tests("data/callback", callback_tests,
                                             n_callback_tests, NULL, NULL);
 }

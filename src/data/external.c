@@ -1,0 +1,492 @@
+/* External segments: a file beside the component in chunks, each of which is
+ * checked against the digest in the component before anyone sees a byte of it.
+ * docs/data-segments.md, sections 2 and 5.
+ *
+ * A chunk's way, of which the pool does all that takes time: the table of the
+ * component is read once; content that another store, or an earlier run, has
+ * verified is taken from the cache; else the chunk or its frame is read from
+ * the origin, inflated and verified. */
+#include "data/data_int.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/reader.h"
+#include "component/reference.h"
+#include "data/origin.h"
+
+/* --- The content of a segment, as the component declares it ------------------- */
+
+typedef struct frame { /* zstd */
+    uint64_t at;       /* in the file */
+    uint32_t len;
+    uint32_t digest; /* offset in the table */
+} frame;
+
+/* What chunks under way hold, which may outlive the backing. Counted on the
+ * loop's thread, read on the pool's. */
+typedef struct content {
+    int refs;
+    sl_data_env *env;
+    sl_source *source;
+    sl_origin *origin; /* NULL: the component has no base */
+    sl_segment_def def;
+    pthread_mutex_t lock; /* while the table is read */
+    bool loaded;          /* set last */
+    uint8_t *table;
+    frame *frames; /* zstd */
+} content;
+
+static void content_unref(content *c)
+{
+    if (c == NULL || --c->refs != 0)
+        return;
+    sl_data_env_unref(c->env);
+    sl_origin_unref(c->origin);
+    sl_source_unref(c->source);
+    pthread_mutex_destroy(&c->lock);
+    sl_free(c->table);
+    sl_free(c->frames);
+    sl_free(c);
+}
+
+/* Where each frame is; validation has walked the table before. */
+static sl_status index_frames(content *c, sl_err *err)
+{
+    sl_reader r =
+        sl_reader_over(c->table, (size_t)c->def.table_size, 0, err);
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < c->def.n_chunks; i++) {
+        frame *f = &c->frames[i];
+        f->at = at;
+        f->len = sl_read_u32(&r);
+        f->digest = (uint32_t)sl_reader_at(&r);
+        sl_read_bytes(&r, SL_DIGEST_SIZE);
+        at += f->len;
+    }
+    if (!sl_reader_ok(&r) || sl_reader_left(&r) != 0) {
+        *err = (sl_err){0};
+        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
+                       "the component's table of chunks has changed");
+    }
+    return SL_OK;
+}
+
+static sl_status read_table(content *c, sl_err *err)
+{
+    size_t len = (size_t)c->def.table_size;
+    if (c->table == NULL)
+        c->table = sl_malloc(len != 0 ? len : 1);
+    if (c->frames == NULL && c->def.zstd)
+        c->frames = sl_calloc(c->def.n_chunks + (size_t)1, sizeof *c->frames);
+    if (c->table == NULL || (c->frames == NULL && c->def.zstd))
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    sl_status st =
+        c->source->read_at(c->source, c->def.offset, c->table, len, err);
+    return st == SL_OK && c->def.zstd ? index_frames(c, err) : st;
+}
+
+static bool is_loaded(const content *c)
+{
+    return __atomic_load_n(&c->loaded, __ATOMIC_ACQUIRE);
+}
+
+/* Blocks: on the pool. */
+static sl_status load_table(content *c, sl_err *err)
+{
+    if (is_loaded(c))
+        return SL_OK;
+    pthread_mutex_lock(&c->lock);
+    sl_status st = c->loaded ? SL_OK : read_table(c, err);
+    if (st == SL_OK)
+        __atomic_store_n(&c->loaded, true, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+static const uint8_t *digest_of(const content *c, uint64_t i)
+{
+    return c->table + (c->def.zstd ? c->frames[i].digest : i * SL_DIGEST_SIZE);
+}
+
+/* Where the chunk or its frame is in the file. */
+static uint64_t place_of(const content *c, uint64_t i)
+{
+    return c->def.zstd ? c->frames[i].at : i << c->def.chunk_log;
+}
+
+static size_t raw_len(const content *c, uint64_t i, size_t len)
+{
+    return c->def.zstd ? c->frames[i].len : len;
+}
+
+/* --- A chunk's way -------------------------------------------------------------- */
+
+typedef struct external_chunk {
+    sl_chunk chunk;
+    content *content;
+    sl_work work;
+    sl_origin_read read;
+    bool reading;  /* the origin has `read` */
+    bool fetched;  /* `raw` is what the origin has brought */
+    bool refetch;  /* ... was wrong once already */
+    uint8_t *raw;  /* as it is in the file; NULL: blob->bytes are */
+    sl_blob *blob; /* verified when `checked` */
+    bool checked;
+    sl_err result;
+} external_chunk;
+
+static uint64_t number_of(const external_chunk *c)
+{
+    return c->chunk.at >> c->content->def.chunk_log;
+}
+
+/* Places for what the origin brings and for what it is worth. */
+static sl_status make_room(external_chunk *c)
+{
+    size_t len = raw_len(c->content, number_of(c), c->chunk.len);
+    if (c->content->def.zstd && len > sl_deflate_bound(c->chunk.len))
+        return sl_fail(&c->result, SL_EIO, SL_ERR_NO_PLACE,
+                       "bad zstd frame: %zu bytes for a chunk of %zu", len,
+                       c->chunk.len);
+    if (c->blob == NULL)
+        c->blob = sl_blob_new(c->chunk.len);
+    if (c->raw == NULL && c->content->def.zstd)
+        c->raw = sl_malloc(len != 0 ? len : 1);
+    if (c->blob == NULL || (c->raw == NULL && c->content->def.zstd))
+        return sl_fail(&c->result, SL_ENOMEM, SL_ERR_NO_PLACE,
+                       "out of memory");
+    return SL_OK;
+}
+
+static uint8_t *raw_place(const external_chunk *c)
+{
+    return c->raw != NULL ? c->raw : c->blob->bytes;
+}
+
+/* From what the origin brought to what may be seen. */
+static sl_status check(external_chunk *c)
+{
+    content *of = c->content;
+    uint64_t i = number_of(c);
+    sl_err cause = {0};
+    sl_status st = SL_OK;
+    if (of->def.zstd)
+        st = sl_inflate(of->env->inflaters, c->raw,
+                        raw_len(of, i, c->chunk.len), c->blob->bytes,
+                        c->chunk.len, &cause);
+    if (st == SL_OK)
+        st = sl_verify(c->blob->bytes, c->chunk.len, digest_of(of, i), &cause);
+    if (st != SL_OK)
+        return sl_fail(&c->result, st, SL_ERR_NO_PLACE,
+                       "`%.*s`, chunk %" PRIu64 ": %s",
+                       SL_NAME_ARGS(of->def.reference), i, cause.msg);
+    memcpy(c->blob->digest, digest_of(of, i), SL_DIGEST_SIZE);
+    c->checked = true;
+    sl_cache_put(of->env->cache, c->blob);
+    return SL_OK;
+}
+
+static void look_up_and_read(external_chunk *c)
+{
+    content *of = c->content;
+    if (load_table(of, &c->result) != SL_OK)
+        return;
+    uint64_t i = number_of(c);
+    c->blob = sl_cache_get(of->env->cache, digest_of(of, i), c->chunk.len);
+    if (c->blob != NULL) {
+        c->checked = true;
+        return;
+    }
+    if (of->origin == NULL) {
+        sl_fail(&c->result, SL_EIO, SL_ERR_NO_PLACE,
+                "`%.*s`: the component has no place beside which to look",
+                SL_NAME_ARGS(of->def.reference));
+        return;
+    }
+    if (make_room(c) == SL_OK && of->origin->ops->read_now != NULL &&
+        of->origin->ops->read_now(of->origin, place_of(of, i), raw_place(c),
+                                  raw_len(of, i, c->chunk.len),
+                                  &c->result) == SL_OK)
+        check(c);
+}
+
+static void chunk_work(sl_work *work)
+{
+    external_chunk *c =
+        (external_chunk *)(void *)((char *)work -
+                                   offsetof(external_chunk, work));
+    if (c->fetched)
+        check(c);
+    else
+        look_up_and_read(c);
+}
+
+static void finish(external_chunk *c)
+{
+    sl_err result = c->result;
+    if (c->checked)
+        c->chunk.data = c->blob->bytes;
+    sl_chunk_finish(&c->chunk, c->checked ? NULL : &result);
+}
+
+static void on_read(sl_origin_read *read, const sl_err *err)
+{
+    external_chunk *c =
+        (external_chunk *)(void *)((char *)read -
+                                   offsetof(external_chunk, read));
+    c->reading = false;
+    c->fetched = true;
+    if (err != NULL)
+        c->result = *err;
+    if (err != NULL ||
+        sl_work_start(c->chunk.loop, &c->work, &c->result) != SL_OK)
+        finish(c);
+}
+
+/* Asks the origin, on the loop. */
+static void read_origin(external_chunk *c)
+{
+    content *of = c->content;
+    uint64_t i = number_of(c);
+    c->read = (sl_origin_read){
+        .at = place_of(of, i),
+        .len = raw_len(of, i, c->chunk.len),
+        .to = raw_place(c),
+        .background = c->chunk.reader == NULL,
+        .done = on_read,
+    };
+    if (of->origin->ops->read(of->origin, &c->read, &c->result) == SL_OK)
+        c->reading = true;
+    else
+        finish(c);
+}
+
+/* What was wrong may have been damaged on its way: a remote origin is asked
+ * once more. */
+static bool ask_again(external_chunk *c)
+{
+    if (!c->fetched || c->refetch || c->content->origin->ops->read == NULL)
+        return false;
+    c->refetch = true;
+    c->fetched = false;
+    c->result = (sl_err){0};
+    return true;
+}
+
+static void chunk_done(sl_work *work, bool cancelled)
+{
+    external_chunk *c =
+        (external_chunk *)(void *)((char *)work -
+                                   offsetof(external_chunk, work));
+    if (cancelled)
+        sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
+    bool unread = c->result.code == SL_OK && !c->checked;
+    if (c->chunk.set != NULL && (unread || (!c->checked && ask_again(c))))
+        read_origin(c);
+    else
+        finish(c);
+}
+
+static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err);
+
+static void chunk_abort(sl_chunk *chunk)
+{
+    external_chunk *c = (external_chunk *)chunk;
+    if (!c->reading) {
+        sl_work_cancel(&c->work);
+        return;
+    }
+    c->content->origin->ops->cancel(c->content->origin, &c->read);
+    c->reading = false;
+    sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
+    finish(c);
+}
+
+static void chunk_release(sl_chunk *chunk)
+{
+    external_chunk *c = (external_chunk *)chunk;
+    sl_blob_unref(c->blob);
+    sl_free(c->raw);
+    content_unref(c->content);
+}
+
+static const sl_chunk_ops chunk_ops = {
+    .size = sizeof(external_chunk),
+    .brings_data = true,
+    .start = chunk_start,
+    .abort = chunk_abort,
+    .release = chunk_release,
+};
+
+/* --- The backing ------------------------------------------------------------------ */
+
+typedef struct external_backing {
+    sl_backing base;
+    content *content;
+    sl_chunks chunks;
+    struct external_backing *next, *prev; /* in ctx->externals */
+} external_backing;
+
+static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
+{
+    external_backing *b =
+        (external_backing *)(void *)((char *)set -
+                                     offsetof(external_backing, chunks));
+    external_chunk *c = (external_chunk *)chunk;
+    c->content = b->content;
+    c->content->refs++;
+    c->work.work = chunk_work;
+    c->work.done = chunk_done;
+    return sl_work_start(chunk->loop, &c->work, err);
+}
+
+/* What another store has brought is here too. */
+static size_t read_cache(const content *c, uint64_t at, void *to, size_t len)
+{
+    if (!is_loaded(c))
+        return 0;
+    uint64_t size = UINT64_C(1) << c->def.chunk_log;
+    uint64_t i = at >> c->def.chunk_log, start = i << c->def.chunk_log;
+    if (size > c->def.size - start)
+        size = c->def.size - start;
+    sl_blob *blob =
+        sl_cache_get(c->env->cache, digest_of(c, i), (size_t)size);
+    if (blob == NULL)
+        return 0;
+    size_t skip = (size_t)(at - start);
+    if (len > blob->len - skip)
+        len = blob->len - skip;
+    memcpy(to, blob->bytes + skip, len);
+    sl_blob_unref(blob);
+    return len;
+}
+
+static int64_t external_try_read(sl_backing *base, uint64_t at, void *to,
+                                 size_t len, sl_err *err)
+{
+    external_backing *b = (external_backing *)base;
+    (void)err;
+    size_t n = sl_chunks_read(&b->chunks, at, to, len);
+    if (n == 0 && (n = read_cache(b->content, at, to, len)) != 0)
+        base->ctx->stats.reads_direct++;
+    return (int64_t)n;
+}
+
+static sl_status external_fetch(sl_backing *base, sl_fetch *fetch, sl_err *err)
+{
+    return sl_chunks_fetch(&((external_backing *)base)->chunks, fetch, 0, err);
+}
+
+static void external_release(sl_backing *base, sl_fetch *fetch)
+{
+    (void)base;
+    sl_chunks_release(fetch);
+}
+
+static void external_cancel(sl_backing *base, sl_fetch *fetch)
+{
+    sl_chunks_cancel(&((external_backing *)base)->chunks, fetch);
+}
+
+static void external_prefetch(sl_backing *base, uint64_t at, uint64_t len)
+{
+    sl_chunks_prefetch(&((external_backing *)base)->chunks, at, len);
+}
+
+static void external_close(sl_backing *base)
+{
+    external_backing *b = (external_backing *)base;
+    *(b->prev != NULL ? &b->prev->next : &base->ctx->externals) = b->next;
+    if (b->next != NULL)
+        b->next->prev = b->prev;
+    sl_chunks_deinit(&b->chunks);
+    content_unref(b->content);
+    sl_free(b);
+}
+
+static const sl_backing_ops external_ops = {
+    .try_read = external_try_read,
+    .fetch = external_fetch,
+    .release = external_release,
+    .cancel = external_cancel,
+    .prefetch = external_prefetch,
+    .close = external_close,
+};
+
+/* --- Binding ------------------------------------------------------------------------ */
+
+static sl_status find_origin(content *c, sl_err *err)
+{
+    if (c->source->base == NULL)
+        return SL_OK; /* said when a byte is wanted */
+    char *path = sl_malloc(c->def.reference.len + 1);
+    if (path == NULL)
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    sl_reference_path(c->def.reference, path);
+    c->origin = sl_origin_file(c->source->base, path, err);
+    sl_free(path);
+    return c->origin != NULL ? SL_OK : SL_ENOMEM;
+}
+
+static content *new_content(sl_data_ctx *ctx, sl_source *source,
+                            const sl_segment_def *def, sl_err *err)
+{
+    content *c = sl_calloc(1, sizeof *c);
+    if (c == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    c->refs = 1;
+    c->env = sl_data_env_ref(ctx->env);
+    c->source = sl_source_ref(source);
+    c->def = *def;
+    pthread_mutex_init(&c->lock, NULL);
+    if (find_origin(c, err) == SL_OK)
+        return c;
+    content_unref(c);
+    return NULL;
+}
+
+static external_backing *find_backing(sl_data_ctx *ctx, const sl_source *source,
+                                      const sl_segment_def *def)
+{
+    external_backing *b = ctx->externals;
+    while (b != NULL && (b->content->source != source ||
+                         b->content->def.offset != def->offset))
+        b = b->next;
+    return b;
+}
+
+sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
+                                const sl_segment_def *def, sl_err *err)
+{
+    external_backing *b = find_backing(ctx, source, def);
+    if (b != NULL)
+        return sl_backing_ref(&b->base);
+    if (!sl_data_ctx_need_env(ctx, err))
+        return NULL;
+    content *c = new_content(ctx, source, def, err);
+    b = c != NULL ? sl_calloc(1, sizeof *b) : NULL;
+    if (b == NULL) {
+        content_unref(c);
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    b->base = (sl_backing){.ops = &external_ops,
+                           .ctx = ctx,
+                           .size = def->size,
+                           .refs = 1,
+                           .kind = "external"};
+    b->content = c;
+    b->chunks = sl_chunks_make(ctx, &chunk_ops,
+                               UINT64_C(1) << def->chunk_log, def->size);
+    b->next = ctx->externals;
+    if (b->next != NULL)
+        b->next->prev = b;
+    ctx->externals = b;
+    return &b->base;
+}
