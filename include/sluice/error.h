@@ -29,6 +29,7 @@ typedef enum sluice_status {
     SLUICE_EUSAGE = 11,    /**< the caller broke the rules of the API */
     SLUICE_ECANCELLED = 12,
     SLUICE_EDEADLOCK = 13, /**< nothing left that could complete the call */
+    SLUICE_EDEADLINE = 14, /**< the time that was given is over */
 } sluice_status;
 
 #define SLUICE_NO_OFFSET UINT64_MAX

@@ -60,6 +60,38 @@ SLUICE_API void sluice_store_on_trap(sluice_store *store,
                                                 const sluice_error *error),
                                      void *arg);
 
+/** No limit, where a time is asked for. */
+#define SLUICE_NO_DEADLINE UINT64_MAX
+/**
+ * How long calls may take that the host starts from now on, and what it makes
+ * happen otherwise: instantiation, destructors of resources it releases. Set it
+ * before a call to give that call a time of its own.
+ *
+ * When a call's time is over, `done` comes with SLUICE_EDEADLINE. If guest code
+ * runs on its behalf just then (any code it has led to, in any instance), that
+ * traps: within a few microseconds of guest code, or a millisecond inside of one
+ * bulk instruction; its instance is poisoned as by any trap, and the error has
+ * the backtrace. If it waits, the callee is asked to stop as by
+ * sluice_pending_cancel() and no instance is harmed. What goes on after the
+ * result or the deadline is nobody's any more: after the deadline it traps when
+ * it keeps the loop for 100 ms at a time. Calls wait on the store's loop, so
+ * somebody must run it. While a limit is set guest code runs a little slower.
+ * @param timeout_ns  nanoseconds; SLUICE_NO_DEADLINE, as at first: no limit
+ * On the store's thread.
+ */
+SLUICE_API void sluice_store_set_call_timeout(sluice_store *store,
+                                              uint64_t timeout_ns);
+/**
+ * Until when the store runs guest code at all, counted from now. Then what runs
+ * traps, every call under way ends with SLUICE_EDEADLINE, and what would start is
+ * refused with it, until the deadline is set anew.
+ * @param after_ns  nanoseconds; SLUICE_NO_DEADLINE, as at first: no limit
+ * @return SLUICE_OK, or SLUICE_ENOMEM: the deadline is as before
+ * On the store's thread.
+ */
+SLUICE_API sluice_status sluice_store_set_deadline(sluice_store *store,
+                                                   uint64_t after_ns);
+
 /** Counters of a store. */
 typedef struct sluice_stats {
     uint64_t bytes_read;      /**< brought in from segments' backings */
@@ -192,6 +224,15 @@ SLUICE_API sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
 /** Asks the callee to stop (subtask.cancel of the specification); `done` comes
  * with SLUICE_ECANCELLED, or with the result if that was faster. */
 SLUICE_API void sluice_pending_cancel(sluice_pending *pending);
+
+/** Moves the deadline of a call that was started under
+ * sluice_store_set_call_timeout(), counted from now.
+ * @param pending   valid, that is, `done` has not been called
+ * @param after_ns  nanoseconds; SLUICE_NO_DEADLINE: no limit any more
+ * @return SLUICE_OK, SLUICE_EUSAGE (it was started without a limit) or
+ *         SLUICE_ENOMEM (the deadline is as before). On the store's thread. */
+SLUICE_API sluice_status sluice_pending_set_deadline(sluice_pending *pending,
+                                                     uint64_t after_ns);
 
 /** Calls a function and runs the loop until it has returned. Fills *result
  * (yours: sluice_val_deinit()) when the function has one. */

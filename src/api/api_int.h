@@ -38,6 +38,12 @@ struct sluice_store {
     sluice_error trap;
     void (*on_trap)(void *arg, const sluice_error *error);
     void *on_trap_arg;
+    /* deadline.c */
+    uint64_t call_timeout_ns; /* SLUICE_NO_DEADLINE: none */
+    sl_timer *alarm;          /* while a call with a deadline waits */
+    uint64_t alarm_ns;
+    uint32_t n_open, n_timed; /* calls that have not ended; with a deadline */
+    unsigned n_runs;          /* of sluice_store_run, one in another */
 };
 
 /* The exported functions that were asked for, by name. */
@@ -106,7 +112,27 @@ void sl_api_forget_calls(sluice_store *store);
  * an error. */
 sluice_store *sl_api_store_of_call(const sl_call *call);
 void sl_api_fail_call(sl_call *call, const sluice_error *error);
-/* linker.c: tells hosts that calls they have not answered are gone. */
+/* Ends calls whose deadlines have passed and asks their callees to stop;
+ * *next: the earliest of the others. */
+void sl_api_end_late_calls(sluice_store *store, uint64_t now, uint64_t *next);
+/* linker.c: tells hosts that calls they have not answered are gone; or those
+ * of instances that have trapped. */
 void sl_api_forget_answers(sluice_store *store);
+void sl_api_forget_lost_answers(sluice_store *store);
+
+/* deadline.c: the time of what begins now; *out is a reference, or NULL when
+ * there is no limit. SLUICE_EDEADLINE: the store's time is over. */
+sluice_status sl_api_new_deadline(sluice_store *store, sl_deadline **out,
+                                  sluice_error *error);
+/* For what the host begins outside of a call. */
+sluice_status sl_api_begin(sluice_store *store, sluice_error *error);
+void sl_api_end(sluice_store *store);
+/* A call waits until `at_ns` at most; false: memory is short. */
+bool sl_api_set_alarm(sluice_store *store, uint64_t at_ns);
+/* SLUICE_ENOMEM: it stays where it was. */
+sluice_status sl_api_move_deadline(sluice_store *store, sl_deadline *deadline,
+                                   uint64_t after_ns);
+/* A call has ended. */
+void sl_api_check_alarm(sluice_store *store);
 
 #endif

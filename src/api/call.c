@@ -14,6 +14,8 @@ struct sluice_pending {
     uint32_t n_args;
     sl_val *args; /* n_args, until the callee takes them */
     bool ended, has_result, forgotten;
+    bool timed; /* counted in store->n_timed */
+    bool late;  /* to be asked to stop */
     sl_val result;
     sluice_status status;
     sluice_error *error; /* what more there is to say; most calls have none */
@@ -32,6 +34,24 @@ static void drop_args(sluice_pending *p)
     p->n_args = 0;
 }
 
+/* It is open until its outcome is known, or nobody wants it. */
+static void close_pending(sluice_pending *p)
+{
+    p->store->n_open--;
+    p->store->n_timed -= p->timed;
+    p->timed = false;
+    if (p->call.deadline != NULL)
+        p->call.deadline->told = true;
+    sl_api_check_alarm(p->store);
+}
+
+static void forget(sluice_pending *p)
+{
+    if (!p->ended)
+        close_pending(p);
+    p->forgotten = true;
+}
+
 static void unlink_pending(sluice_pending *p)
 {
     if (p->prev != NULL)
@@ -48,6 +68,7 @@ static void free_pending(sl_call *call)
     sluice_pending *p = of_call(call);
     drop_args(p);
     sluice_val_deinit(&p->result);
+    sl_deadline_unref(p->call.deadline);
     sl_free(p->args);
     sl_free(p->error);
     sl_free(p);
@@ -97,6 +118,7 @@ static void end(sluice_pending *p)
     if (p->ended || p->forgotten)
         return;
     p->ended = true;
+    close_pending(p);
     sl_loop_post(p->store->loop, &p->post);
 }
 
@@ -182,7 +204,20 @@ static sluice_pending *make(sluice_func *func, sluice_val *args, size_t n_args)
     if (p->next != NULL)
         p->next->prev = p;
     p->store->pending = p;
+    p->store->n_open++;
     return p;
+}
+
+/* It waits, but not for ever. */
+static void limit(sluice_pending *p)
+{
+    const sl_deadline *deadline = p->call.deadline;
+    p->timed = deadline != NULL && deadline->at_ns != SL_NO_DEADLINE;
+    p->store->n_timed += p->timed;
+    if (sl_api_set_alarm(p->store, p->timed ? deadline->at_ns : SL_NO_DEADLINE))
+        return;
+    fail(p, SLUICE_ENOMEM, "out of memory for the deadline");
+    end(p);
 }
 
 /* The callee's instance has trapped, before or after the call's result. */
@@ -203,9 +238,13 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
                                size_t n_args, sluice_done_fn done, void *arg,
                                sluice_pending **pending, sluice_error *error)
 {
+    sl_deadline *deadline = NULL;
     sluice_status st = check_args(func->func->type, args, n_args, error);
+    if (st == SLUICE_OK)
+        st = sl_api_new_deadline(func->store, &deadline, error);
     sluice_pending *p = st == SLUICE_OK ? make(func, args, n_args) : NULL;
     if (p == NULL) {
+        sl_deadline_unref(deadline);
         for (size_t i = 0; i < n_args; i++)
             sluice_val_deinit(&args[i]);
         return st != SLUICE_OK
@@ -214,6 +253,7 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
     }
     p->done = done;
     p->arg = arg;
+    p->call.deadline = deadline;
     if (pending != NULL)
         *pending = p;
     sl_store *store = func->store->store;
@@ -222,13 +262,15 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
     sl_status run = sl_store_invoke(store, p->func, &p->call);
     if (run != SL_OK)
         failed(p, run);
+    if (!p->ended && !p->forgotten)
+        limit(p);
     sl_call_unref(&p->call);
     return SLUICE_OK;
 }
 
-void sluice_pending_cancel(sluice_pending *pending)
+static void ask_to_stop(sluice_pending *pending)
 {
-    if (pending->ended || pending->call.cancel == NULL)
+    if (pending->call.cancel == NULL)
         return;
     sl_store *store = pending->store->store;
     store->trap = (sl_trap_info){0};
@@ -242,14 +284,88 @@ void sluice_pending_cancel(sluice_pending *pending)
     sl_store_schedule(store);
 }
 
+void sluice_pending_cancel(sluice_pending *pending)
+{
+    if (!pending->ended)
+        ask_to_stop(pending);
+}
+
+/* --- Deadlines ------------------------------------------------------------ */
+
+sluice_status sluice_pending_set_deadline(sluice_pending *pending,
+                                          uint64_t after_ns)
+{
+    sl_deadline *deadline = pending->call.deadline;
+    sluice_store *store = pending->store;
+    if (deadline == NULL)
+        return SLUICE_EUSAGE;
+    if (pending->ended)
+        return SLUICE_OK;
+    if (sl_api_move_deadline(store, deadline, after_ns) != SLUICE_OK)
+        return SLUICE_ENOMEM;
+    store->n_timed -= pending->timed;
+    pending->timed = deadline->at_ns != SL_NO_DEADLINE;
+    store->n_timed += pending->timed;
+    sl_api_check_alarm(store);
+    return SLUICE_OK;
+}
+
+static uint64_t deadline_of(const sluice_pending *p)
+{
+    uint64_t store = p->store->store->deadline_ns;
+    const sl_deadline *own = p->call.deadline;
+    return own != NULL && own->at_ns < store ? own->at_ns : store;
+}
+
+static bool is_late(const sluice_pending *p, uint64_t now)
+{
+    uint64_t at = deadline_of(p);
+    return at != SL_NO_DEADLINE && now >= at;
+}
+
+static sluice_pending *first_late(const sluice_store *store)
+{
+    sluice_pending *p = store->pending;
+    while (p != NULL && !p->late)
+        p = p->next;
+    return p;
+}
+
+/* Guest code runs only when all are marked: it may make calls of its own. */
+void sl_api_end_late_calls(sluice_store *store, uint64_t now, uint64_t *next)
+{
+    sluice_pending *p;
+    *next = SL_NO_DEADLINE;
+    for (p = store->pending; p != NULL; p = p->next) {
+        if (p->ended)
+            continue;
+        if (!is_late(p, now)) {
+            uint64_t at = deadline_of(p);
+            *next = at < *next ? at : *next;
+            continue;
+        }
+        fail(p, SLUICE_EDEADLINE, "deadline exceeded");
+        p->late = now < store->store->deadline_ns; /* or nothing runs at all */
+        end(p);
+    }
+    while ((p = first_late(store)) != NULL) {
+        p->late = false;
+        ask_to_stop(p);
+    }
+}
+
 bool sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error)
 {
     bool any = false;
+    uint64_t now = sl_loop_now_ns();
     for (sluice_pending *p = store->pending; p != NULL; p = p->next) {
         if (p->ended || p->func->inst == NULL ||
             sl_may_enter_from(p->func->inst, NULL))
             continue;
         set_error(p, error);
+        if (error->status == SLUICE_EDEADLINE && !is_late(p, now))
+            p->status = p->error != NULL ? (p->error->status = SLUICE_ETRAP)
+                                         : SLUICE_ETRAP;
         end(p);
         any = true;
     }
@@ -276,7 +392,7 @@ void sl_api_forget_calls(sluice_store *store)
         sluice_pending *p = store->pending;
         unlink_pending(p);
         sl_loop_unpost(store->loop, &p->post);
-        p->forgotten = true;
+        forget(p);
         sl_call_unref(&p->call);
     }
 }
@@ -315,7 +431,7 @@ sluice_status sluice_func_call_wait(sluice_func *func, sluice_val *args,
         return st;
     if (sluice_store_run(func->store, &w.done) != SLUICE_OK) {
         unlink_pending(pending);
-        pending->forgotten = true;
+        forget(pending);
         sl_call_unref(&pending->call);
         return sl_api_fail(error, SLUICE_EDEADLOCK,
                            "deadlock detected: event loop cannot make further "

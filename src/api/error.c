@@ -94,6 +94,8 @@ sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
         return error->status;
     }
     const sl_trap_info *trap = &store->store->trap;
+    if (strcmp(trap->err.msg, "deadline exceeded") == 0)
+        error->status = SLUICE_EDEADLINE;
     if (strcmp(trap->err.msg, "interrupted") == 0) /* it has had its effect */
         sl_core_store_clear_interrupt(store->store->core);
     snprintf(error->message, sizeof error->message, "%s",

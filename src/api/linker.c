@@ -24,8 +24,10 @@ struct sluice_call {
     bool inside;      /* the host function runs */
     bool answered;
     sl_status status; /* of the answer, for whoever called */
+    sl_deadline *deadline; /* of what called; a reference, or NULL */
     void (*on_cancel)(void *arg, bool gone);
     void *on_cancel_arg;
+    bool asked; /* on_cancel has been told that the guest cancels */
     struct sluice_call *next, *prev;
 };
 
@@ -39,8 +41,18 @@ static void free_call(sluice_call *c)
         c->store->answers = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
+    sl_deadline_unref(c->deadline);
     sl_arena_deinit(&c->arena);
     sl_free(c);
+}
+
+/* It is not for this call any more. */
+static void let_go(sluice_call *c)
+{
+    c->call->cancel = NULL;
+    if (c->call->deadline == c->deadline)
+        c->call->deadline = NULL;
+    sl_call_unref(c->call);
 }
 
 /* The answer is given: outside of the host function nobody else frees. */
@@ -48,8 +60,7 @@ static void answered(sluice_call *c, sl_status status)
 {
     c->answered = true;
     c->status = status;
-    c->call->cancel = NULL;
-    sl_call_unref(c->call);
+    let_go(c);
     if (!c->inside)
         free_call(c);
 }
@@ -163,23 +174,43 @@ static sl_status cancel(sl_call *inner, sl_instance *caller)
 {
     (void)caller;
     sluice_call *c = inner->callee;
-    void (*fn)(void *, bool) = c->on_cancel;
-    c->on_cancel = NULL;
-    if (fn != NULL)
-        fn(c->on_cancel_arg, false);
+    if (c->on_cancel == NULL || c->asked)
+        return SL_OK;
+    c->asked = true;
+    c->on_cancel(c->on_cancel_arg, false);
     return SL_OK;
+}
+
+static void forget(sluice_call *c)
+{
+    if (c->on_cancel != NULL)
+        c->on_cancel(c->on_cancel_arg, true);
+    let_go(c);
+    free_call(c);
 }
 
 void sl_api_forget_answers(sluice_store *store)
 {
-    while (store->answers != NULL) {
-        sluice_call *c = store->answers;
-        if (c->on_cancel != NULL)
-            c->on_cancel(c->on_cancel_arg, true);
-        c->call->cancel = NULL;
-        sl_call_unref(c->call);
-        free_call(c);
-    }
+    while (store->answers != NULL)
+        forget(store->answers);
+}
+
+/* Nobody takes the answer: the guest has trapped. Of a host that has not asked
+ * to be told the answer is awaited, and dropped. */
+static sluice_call *lost_answer(const sluice_store *store)
+{
+    for (sluice_call *c = store->answers; c != NULL; c = c->next)
+        if (!c->inside && !c->answered && c->on_cancel != NULL &&
+            c->caller != NULL && !sl_may_enter_from(c->caller, NULL))
+            return c;
+    return NULL;
+}
+
+void sl_api_forget_lost_answers(sluice_store *store)
+{
+    sluice_call *c;
+    while ((c = lost_answer(store)) != NULL)
+        forget(c);
 }
 
 /* --- Being called ------------------------------------------------------------------ */
@@ -203,6 +234,11 @@ static sluice_call *begin(sl_funcinst *func, sl_call *call, sl_instance *caller)
     sl_call_ref(call);
     call->callee = c;
     call->cancel = cancel;
+    if (call->deadline == NULL) {
+        c->deadline = sl_deadline_ref(
+            sl_store_running_deadline(c->store->store));
+        call->deadline = c->deadline;
+    }
     return c;
 }
 
@@ -225,8 +261,7 @@ static sl_status invoke(sl_funcinst *func, sl_call *call, sl_instance *caller)
     } else {
         c->answered = true;
         c->status = st;
-        call->cancel = NULL;
-        sl_call_unref(call);
+        let_go(c);
     }
     c->inside = false;
     if (!c->answered)

@@ -40,6 +40,7 @@ static void run_drops(sl_post *post)
 {
     sluice_store *store =
         (sluice_store *)((char *)post - offsetof(sluice_store, drop_post));
+    bool timed = sl_api_begin(store, NULL) == SLUICE_OK;
     while (store->drops != NULL) {
         struct dropped_own *d = store->drops;
         sluice_error error;
@@ -53,6 +54,8 @@ static void run_drops(sl_post *post)
         sl_api_outcome(&error, store, st);
         sl_api_trapped(store, &error, false);
     }
+    if (timed)
+        sl_api_end(store);
 }
 
 /* A host's resource is told at once; a guest's destructor is guest code, which

@@ -30,6 +30,7 @@ void sl_api_trapped(sluice_store *store, const sluice_error *error, bool heard)
         return;
     }
     bool any = sl_api_fail_lost_calls(store, error);
+    sl_api_forget_lost_answers(store);
     if (!heard && !any && store->on_trap != NULL)
         store->on_trap(store->on_trap_arg, error);
 }
@@ -63,6 +64,7 @@ sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
         return NULL;
     }
     store->engine = engine;
+    store->call_timeout_ns = SLUICE_NO_DEADLINE;
     store->settle.fn = settle;
     store->loop = sl_loop_new(loop, &err);
     if (store->loop != NULL)
@@ -100,6 +102,7 @@ void sluice_store_free(sluice_store *store)
         store->store->on_trap = NULL;
         sl_loop_unpost(store->loop, &store->settle);
         sl_api_forget_calls(store);
+        sl_timer_cancel(store->alarm);
         sl_store_free(store->store);
     }
     sl_loop_free(store->loop);
@@ -110,11 +113,6 @@ void sluice_store_free(sluice_store *store)
 struct uv_loop_s *sluice_store_loop(sluice_store *store)
 {
     return sl_loop_uv(store->loop);
-}
-
-sluice_status sluice_store_run(sluice_store *store, const bool *done)
-{
-    return sl_loop_run(store->loop, done) ? SLUICE_OK : SLUICE_EDEADLOCK;
 }
 
 void sluice_store_interrupt(sluice_store *store)
@@ -165,15 +163,24 @@ sluice_instance *sluice_instantiate(sluice_store *store, sluice_linker *linker,
         sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
         return NULL;
     }
+    if (sl_api_begin(store, error) != SLUICE_OK) {
+        sl_free(out);
+        return NULL;
+    }
     store->store->trap = (sl_trap_info){0};
     sl_status st =
         sl_linker_instantiate(linker != NULL ? linker->linker : NULL,
                               store->store, component->component, &out->inst,
                               &err);
+    sl_api_end(store);
     if (st != SL_OK) {
-        if (st == SL_ETRAP || st == SL_EEXIT)
-            sl_api_outcome(error, store, st);
-        else
+        sluice_error outcome;
+        if (st == SL_ETRAP || st == SL_EEXIT) {
+            sl_api_outcome(&outcome, store, st);
+            sl_api_trapped(store, &outcome, true);
+            if (error != NULL)
+                *error = outcome;
+        } else
             sl_api_error(error, &err);
         sl_free(out);
         return NULL;

@@ -153,6 +153,13 @@ sl_mappings *sl_core_store_mappings(const sl_core_store *store);
  * its next loop back-edge or call. */
 void sl_core_store_interrupt(sl_core_store *store);
 void sl_core_store_clear_interrupt(sl_core_store *store);
+/* Polling: while it is on, running code asks `fn` now and then (at back-edges,
+ * calls, throws and between the pieces of bulk instructions; every few
+ * microseconds) whether its time is over, and if so traps ("deadline
+ * exceeded"). Code runs slower meanwhile: docs/performance.md. */
+void sl_core_store_set_poll(sl_core_store *store, bool (*fn)(void *arg),
+                            void *arg);
+void sl_core_store_poll(sl_core_store *store, bool on);
 
 /* Things of the host's own; they live as long as the store. */
 sl_core_func *sl_core_func_new_host(sl_core_store *store,

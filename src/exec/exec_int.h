@@ -72,6 +72,11 @@ typedef enum sl_stub {
     SL_N_STUBS,
 } sl_stub;
 
+enum {
+    SL_INTERRUPT_NOW = 1,
+    SL_INTERRUPT_POLL = 2,
+};
+
 typedef struct sl_interned {
     const sl_functype *type;
     uint32_t next; /* in its bucket, plus one */
@@ -89,7 +94,10 @@ struct sl_core_store {
     sl_ins stubs[SL_N_STUBS];
     sl_memory no_memory; /* of instances that have none */
     sl_core_stats stats;
-    atomic_int interrupt;
+    atomic_int interrupt; /* SL_INTERRUPT bits; 0: running code goes on */
+    uint32_t polls_left;  /* until `poll` is asked again */
+    bool (*poll)(void *arg);
+    void *poll_arg;
     sl_core_thread *threads;
     sl_exception *exceptions;
     uint64_t collect_at;             /* so many bytes of exceptions */

@@ -92,12 +92,28 @@ sl_mappings *sl_core_store_mappings(const sl_core_store *store)
 
 void sl_core_store_interrupt(sl_core_store *store)
 {
-    atomic_store(&store->interrupt, 1);
+    atomic_fetch_or(&store->interrupt, SL_INTERRUPT_NOW);
 }
 
 void sl_core_store_clear_interrupt(sl_core_store *store)
 {
-    atomic_store(&store->interrupt, 0);
+    atomic_fetch_and(&store->interrupt, ~SL_INTERRUPT_NOW);
+}
+
+void sl_core_store_set_poll(sl_core_store *store, bool (*fn)(void *arg),
+                            void *arg)
+{
+    store->poll = fn;
+    store->poll_arg = arg;
+}
+
+void sl_core_store_poll(sl_core_store *store, bool on)
+{
+    store->polls_left = 0;
+    if (on)
+        atomic_fetch_or(&store->interrupt, SL_INTERRUPT_POLL);
+    else
+        atomic_fetch_and(&store->interrupt, ~SL_INTERRUPT_POLL);
 }
 
 /* --- Function types ------------------------------------------------------ */

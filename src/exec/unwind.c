@@ -159,9 +159,8 @@ const sl_ins *sl_unwind(sl_frame *frame, sl_exception *exception)
     sl_core_store *store = frame->thread->store;
     const sl_code_func *func;
     const sl_code_catch *clause;
-    if (atomic_load_explicit(&store->interrupt, memory_order_relaxed) != 0) {
-        sl_exception_done(store, exception); /* a handler may close a loop */
-        frame->status = sl_raise(frame, SL_TRAP_INTERRUPTED);
+    if (sl_slow_poll(frame) != SL_OK) { /* a handler may close a loop */
+        sl_exception_done(store, exception);
         return NULL;
     }
     place p = {.ip = frame->ip,

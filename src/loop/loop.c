@@ -170,6 +170,14 @@ void sl_timer_cancel(sl_timer *timer)
     uv_close((uv_handle_t *)&timer->uv, on_timer_closed);
 }
 
+void sl_timer_hold(sl_timer *timer, bool on)
+{
+    if (on)
+        uv_ref((uv_handle_t *)&timer->uv);
+    else
+        uv_unref((uv_handle_t *)&timer->uv);
+}
+
 static void on_timer(uv_timer_t *uv)
 {
     sl_timer *timer = uv->data;

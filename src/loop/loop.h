@@ -42,6 +42,8 @@ typedef void (*sl_timer_fn)(void *arg);
 sl_timer *sl_timer_start(sl_loop *loop, uint64_t after_ns, sl_timer_fn fn,
                          void *arg, sl_err *err);
 void sl_timer_cancel(sl_timer *timer); /* never fires afterwards; freed */
+/* Whether it keeps the loop alive, which it does at first. */
+void sl_timer_hold(sl_timer *timer, bool on);
 
 /* Work on the pool: `work` runs on another thread, `done` on the loop. The
  * request is the caller's and must live until `done`, also when cancelled. */

@@ -166,6 +166,8 @@ sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call)
     if (store->nesting_depth == 0)
         sl_store_clear_trap(store);
     call->caller = NULL;
+    if (store->current == NULL)
+        store->n_runs++;
     store->nesting_depth++;
     sl_status status = func->invoke(func, call, NULL);
     store->nesting_depth--;
@@ -202,6 +204,7 @@ bool sl_store_tick(sl_store *store, sl_status *status)
         return false;
     sl_instance *inst = thread->task->inst;
     sl_store_clear_trap(store);
+    store->n_runs++;
     store->nesting_depth++;
     sl_enter_from(inst, NULL);
     *status = sl_thread_resume(thread, false);
@@ -268,9 +271,12 @@ sl_store *sl_store_new(sl_loop *loop, const sl_store_limits *limits,
     store->loop = loop;
     store->limits = limits != NULL ? *limits : sl_store_limits_default();
     store->tick.fn = tick_post;
+    store->deadline_ns = SL_NO_DEADLINE;
     store->core = sl_core_store_new(&store->limits.core, err);
-    if (store->core != NULL)
+    if (store->core != NULL) {
+        sl_core_store_set_poll(store->core, sl_store_out_of_time, store);
         store->data = sl_data_ctx_new(loop, err);
+    }
     if (store->data != NULL)
         store->fibers = sl_fiber_pool_new(store->core, &store->trap,
                                           store->limits.fiber_stack_bytes,

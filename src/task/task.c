@@ -25,11 +25,15 @@ sl_status sl_call_resolve(sl_call *call, const sl_val *result, bool cancelled)
     sl_instance *caller = call->caller;
     bool outside = caller != NULL && caller->store->nesting_depth == 0;
 
-    if (outside)
+    if (outside) {
         sl_store_clear_trap(caller->store);
+        caller->store->for_host = call->deadline;
+    }
     call->resolved = true;
     call->cancel = NULL;
     sl_status status = call->on_resolve(call, result, cancelled);
+    if (outside)
+        caller->store->for_host = NULL;
     if (status != SL_OK && outside)
         sl_instance_poison(caller, status);
     return status;
@@ -100,6 +104,14 @@ static void let_go(sl_task *task)
     sl_call_unref(call);
 }
 
+/* Of a call from the host, or of what runs. */
+static sl_deadline *deadline_of(const sl_store *store, const sl_call *call)
+{
+    if (call != NULL && call->deadline != NULL)
+        return call->deadline;
+    return sl_store_running_deadline(store);
+}
+
 sl_task *sl_task_new(const sl_type *type, const struct sl_canon_fn *lift,
                      sl_instance *inst, sl_call *call,
                      sl_status (*fn)(sl_thread *, void *), sl_err *err)
@@ -119,6 +131,7 @@ sl_task *sl_task_new(const sl_type *type, const struct sl_canon_fn *lift,
     sl_task *task = &block->task;
     *task = (sl_task){.type = type, .lift = lift, .inst = inst, .call = call};
     task->implicit_thread = &block->implicit;
+    task->deadline = sl_deadline_ref(deadline_of(store, call));
     if (call != NULL) {
         sl_call_ref(call);
         call->callee = task;
@@ -135,6 +148,7 @@ void sl_task_release(sl_task *task)
         return;
     sl_store *store = task->inst->store;
     store->live_tasks--;
+    sl_deadline_unref(task->deadline);
     let_go(task);
     give_block(store, (sl_task_block *)task);
 }
@@ -165,6 +179,8 @@ static void make_thread(sl_light *light, sl_core_thread *core)
     *task = (sl_task){.type = light->type,
                       .lift = light->lift,
                       .inst = light->inst,
+                      .deadline =
+                          sl_deadline_ref(sl_store_running_deadline(store)),
                       .state = SL_TASK_STARTED,
                       .implicit_thread = thread};
     sl_thread_init(thread, task, NULL, NULL);

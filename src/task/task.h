@@ -22,6 +22,7 @@ typedef struct sl_waitable_set sl_waitable_set;
 typedef struct sl_funcinst sl_funcinst;
 typedef struct sl_call sl_call;
 typedef struct sl_fiber sl_fiber; /* fiber.h */
+typedef struct sl_deadline sl_deadline;
 
 /* --- Handle tables (CanonicalABI.md "Table State") ------------------------ */
 
@@ -186,6 +187,9 @@ struct sl_call {
      * OnCancel); NULL: a request is remembered nowhere and does nothing. */
     sl_status (*cancel)(sl_call *call, sl_instance *caller);
     void *callee; /* the callee's */
+    /* A host's call: until when what it leads to may run, or NULL for as long
+     * as whoever runs now may. The host's reference. */
+    sl_deadline *deadline;
 };
 void sl_call_ref(sl_call *call);
 void sl_call_unref(sl_call *call);
@@ -268,6 +272,7 @@ struct sl_task {
     const struct sl_canon_fn *lift; /* NULL with type */
     sl_instance *inst;
     sl_call *call;        /* a reference, until it is resolved */
+    sl_deadline *deadline; /* a reference, or NULL: none */
     uint8_t state;        /* sl_task_state */
     bool needs_exclusive; /* Task.needs_exclusive, of an async type */
     bool async_lifted;    /* lifted with `async`: may call task.return */
@@ -373,6 +378,32 @@ typedef struct sl_closer {
     bool added;
 } sl_closer;
 
+/* --- Deadlines ------------------------------------------------------------ */
+
+#define SL_NO_DEADLINE UINT64_MAX
+
+/* Until when code may run on behalf of one call of the host's: shared by the
+ * call and all tasks that it leads to. Code that runs past it traps. */
+struct sl_deadline {
+    sl_store *store;
+    uint32_t refs;
+    bool told;      /* it has passed, and its host knows */
+    uint64_t at_ns; /* by sl_loop_now_ns */
+    sl_deadline *next, *prev; /* all of the store's */
+};
+
+/* One reference; NULL when memory is short. */
+sl_deadline *sl_deadline_new(sl_store *store, uint64_t at_ns);
+sl_deadline *sl_deadline_ref(sl_deadline *deadline); /* NULL is fine */
+void sl_deadline_unref(sl_deadline *deadline);       /* NULL is fine */
+/* Of everything in the store. */
+void sl_store_set_deadline(sl_store *store, uint64_t at_ns);
+/* Whose deadline is what runs now under? NULL: none. */
+sl_deadline *sl_store_running_deadline(const sl_store *store);
+/* So long may run at a time what still runs though the time is over and its
+ * host knows; or what runs for no call while the time of some call is over. */
+#define SL_DEADLINE_GRACE_NS UINT64_C(100000000)
+
 struct sl_store {
     sl_core_store *core;
     sl_loop *loop;
@@ -395,6 +426,11 @@ struct sl_store {
     sl_post tick;      /* posts itself while something is ready */
     bool closing;
     sl_closer *closers;
+    sl_deadline *deadlines; /* all */
+    uint64_t deadline_ns;   /* the store's own */
+    sl_deadline *for_host;  /* of what runs while `current` is NULL */
+    uint64_t n_runs;        /* times that the host let guest code run */
+    uint64_t run_seen, run_since_ns; /* the last one that was asked about */
     /* Host hook: a trap that no host call is there to receive (a task that
      * went on after its result, found by the loop). The instances on its way
      * can never be entered again, so calls into them that have not resolved

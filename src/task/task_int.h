@@ -73,6 +73,11 @@ sl_status sl_task_run_core(sl_instance *inst,
 /* Lets a thread try that waits for the set, when there is an event. */
 void sl_waitable_set_wake(sl_store *store, sl_waitable_set *set);
 
+/* --- deadline.c ----------------------------------------------------------- */
+
+/* What the store's running code asks: has its time run out? */
+bool sl_store_out_of_time(void *store);
+
 /* --- store.c -------------------------------------------------------------- */
 
 /* Room for one more thread in the ready queue. */

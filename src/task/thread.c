@@ -477,6 +477,7 @@ sl_status sl_on_fiber(sl_store *store,
 {
     if (store->fiber != NULL)
         return fn(&store->fiber->core, arg);
+    store->n_runs++;
     struct on_fiber call = {fn, arg};
     sl_fiber *fiber =
         sl_fiber_acquire(store->fibers, on_fiber_main, &call, &store->trap.err);

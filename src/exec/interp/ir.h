@@ -156,6 +156,9 @@ sl_slow_op sl_slow_table_get, sl_slow_table_set, sl_slow_table_size,
     sl_slow_memory_size, sl_slow_memory_grow, sl_slow_memory_init,
     sl_slow_memory_copy, sl_slow_memory_fill, sl_slow_ref_func, sl_slow_access;
 
+/* Whether running code may go on: SL_OK, or a trap in frame->status. */
+sl_status sl_slow_poll(sl_frame *frame);
+
 /* Translates at the first call; the code to go on at, or NULL. */
 const sl_ins *sl_slow_translate(sl_frame *frame, sl_core_func *func);
 /* Calls a host function whose frame is at `fp`. */

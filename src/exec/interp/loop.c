@@ -69,11 +69,21 @@
 /* --- Steps --------------------------------------------------------------- */
 
 #define NEXT    GOTO(ip + 1)
-#define POLL                                                                   \
-    TRAP_IF(atomic_load_explicit((const atomic_int *)frame->interrupt,         \
-                                 memory_order_relaxed) != 0, INTERRUPTED)
+#define POLLING                                                                \
+    UNLIKELY(atomic_load_explicit((const atomic_int *)frame->interrupt,        \
+                                  memory_order_relaxed) != 0)
+#define POLL_HERE                                                              \
+    if (POLLING) {                                                             \
+        SAVE(fp)                                                               \
+        if (sl_slow_poll(frame) != SL_OK) EXIT;                                \
+    }
 #define JUMP(distance)                                                         \
-    { POLL GOTO((const sl_ins *)(const void *)((const char *)ip + (distance))) }
+    {                                                                          \
+        const sl_ins *target_ =                                                \
+            (const sl_ins *)(const void *)((const char *)ip + (distance));     \
+        if (POLLING) POLL_AND_GOTO(target_)                                    \
+        GOTO(target_)                                                          \
+    }
 #define JUMP_IF(condition)                                                     \
     { if (condition) JUMP(ip->imm) NEXT }
 #define TRAP_IF(condition, code)                                               \
@@ -129,6 +139,14 @@
     acc = (uintptr_t)f;                                                        \
     GOTO(f->code)
 
+#define LINKED_BEHIND(fp, f) ((sl_linked *)(void *)((fp) + (f)->saved_at))
+/* In a stub, once the caller's place is saved. */
+#define TRAP_AT_CALL_IF(condition, code)                                       \
+    if (UNLIKELY(condition)) {                                                 \
+        frame->status = sl_raise(frame, SL_TRAP_##code);                       \
+        EXIT;                                                                  \
+    }
+
 /* To the handler that `find` makes the frame's place, if there is one. */
 #define UNWIND(find)                                                           \
     {                                                                          \
@@ -160,6 +178,20 @@ typedef void handler(PARAMS);
 #define RAISE(code)                                                            \
     { __attribute__((musttail)) return raise_##code(ip, fp, mem, size, frame,  \
                                                     acc, facc, dacc); }
+
+#define POLL_AND_GOTO(to)                                                      \
+    {                                                                          \
+        __attribute__((musttail)) return poll((to), fp, mem, size, frame, acc, \
+                                              facc, dacc);                     \
+    }
+
+__attribute__((noinline, cold)) static void poll(PARAMS)
+{
+    SAVE(fp)
+    if (sl_slow_poll(frame) != SL_OK)
+        return;
+    GOTO(ip)
+}
 
 #define TRAP(name, text)                                                       \
     __attribute__((noinline, cold, unused)) static void raise_##name(PARAMS)   \
@@ -196,6 +228,7 @@ void sl_interp_run(sl_frame *frame, sl_core_func *func, sl_slot *fp)
 
 #define EXIT return NULL
 #define RAISE(code) { trap = SL_TRAP_##code; goto raise; }
+#define POLL_AND_GOTO(to) { ip = (to); goto poll; }
 
 /* Without a frame: the table of handlers, which only this function can name. */
 static const void *const *run(sl_frame *frame, const sl_ins *ip, sl_slot *fp,
@@ -222,10 +255,14 @@ static const void *const *run(sl_frame *frame, const sl_ins *ip, sl_slot *fp,
 
 #if defined(SL_DISPATCH_GOTO)
     goto *ip->handler;
+poll:
+    POLL_HERE
+    GOTO(ip)
 #define OP(name, ...) do_##name : { __VA_ARGS__ }
 #include "exec/interp/handlers.def"
 #undef OP
 #else
+go_on:
     for (;;) {
         switch ((sl_ir_op)ip->op) {
 #define OP(name, ...) case IR_##name: { __VA_ARGS__ }
@@ -236,6 +273,9 @@ static const void *const *run(sl_frame *frame, const sl_ins *ip, sl_slot *fp,
             RAISE(UNREACHABLE)
         }
     }
+poll:
+    POLL_HERE
+    goto go_on;
 #endif
 
 raise:

@@ -23,6 +23,70 @@ static inline uint64_t address(bool is64, const sl_slot *slot)
     return is64 ? slot->i64 : slot->i32;
 }
 
+/* --- Polling ------------------------------------------------------------- */
+
+/* Polls between two looks at the clock. */
+#define POLLS 32
+
+sl_status sl_slow_poll(sl_frame *frame)
+{
+    sl_core_store *store = frame->thread->store;
+    int wanted = atomic_load_explicit(&store->interrupt, memory_order_relaxed);
+    if ((wanted & SL_INTERRUPT_NOW) != 0)
+        return frame->status = sl_raise(frame, SL_TRAP_INTERRUPTED);
+    if ((wanted & SL_INTERRUPT_POLL) == 0 || store->polls_left-- != 0)
+        return SL_OK;
+    store->polls_left = POLLS - 1;
+    if (!store->poll(store->poll_arg))
+        return SL_OK;
+    return frame->status = sl_raise(frame, SL_TRAP_DEADLINE);
+}
+
+/* Much time may have passed: the next poll looks at the clock. */
+static void poll_soon(sl_frame *frame)
+{
+    frame->thread->store->polls_left = 0;
+}
+
+/* Bulk instructions go by pieces of about a millisecond at most, and may trap
+ * between two of them: the specification lets nobody see the difference, for
+ * the instance is not entered again. */
+#define PIECE_BYTES (UINT64_C(1) << 20)
+#define PIECE_REFS  (PIECE_BYTES / sizeof(void *))
+
+static uint64_t piece(uint64_t left, uint64_t most)
+{
+    return left < most ? left : most;
+}
+
+static sl_status between(sl_frame *frame, uint64_t left)
+{
+    if (left == 0)
+        return SL_OK;
+    poll_soon(frame);
+    return sl_slow_poll(frame);
+}
+
+/* memmove by pieces, from the end where that is what overlapping needs. */
+static sl_status move(sl_frame *frame, void *to, const void *from, uint64_t n)
+{
+    uint8_t *d = to;
+    const uint8_t *s = from;
+    sl_status status = SL_OK;
+    bool down = (uintptr_t)d > (uintptr_t)s;
+    while (n != 0 && status == SL_OK) {
+        uint64_t now = piece(n, PIECE_BYTES);
+        n -= now;
+        memmove(down ? d + n : d, down ? s + n : s, (size_t)now);
+        if (!down) {
+            d += now;
+            s += now;
+        }
+        status = between(frame, n);
+    }
+    return status;
+}
+
 /* --- Tables: the second word has the table (low) ------------------------- */
 
 static uint64_t table_operand(const sl_table *table, const sl_slot *slot)
@@ -67,6 +131,7 @@ sl_status sl_slow_table_grow(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     uint64_t delta = table_operand(table, &fp[ip->c]);
     sl_slot old = {.i64 = (uint64_t)sl_table_grow(frame->thread->store, table,
                                                   delta, fp[ip->b].ref)};
+    poll_soon(frame);
     fp[ip->a].i64 = table_operand(table, &old);
     return SL_OK;
 }
@@ -78,9 +143,15 @@ sl_status sl_slow_table_fill(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     uint64_t n = table_operand(table, &fp[ip->c]);
     if (!in_table(table, at, n))
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
-    for (uint64_t i = 0; i < n; i++)
-        table->elems[at + i] = fp[ip->b].ref;
-    return SL_OK;
+    sl_status status = SL_OK;
+    while (n != 0 && status == SL_OK) {
+        uint64_t end = at + piece(n, PIECE_REFS);
+        n -= end - at;
+        while (at < end)
+            table->elems[at++] = fp[ip->b].ref;
+        status = between(frame, n);
+    }
+    return status;
 }
 
 sl_status sl_slow_table_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
@@ -93,9 +164,9 @@ sl_status sl_slow_table_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     uint64_t n = address(long_n, &fp[ip->c]);
     if (!in_table(to, d, n) || !in_table(from, s, n))
         return sl_raise(frame, SL_TRAP_TABLE_BOUNDS);
-    if (n != 0)
-        memmove(to->elems + d, from->elems + s, n * sizeof *to->elems);
-    return SL_OK;
+    if (n == 0)
+        return SL_OK;
+    return move(frame, to->elems + d, from->elems + s, n * sizeof *to->elems);
 }
 
 sl_status sl_slow_table_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
@@ -145,6 +216,7 @@ sl_status sl_slow_memory_grow(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     uint64_t delta = memory_operand(memory, &fp[ip->b]);
     sl_slot old = {
         .i64 = (uint64_t)sl_memory_grow(frame->thread->store, memory, delta)};
+    poll_soon(frame);
     fp[ip->a].i64 = memory_operand(memory, &old);
     return SL_OK;
 }
@@ -156,8 +228,15 @@ sl_status sl_slow_memory_fill(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     uint8_t *at = sl_memory_at(memory, memory_operand(memory, &fp[ip->a]), n);
     if (at == NULL)
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
-    memset(at, (int)(fp[ip->b].i32 & 0xff), (size_t)n);
-    return SL_OK;
+    sl_status status = SL_OK;
+    while (n != 0 && status == SL_OK) {
+        uint64_t now = piece(n, PIECE_BYTES);
+        memset(at, (int)(fp[ip->b].i32 & 0xff), (size_t)now);
+        at += now;
+        n -= now;
+        status = between(frame, n);
+    }
+    return status;
 }
 
 sl_status sl_slow_memory_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
@@ -171,8 +250,7 @@ sl_status sl_slow_memory_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
         sl_memory_at(source, memory_operand(source, &fp[ip->b]), n);
     if (to == NULL || from == NULL)
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
-    memmove(to, from, (size_t)n);
-    return SL_OK;
+    return move(frame, to, from, n);
 }
 
 sl_status sl_slow_memory_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
@@ -182,6 +260,7 @@ sl_status sl_slow_memory_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
                              memory_operand(memory, &fp[ip->a]), fp[ip->b].i32,
                              fp[ip->c].i32))
         return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
+    poll_soon(frame);
     return SL_OK;
 }
 
@@ -274,6 +353,7 @@ sl_status sl_slow_host(sl_frame *frame, sl_core_func *func, sl_slot *fp)
     thread->sp = fp + func->saved_at + SL_FRAME_SAVED;
     sl_exceptions_hold(thread->store, type->n_params, type->types, fp);
     sl_status st = func->host(thread, func->ctx, fp);
+    poll_soon(frame);
     if (st == SL_OK && thread->thrown == NULL)
         return st;
     if (st == SL_ETRAP && thread->thrown == NULL)

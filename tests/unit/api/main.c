@@ -15,6 +15,7 @@ TESTS(call)
 TESTS(stream)
 TESTS(segment)
 TESTS(resource)
+TESTS(deadline)
 TESTS(sweep)
 
 int main(void)
@@ -28,6 +29,7 @@ int main(void)
     RUN(stream)
     RUN(segment)
     RUN(resource)
+    RUN(deadline)
     RUN(sweep)
     return failed != 0;
 }

@@ -238,6 +238,34 @@ static void test_monotonic_clock__waits_that_do_not_end(void **state)
     }
 }
 
+/* Timers do not outlive the guest that waits for them: its trap ends them, and
+ * with them what keeps the loop alive. */
+static void test_monotonic_clock__the_guest_traps(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "(component"
+        "  (import \"" MONOTONIC "\" (instance $c"
+        "    (export \"wait-for\" (func async (param \"how-long\" u64)))))"
+        "  (core module $Memory (memory (export \"memory\") 1))"
+        "  (core func $l (canon lower (func $c \"wait-for\") async))"
+        "  (core module $M"
+        "    (import \"\" \"f\" (func $f (param i64) (result i32)))"
+        "    (func (export \"f\")"
+        "      (drop (call $f (i64.const 3600000000000))) (unreachable)))"
+        "  (core instance $m (instantiate $M (with \"\" (instance"
+        "    (export \"f\" (func $l))))))"
+        "  (func (export \"f\") (canon lift (core func $m \"f\"))))";
+    sluice_wasi_config config = {0};
+    fixture f;
+    bool never = false;
+    fixture_init(&f, text, &config);
+    assert_int_equal(call(&f, "f", NULL, 0, NULL), SLUICE_ETRAP);
+    /* An hour, if the timer were left. */
+    assert_int_equal(sluice_store_run(f.store, &never), SLUICE_EDEADLOCK);
+    fixture_deinit(&f);
+}
+
 static void test_system_clock(void **state)
 {
     (void)state;
@@ -532,6 +560,7 @@ const struct CMUnitTest wasi_tests[] = {
     cmocka_unit_test(test_exit),
     cmocka_unit_test(test_monotonic_clock),
     cmocka_unit_test(test_monotonic_clock__waits_that_do_not_end),
+    cmocka_unit_test(test_monotonic_clock__the_guest_traps),
     cmocka_unit_test(test_system_clock),
     cmocka_unit_test(test_random),
     cmocka_unit_test(test_stdout),
