@@ -6,6 +6,8 @@ extern const struct CMUnitTest callback_tests[];
 extern const size_t n_callback_tests;
 extern const struct CMUnitTest external_tests[];
 extern const size_t n_external_tests;
+extern const struct CMUnitTest disk_tests[];
+extern const size_t n_disk_tests;
 
 int main(void)
 {
@@ -13,6 +15,8 @@ int main(void)
                                          n_segment_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/external", external_tests,
                                       n_external_tests, NULL, NULL);
-    return failed + _cmocka_run_group_tests("data/callback", callback_tests,
-                                            n_callback_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("data/callback", callback_tests,
+                                      n_callback_tests, NULL, NULL);
+    return failed + _cmocka_run_group_tests("data/disk", disk_tests,
+                                            n_disk_tests, NULL, NULL);
 }
