@@ -2,6 +2,32 @@
  * CanonicalABI.md "Component Instances". */
 #include "task/task_int.h"
 
+/* Threads that do not need the exclusive lock, or their numbers. */
+static bool knows_threads(const sl_canon *canon)
+{
+    return sl_canons[canon->kind].feature == SL_FEATURE_THREADS ||
+           (canon->kind == SL_CANON_LIFT && canon->opts.async_ &&
+            canon->opts.callback == SL_NO_INDEX);
+}
+
+/* A synchronous call that is blocked may let another thread of the instance
+ * run, and that thread may drop a resource of the instance's own, whose
+ * destructor is a synchronous call again (nothing else enters an instance that
+ * has been entered). When it blocks, the first may go on above it. */
+static bool may_reenter(const sl_component *component)
+{
+    bool destroys = false, others = false;
+
+    for (uint32_t i = 0; i < component->n_defs; i++) {
+        const sl_def *def = &component->defs[i];
+        if (def->kind == SL_DEF_TYPE)
+            destroys |= def->of.type.dtor != SL_NO_INDEX;
+        else if (def->kind == SL_DEF_CANON)
+            others |= knows_threads(&def->of.canon);
+    }
+    return destroys && others;
+}
+
 sl_instance *sl_instance_new(sl_store *store, sl_instance *parent,
                              const sl_component *component, sl_err *err)
 {
@@ -22,6 +48,7 @@ sl_instance *sl_instance_new(sl_store *store, sl_instance *parent,
     inst->component = component;
     inst->id = store->n_instances++;
     inst->may_enter = inst->may_leave = true;
+    inst->reenters = component != NULL && may_reenter(component);
     inst->next = store->instances;
     store->instances = inst;
     return inst;

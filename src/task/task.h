@@ -86,6 +86,7 @@ typedef struct sl_item {
         struct sl_resource *resource; /* a type that is a resource */
         struct sl_closure *component;
         struct sl_exports *instance;
+        struct sl_value *value; /* link/value.h */
     } of;
 } sl_item;
 
@@ -131,6 +132,9 @@ struct sl_instance {
     uint32_t backpressure, num_waiting_to_enter;
     sl_thread *exclusive_thread;
     uint32_t sync_depth; /* synchronous calls that run in it now */
+    /* Two of those may be under way, run in any order and see each other:
+     * each gets a fiber of its own. */
+    bool reenters;
     /* Threads that wait for the instance: for the exclusive lock, or to enter
      * (those that will take the lock, and those that will not). */
     sl_thread_list gate[3];
@@ -547,7 +551,8 @@ bool sl_thread_must_not_block(const sl_thread *thread, const char **msg);
  * seen only by a built-in that asks for them: then they are made. Until then
  * they are this, on the C stack, and core->host points here (its lowest bit
  * says so). In one instance there is at most one, because calls into it trap
- * meanwhile, so that threads get the indices they always would. */
+ * meanwhile (or it `reenters`), so that threads get the indices they always
+ * would. */
 typedef struct sl_light {
     void *outer; /* core->host before */
     sl_instance *inst;
@@ -561,23 +566,36 @@ typedef struct sl_light {
 /* Makes sure that what is asked for can be made: SL_ENOMEM otherwise. */
 sl_status sl_light_reserve(sl_instance *inst);
 
+static inline bool sl_light_has_room(const sl_instance *inst)
+{
+    const sl_store *store = inst->store;
+    const sl_handle_table *table = &inst->threads;
+    return store->n_spare > store->n_light &&
+           2 * ((size_t)store->live_threads + store->n_light + 1) <=
+               store->ready.cap &&
+           (table->free.n != 0 || table->array.n != table->array.cap);
+}
+
+/* Begins where there is room for it. */
+static inline void sl_light_put(sl_core_thread *core, sl_light *light,
+                                sl_instance *inst, const sl_type *type,
+                                const struct sl_canon_fn *lift)
+{
+    *light = (sl_light){core->host, inst, type, lift, NULL, NULL};
+    inst->store->n_light++;
+    core->host = (void *)((uintptr_t)light | 1);
+}
+
 static inline sl_status sl_light_begin(sl_core_thread *core, sl_light *light,
                                        sl_instance *inst, const sl_type *type,
                                        const struct sl_canon_fn *lift)
 {
-    sl_store *store = inst->store;
-    const sl_handle_table *table = &inst->threads;
-    if (store->n_spare <= store->n_light ||
-        2 * ((size_t)store->live_threads + store->n_light + 1) >
-            store->ready.cap ||
-        (table->free.n == 0 && table->array.n == table->array.cap)) {
+    if (!sl_light_has_room(inst)) {
         sl_status status = sl_light_reserve(inst);
         if (status != SL_OK)
             return status;
     }
-    *light = (sl_light){core->host, inst, type, lift, NULL, NULL};
-    store->n_light++;
-    core->host = (void *)((uintptr_t)light | 1);
+    sl_light_put(core, light, inst, type, lift);
     return SL_OK;
 }
 

@@ -506,16 +506,42 @@ static sl_status run_nested(sl_core_thread *core, void *arg)
     return status;
 }
 
-sl_status sl_task_run_sync(sl_task *task)
+/* The end of canon_lift to the letter. The task is kept until it is over. */
+static sl_status run_beside(sl_task *task)
 {
     sl_instance *inst = task->inst;
+
+    task->n_threads++;
+    sl_status status = sl_thread_resume(task->implicit_thread, false);
+    while (status == SL_OK && task->state != SL_TASK_RESOLVED) {
+        sl_thread *next = candidate(inst, NULL);
+        if (next == NULL)
+            status = sl_store_trap(inst->store, "%s",
+                                   cannot_block(task->implicit_thread));
+        else
+            status = sl_thread_resume(next, false);
+    }
+    sl_task_release(task);
+    return status;
+}
+
+static sl_status run_on_top(sl_task *task)
+{
     sl_thread *thread = task->implicit_thread;
 
     thread->nested = true;
-    inst->sync_depth++;
-    sl_status status = sl_on_fiber(inst->store, run_nested, thread);
-    inst->sync_depth--;
+    sl_status status = sl_on_fiber(task->inst->store, run_nested, thread);
     sl_thread_free(thread);
+    return status;
+}
+
+sl_status sl_task_run_sync(sl_task *task)
+{
+    sl_instance *inst = task->inst;
+
+    inst->sync_depth++;
+    sl_status status = inst->reenters ? run_beside(task) : run_on_top(task);
+    inst->sync_depth--;
     return status;
 }
 
