@@ -88,6 +88,16 @@ uint64_t sl_read_u64(sl_reader *r)
     return read_unsigned(r, 64);
 }
 
+uint16_t sl_read_u16(sl_reader *r)
+{
+    return (uint16_t)read_unsigned(r, 16);
+}
+
+int16_t sl_read_s16(sl_reader *r)
+{
+    return (int16_t)read_signed(r, 16);
+}
+
 int32_t sl_read_s32(sl_reader *r)
 {
     return (int32_t)read_signed(r, 32);

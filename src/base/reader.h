@@ -44,8 +44,10 @@ bool sl_reader_fail(sl_reader *r, sl_status code, const char *fmt, ...)
     SL_PRINTF(3, 4);
 
 uint8_t sl_read_u8(sl_reader *r);
-uint32_t sl_read_u32(sl_reader *r); /* LEB128, as are the next four */
+uint32_t sl_read_u32(sl_reader *r); /* LEB128, as are the next six */
 uint64_t sl_read_u64(sl_reader *r);
+uint16_t sl_read_u16(sl_reader *r);
+int16_t sl_read_s16(sl_reader *r);
 int32_t sl_read_s32(sl_reader *r);
 int64_t sl_read_s33(sl_reader *r);
 int64_t sl_read_s64(sl_reader *r);

@@ -1,7 +1,6 @@
 /* core:data and value definitions in text.
  * docs/data-segments.md, sections 2 and 3; Explainer.md "Value Definitions". */
 #include "base/reader.h"
-#include "base/utf8.h"
 #include "text/component_int.h"
 
 /* --- core data ------------------------------------------------------------ */
@@ -150,13 +149,16 @@ static bool val_integer(sl_ct *p, uint8_t code)
     return true;
 }
 
+/* There is one NaN, which is written `nan`. */
 static bool val_float(sl_ct *p, bool is64)
 {
-    uint32_t bits32;
-    uint64_t bits64;
+    uint32_t bits32 = 0;
+    uint64_t bits64 = 0;
     sl_name text = sl_peek(p->c)->text;
     bool ok = is64 ? sl_parse_f64(text, &bits64) : sl_parse_f32(text, &bits32);
-    if (!ok)
+    bool is_nan = bits64 << 1 > UINT64_C(0xffe) << 52 ||
+                  bits32 << 1 > UINT32_C(0xff) << 24;
+    if (!ok || (is_nan && !sl_name_is(text, "nan")))
         return mismatch(p);
     sl_next(p->c);
     if (is64)
@@ -166,21 +168,10 @@ static bool val_float(sl_ct *p, bool is64)
     return true;
 }
 
-/* 'x', or a string of one code point. */
 static bool val_char(sl_ct *p)
 {
     sl_name text = sl_peek(p->c)->text;
-    if (!at_string(p)) {
-        if (text.len < 3 || text.data[0] != '\'' ||
-            text.data[text.len - 1] != '\'')
-            return mismatch(p);
-        text = (sl_name){text.data + 1, text.len - 2};
-    }
-    size_t pos = 0;
-    if (text.len == 0 ||
-        sl_utf8_next((const uint8_t *)text.data, text.len, &pos) ==
-            UINT32_MAX ||
-        pos != text.len)
+    if (sl_peek(p->c)->kind != SL_TOK_CHAR)
         return mismatch(p);
     sl_next(p->c);
     sl_buf_bytes(&p->out, text.data, text.len);
@@ -279,6 +270,24 @@ static bool val_list(sl_ct *p, sl_reader *type, bool fixed)
     return sl_expect_rpar(p->c);
 }
 
+/* As the list of tuples that a map stands for. */
+static bool val_map(sl_ct *p, sl_reader *type)
+{
+    if (!sl_take_form(p->c, "list"))
+        return mismatch(p);
+    size_t mark = sl_ct_mark(p);
+    uint32_t n = 0;
+    for (; sl_peek(p->c)->kind != SL_TOK_RPAR; n++) {
+        sl_reader pair = *type;
+        if (!sl_take_form(p->c, "tuple"))
+            return mismatch(p);
+        if (!val(p, &pair) || !val(p, &pair) || !sl_expect_rpar(p->c))
+            return false;
+    }
+    sl_ct_count(p, mark, n);
+    return sl_expect_rpar(p->c);
+}
+
 static bool val_flags(sl_ct *p, sl_reader *type)
 {
     if (!sl_take_form(p->c, "flags"))
@@ -355,17 +364,11 @@ static bool val_of(sl_ct *p, uint8_t code, sl_reader *type)
         return val_option(p, type);
     case 0x6a:
         return val_result(p, type);
+    case 0x63:
+        return val_map(p, type);
     default:
         return code >= 0x73 ? val_primitive(p, code) : mismatch(p);
     }
-}
-
-static const sl_ct_known *known_type(const sl_ct *p, int64_t index)
-{
-    for (size_t i = 0; i < p->scope->known.n; i++)
-        if (p->scope->known.v[i].index == index)
-            return &p->scope->known.v[i];
-    return NULL;
 }
 
 /* Reads a valtype and parses a value of it. `(binary "...")` gives any value
@@ -381,7 +384,8 @@ static bool val(sl_ct *p, sl_reader *type)
     }
     if (code < 0)
         return val_primitive(p, (uint8_t)(code & 0x7f));
-    const sl_ct_known *known = known_type(p, code);
+    const sl_ct_scope *scope = p->types;
+    const sl_ct_known *known = sl_ct_known_type(scope, code);
     if (known == NULL)
         return sl_cursor_fail(p->c, "unknown type %lld of a value",
                               (long long)code);
@@ -390,7 +394,10 @@ static bool val(sl_ct *p, sl_reader *type)
     if (!sl_ct_enter(p))
         return false;
     uint8_t first = sl_read_u8(&inner);
-    return sl_ct_leave(p, val_of(p, first, &inner));
+    p->types = known->scope;
+    bool ok = sl_ct_leave(p, val_of(p, first, &inner));
+    p->types = scope;
+    return ok;
 }
 
 /* value ::= t:<valtype> len:<core:u32> v:<val(t)> */
@@ -407,6 +414,7 @@ bool sl_ct_value(sl_ct *p)
         return sl_cursor_nomem(p->c);
     sl_reader r = sl_reader_over(type, len, 0, p->c->err);
     size_t value = sl_ct_mark(p);
+    p->types = p->scope;
     if (!val(p, &r))
         return false;
     sl_ct_count(p, value, (uint32_t)(p->out.len - value));

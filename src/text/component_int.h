@@ -90,6 +90,7 @@ typedef struct sl_ct_name {
 typedef struct sl_ct_known {
     uint32_t index;
     sl_name bytes;
+    const struct sl_ct_scope *scope; /* that the indices in it belong to */
 } sl_ct_known;
 
 typedef struct sl_ct_scope {
@@ -101,7 +102,7 @@ typedef struct sl_ct_scope {
     sl_map implied[SL_N_SORTS]; /* made by implicit outer aliases; a later
                                    definition of that name goes first */
     SL_VEC(sl_ct_name) names;
-    SL_VEC(sl_ct_known) known;
+    SL_VEC(sl_ct_known) known; /* by ascending index */
     sl_buf done;  /* component: header and finished sections */
     sl_buf items; /* the open section's, or the type's declarations */
     sl_ct_kind open;
@@ -111,6 +112,7 @@ typedef struct sl_ct_scope {
 typedef struct sl_ct {
     sl_cursor *c;
     sl_ct_scope *scope;
+    const sl_ct_scope *types; /* of the value that is being parsed */
     sl_buf out; /* unfinished definitions, innermost last */
     unsigned depth;
 } sl_ct;
@@ -179,6 +181,11 @@ bool sl_ct_put_name(sl_ct *p);
 int sl_ct_attribute(const sl_cursor *c);
 /* "name" and its attributes. */
 bool sl_ct_externname(sl_ct *p);
+
+/* The type of that index, if it is known. */
+const sl_ct_known *sl_ct_known_type(const sl_ct_scope *scope, int64_t index);
+/* The next type is one of another scope's, or of this one. */
+bool sl_ct_know_same(sl_ct *p, const sl_ct_scope *from, uint32_t index);
 
 /* --- Types (component_type.c, component_core_type.c) -----------------------
  */

@@ -54,6 +54,8 @@ static bool put_exports(sl_ct *p, const inlined *in, sl_sort sort,
         sl_ct_put_sort(&p->out, sort);
         sl_buf_u32(&p->out, index);
         sl_buf_u8(&p->out, 0x00);
+        if (sort == SL_SORT_TYPE && !sl_ct_know_same(p, p->scope, index))
+            return false;
         if (!sl_ct_define_as(p, SL_CT_EXPORT, mark, sort, (sl_name){0}, NULL))
             return false;
     }
@@ -319,9 +321,12 @@ static bool field_start(sl_ct *p)
     sl_buf_u32(&p->out, results);
     if (p->out.failed)
         return sl_cursor_nomem(c);
-    sl_buf body = {p->out.data + mark, p->out.len - mark, 0, false};
+    sl_buf body = {0}; /* ending the open section writes to p->out */
+    sl_buf_bytes(&body, p->out.data + mark, p->out.len - mark);
     p->out.len = mark;
-    return sl_expect_rpar(c) && sl_ct_section(p, SL_CT_START, &body);
+    bool ok = sl_expect_rpar(c) && sl_ct_section(p, SL_CT_START, &body);
+    sl_buf_deinit(&body);
+    return ok;
 }
 
 /* --- Imports and exports ----------------------------------------------------
@@ -350,6 +355,9 @@ static bool field_export(sl_ct *p)
     bool typed = sl_peek(p->c)->kind == SL_TOK_LPAR;
     sl_buf_u8(&p->out, typed);
     if (typed && !sl_ct_externtype(p, &ascribed, &no_id))
+        return false;
+    if (!typed && sort == SL_SORT_TYPE &&
+        !sl_ct_know_same(p, p->scope, index))
         return false;
     return sl_expect_rpar(p->c) &&
            sl_ct_define_as(p, SL_CT_EXPORT, mark, sort, id, NULL);

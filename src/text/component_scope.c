@@ -269,6 +269,36 @@ bool sl_ct_lookup(const sl_ct *p, sl_sort sort, sl_name id, uint32_t *depth,
     return false;
 }
 
+const sl_ct_known *sl_ct_known_type(const sl_ct_scope *scope, int64_t index)
+{
+    size_t low = 0, high = scope->known.n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const sl_ct_known *known = &scope->known.v[middle];
+        if (known->index == index)
+            return known;
+        if (known->index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+bool sl_ct_know_same(sl_ct *p, const sl_ct_scope *from, uint32_t index)
+{
+    sl_ct_scope *s = p->scope;
+    const sl_ct_known *known =
+        s->kind == SL_CT_IN_COMPONENT && from->kind == SL_CT_IN_COMPONENT
+            ? sl_ct_known_type(from, index)
+            : NULL;
+    if (known == NULL)
+        return true;
+    sl_ct_known same = *known;
+    same.index = s->count[SL_SORT_TYPE];
+    return sl_vec_push(&s->known, same) || sl_cursor_nomem(p->c);
+}
+
 /* Binary.md "Alias Definitions"; in a module type, core:alias. */
 static bool put_outer_alias(sl_ct *p, sl_sort sort, uint32_t depth,
                             uint32_t index)
@@ -282,6 +312,12 @@ static bool put_outer_alias(sl_ct *p, sl_sort sort, uint32_t depth,
     }
     sl_buf_u32(&p->out, depth);
     sl_buf_u32(&p->out, index);
+    const sl_ct_scope *from = p->scope;
+    for (uint32_t i = 0; i < depth && from != NULL; i++)
+        from = from->outer;
+    if (sort == SL_SORT_TYPE && from != NULL &&
+        !sl_ct_know_same(p, from, index))
+        return false;
     return sl_ct_define(p, SL_CT_ALIAS, mark);
 }
 

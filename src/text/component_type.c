@@ -188,7 +188,7 @@ static bool remember(sl_ct *p, size_t mark, uint32_t index)
     size_t len = p->out.len - mark;
     char *bytes = sl_arena_dup(p->c->arena, p->out.data + mark, len);
     return (bytes != NULL &&
-            sl_vec_push(&s->known, (sl_ct_known){index, {bytes, len}})) ||
+            sl_vec_push(&s->known, (sl_ct_known){index, {bytes, len}, s})) ||
            sl_cursor_nomem(p->c);
 }
 
@@ -425,7 +425,7 @@ static bool typebound(sl_ct *p)
             return false;
     }
     sl_buf_u32(&p->out, index);
-    return sl_expect_rpar(c);
+    return sl_ct_know_same(p, p->scope, index) && sl_expect_rpar(c);
 }
 
 static bool valuebound(sl_ct *p)

@@ -403,6 +403,35 @@ static bool lex_misplaced(lexer *x)
     return skip_code_point(x) && fail_at(x, at, "misplaced unicode character");
 }
 
+/* Explainer.md "Value Definitions": '<core:stringchar>', standing alone. Not
+ * taken when it is something else. */
+static bool lex_char(lexer *x, bool *taken)
+{
+    size_t pos = x->pos + 1;
+    int c = peek(x, 1);
+    *taken = false;
+    if (c == '\\')
+        pos = skip_escape(x, pos);
+    else if (c < 0x20 || c == 0x7f || c == '"' ||
+             sl_utf8_next(x->s, x->len, &pos) == UINT32_MAX)
+        return true;
+    if (pos == 0 || pos >= x->len || x->s[pos] != '\'')
+        return true;
+    if (++pos < x->len && (is_idchar(x->s[pos]) || x->s[pos] == '"'))
+        return true;
+    sl_token token = {.kind = SL_TOK_CHAR, .at = (uint32_t)x->pos};
+    size_t one = 0;
+    if (!decode_string(x, x->pos, pos, &token.text))
+        return false;
+    if (sl_utf8_next((const uint8_t *)token.text.data, token.text.len, &one) ==
+            UINT32_MAX ||
+        one != token.text.len)
+        return true;
+    *taken = true;
+    x->pos = pos;
+    return push(x, token);
+}
+
 /* One token, comment, annotation or space. */
 static bool lex_one(lexer *x)
 {
@@ -417,6 +446,11 @@ static bool lex_one(lexer *x)
         return skip_annotation(x);
     if (c == ';' && d == ';')
         return skip_line_comment(x);
+    bool is_char = false;
+    if (c == '\'' && !lex_char(x, &is_char))
+        return false;
+    if (is_char)
+        return true;
     if (is_idchar(c) || c == '"')
         return lex_run(x);
     if (c != '(' && c != ')' && !is_odd(c))
@@ -532,8 +566,9 @@ bool sl_unexpected(sl_cursor *c)
     const sl_token *t = sl_peek(c);
     if (t->kind == SL_TOK_EOF)
         return sl_cursor_fail(c, "unexpected token: end of text");
-    const char *words =
-        t->kind == SL_TOK_RESERVED ? "unknown operator" : "unexpected token";
+    const char *words = t->kind == SL_TOK_RESERVED || t->kind == SL_TOK_CHAR
+                            ? "unknown operator"
+                            : "unexpected token";
     const char *quote = t->kind == SL_TOK_STRING ? "\"" : "";
     sl_name text = t->text;
     if (text.len > 64)

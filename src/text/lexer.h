@@ -18,6 +18,7 @@ typedef enum sl_token_kind {
     SL_TOK_ID,       /* $name; .text without the $ (and decoded if $"...") */
     SL_TOK_STRING,   /* .text is the decoded contents, in the arena */
     SL_TOK_NUMBER,   /* integers and floats as written, .text in place */
+    SL_TOK_CHAR,     /* 'x', .text is the decoded code point */
     SL_TOK_RESERVED, /* anything else that lexes */
 } sl_token_kind;
 
@@ -67,7 +68,8 @@ bool sl_cursor_fail(sl_cursor *c, const char *fmt, ...) SL_PRINTF(2, 3);
 bool sl_cursor_fail_at(sl_cursor *c, uint32_t at, const char *fmt, ...)
     SL_PRINTF(3, 4);
 /* Fails because the current token does not belong here: "unknown operator"
- * for a reserved token, "unexpected token" for any other. */
+ * for a reserved token (to core modules chars are that, too), "unexpected
+ * token" for any other. */
 bool sl_unexpected(sl_cursor *c);
 /* Fails because memory is short (SL_ENOMEM). */
 bool sl_cursor_nomem(sl_cursor *c);

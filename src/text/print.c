@@ -2,6 +2,8 @@
  * Core specification, "Text Format / Lexical Format", "Values". */
 #include "text/print_int.h"
 
+#include <stdio.h>
+
 #include "base/utf8.h"
 
 #define MAX_INDENT 40
@@ -74,4 +76,29 @@ void sl_put_id(sl_buf *out, sl_name name)
         sl_buf_bytes(out, name.data, name.len);
     else
         sl_put_string(out, name);
+}
+
+void sl_put_float(sl_buf *out, double value, bool is32)
+{
+    char text[40];
+    if (value != value) {
+        sl_buf_printf(out, "nan");
+        return;
+    }
+    if (value - value != 0) {
+        sl_buf_printf(out, value < 0 ? "-inf" : "inf");
+        return;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        uint32_t bits32, want32;
+        uint64_t bits64, want64;
+        float narrow = (float)value;
+        memcpy(&want32, &narrow, sizeof want32);
+        memcpy(&want64, &value, sizeof want64);
+        if (is32 ? sl_parse_f32(sl_name_of(text), &bits32) && bits32 == want32
+                 : sl_parse_f64(sl_name_of(text), &bits64) && bits64 == want64)
+            break;
+    }
+    sl_buf_printf(out, "%s", text);
 }

@@ -184,6 +184,7 @@ static void scope_deinit(sl_pc_scope *scope)
 {
     for (int i = 0; i < SL_N_SORTS; i++)
         sl_vec_deinit(&scope->names[i]);
+    sl_vec_deinit(&scope->known);
 }
 
 /* --- Sorts, names, aliases ------------------------------------------------ */
@@ -267,6 +268,11 @@ void sl_pc_alias(sl_pc *p, sl_reader *r)
     if (kind == 0x02) {
         uint32_t count = sl_read_u32(r), index = sl_read_u32(r);
         sl_buf_printf(p->out, "(alias outer %u %u", count, index);
+        const sl_pc_scope *from = p->scope;
+        for (uint32_t i = 0; i < count && from != NULL; i++)
+            from = from->outer;
+        if (sort == SL_SORT_TYPE && from != NULL)
+            sl_pc_know_same(p, from, index);
     } else {
         sl_pc_text(p, kind ? "(alias core export " : "(alias export ");
         sl_pc_index(p, kind ? SL_SORT_CORE_INSTANCE : SL_SORT_INSTANCE,
@@ -491,7 +497,7 @@ static void field_canon(sl_pc *p, sl_reader *r)
 
 #define BYTES_PER_LINE 64
 
-static void byte_lines(sl_pc *p, const uint8_t *bytes, size_t len)
+void sl_pc_byte_lines(sl_pc *p, const uint8_t *bytes, size_t len)
 {
     p->indent++;
     for (size_t i = 0; bytes != NULL && i < len; i += BYTES_PER_LINE) {
@@ -539,7 +545,7 @@ static void field_data(sl_pc *p, sl_reader *r)
     uint8_t form = sl_read_u8(r);
     if (form == 0x01) {
         uint32_t len = sl_read_u32(r);
-        byte_lines(p, sl_read_bytes(r, len), len);
+        sl_pc_byte_lines(p, sl_read_bytes(r, len), len);
     } else if (form == 0x03) {
         external_data(p, r);
     } else {
@@ -553,12 +559,8 @@ static void field_value(sl_pc *p, sl_reader *r)
 {
     sl_pc_text(p, "(value");
     sl_pc_bind(p, SL_SORT_VALUE);
-    sl_pc_text(p, " ");
-    sl_pc_valtype(p, r);
-    uint32_t len = sl_read_u32(r);
-    sl_pc_text(p, " (binary");
-    byte_lines(p, sl_read_bytes(r, len), len);
-    sl_pc_text(p, "))");
+    sl_pc_value(p, r);
+    sl_pc_text(p, ")");
 }
 
 static void section_start(sl_pc *p, sl_reader *r)
@@ -586,7 +588,9 @@ static void field_type(sl_pc *p, sl_reader *r)
     sl_pc_bind(p, SL_SORT_TYPE);
     p->scope->count[SL_SORT_TYPE]--;
     sl_pc_text(p, " ");
+    const uint8_t *start = r->pos;
     sl_pc_deftype(p, r);
+    sl_pc_know(p, start, (size_t)(r->pos - start));
     p->scope->count[SL_SORT_TYPE]++;
     sl_pc_text(p, ")");
 }
@@ -596,11 +600,25 @@ static void field_core_type(sl_pc *p, sl_reader *r)
     sl_pc_core_type(p, r, true);
 }
 
+/* The type that an import, or an export's item, is a further name for. */
+static void know_item(sl_pc *p, sl_reader r, bool bound)
+{
+    sl_err ignored = {0};
+    r.err = &ignored;
+    if (sl_pc_read_sort(p, &r, false) != SL_SORT_TYPE ||
+        (bound && sl_read_u8(&r) != 0x00))
+        return;
+    uint32_t index = sl_read_u32(&r);
+    if (sl_reader_ok(&r))
+        sl_pc_know_same(p, p->scope, index);
+}
+
 static void field_import(sl_pc *p, sl_reader *r)
 {
     sl_pc_text(p, "(import ");
     sl_pc_externname(p, r);
     sl_pc_text(p, " ");
+    know_item(p, *r, true);
     sl_pc_externtype(p, r, true);
     sl_pc_text(p, ")");
 }
@@ -613,6 +631,7 @@ static void field_export(sl_pc *p, sl_reader *r)
     sl_pc_text(p, " ");
     sl_reader ahead = *r;
     sl_sort sort = sl_pc_read_sort(p, &ahead, false);
+    know_item(p, *r, false);
     sortidx(p, r, false);
     uint8_t typed = sl_read_u8(r);
     if (typed > 1)

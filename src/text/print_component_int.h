@@ -7,10 +7,18 @@
 #include "text/component_int.h"
 
 /* Index spaces as they grow, and the names of a component-name section. */
+/* A value type's encoding. */
+typedef struct sl_pc_known {
+    uint32_t index;
+    sl_name bytes;
+    const struct sl_pc_scope *scope; /* that the indices in it belong to */
+} sl_pc_known;
+
 typedef struct sl_pc_scope {
     struct sl_pc_scope *outer;
     uint32_t count[SL_N_SORTS];
     SL_VEC(sl_ct_name) names[SL_N_SORTS]; /* by ascending index, unique */
+    SL_VEC(sl_pc_known) known;            /* the same */
 } sl_pc_scope;
 
 typedef struct sl_pc {
@@ -25,6 +33,8 @@ void sl_pc_line(sl_pc *p); /* begins a line at the indentation */
 /* A string literal: names keep their UTF-8, data is escaped to ASCII. */
 void sl_pc_string(sl_pc *p, sl_name name);
 void sl_pc_bytes(sl_pc *p, const uint8_t *bytes, size_t len);
+/* The same, a line per 64 bytes if there are more. */
+void sl_pc_byte_lines(sl_pc *p, const uint8_t *bytes, size_t len);
 /* Every level of nesting passes here; false: too deep. */
 bool sl_pc_enter(sl_pc *p, sl_reader *r);
 
@@ -40,6 +50,13 @@ sl_sort sl_pc_read_sort(sl_pc *p, sl_reader *r, bool core);
 void sl_pc_externname(sl_pc *p, sl_reader *r);
 /* An alias without its parentheses. */
 void sl_pc_alias(sl_pc *p, sl_reader *r);
+
+/* print_component_value.c: the next type is this value type's encoding, or the
+ * same as one of another scope's. */
+void sl_pc_know(sl_pc *p, const uint8_t *bytes, size_t len);
+void sl_pc_know_same(sl_pc *p, const sl_pc_scope *from, uint32_t index);
+/* " T V": valtype and value, as a literal if it is one of a known type. */
+void sl_pc_value(sl_pc *p, sl_reader *r);
 
 /* print_component_type.c */
 void sl_pc_valtype(sl_pc *p, sl_reader *r);

@@ -9,6 +9,8 @@
 void sl_put_string(sl_buf *out, sl_name bytes);
 /* $name, or $"name" when it is no plain identifier. */
 void sl_put_id(sl_buf *out, sl_name name);
+/* The shortest decimal text that reads back as the same number. */
+void sl_put_float(sl_buf *out, double value, bool is32);
 /* Two spaces per level, up to a bound that keeps deep nesting linear. */
 void sl_put_indent(sl_buf *out, unsigned levels);
 

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "text/lexer.h"
+#include "text/print_int.h"
 
 _Static_assert((int)SLUICE_U64 == (int)SL_T_U64 &&
                    (int)SLUICE_RECORD == (int)SL_T_RECORD &&
@@ -691,32 +692,6 @@ static void put_string(sl_buf *out, const sl_val *val)
     sl_buf_u8(out, '"');
 }
 
-/* The shortest digits that read back as the same number. */
-static void put_float(sl_buf *out, double value, bool is32)
-{
-    char text[40];
-    if (value != value) {
-        put(out, "nan");
-        return;
-    }
-    if (value - value != 0) {
-        put(out, value < 0 ? "-inf" : "inf");
-        return;
-    }
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        uint32_t bits32, want32;
-        uint64_t bits64, want64;
-        float narrow = (float)value;
-        memcpy(&want32, &narrow, sizeof want32);
-        memcpy(&want64, &value, sizeof want64);
-        if (is32 ? sl_parse_f32(sl_name_of(text), &bits32) && bits32 == want32
-                 : sl_parse_f64(sl_name_of(text), &bits64) && bits64 == want64)
-            break;
-    }
-    put(out, text);
-}
-
 static void put_scalar(sl_buf *out, const sl_val *val)
 {
     switch (val->kind) {
@@ -745,10 +720,10 @@ static void put_scalar(sl_buf *out, const sl_val *val)
         sl_buf_printf(out, "%llu", (unsigned long long)val->of.u64);
         break;
     case SLUICE_F32:
-        put_float(out, (double)val->of.f32, true);
+        sl_put_float(out, (double)val->of.f32, true);
         break;
     case SLUICE_F64:
-        put_float(out, val->of.f64, false);
+        sl_put_float(out, val->of.f64, false);
         break;
     }
 }

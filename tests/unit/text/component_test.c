@@ -174,6 +174,8 @@ static void test_parse_component__gives_exact_bytes(void **state)
                "0123456789abcdef0123456789abcdef")},
         {"(component (start 1 (value 2) (result (value)) (result (value))))",
          BYTES("\x09\x04\x01\x01\x02\x02")},
+        {"(component (value u8 5) (start 3 (value 0)))",
+         BYTES("\x0c\x04\x01\x7d\x01\x05\x09\x04\x03\x01\x00\x00")},
         {"(component (value u8 7) (value (list s16) (list -1 2))"
          " (value string \"hi\"))",
          BYTES("\x0c\x04\x01\x7d\x01\x07\x07\x03\x01\x70\x7c\x0c\x0b\x02\x00"
@@ -372,6 +374,28 @@ static void test_parse_component__reports_errors(void **state)
         {"(component (type (list u8 4294967296)))", "i32 constant out of range",
          26},
         {"(component (value u8 256))", "constant out of range", 21},
+        {"(component (value s8 -129))", "constant out of range", 21},
+        {"(component (value bool 1))", "unexpected token", 23},
+        {"(component (value f32 -nan))",
+         "unexpected token: not a value of its type", 22},
+        {"(component (value f64 nan:0x8000000000000))",
+         "unexpected token: not a value of its type", 22},
+        {"(component (value char 'ab'))",
+         "unexpected token: not a value of its type", 23},
+        {"(component (value char \"a\"))",
+         "unexpected token: not a value of its type", 23},
+        {"(component (type $t (enum \"a\")) (value $x $t (enum \"b\")))",
+         "unknown case `b`", SL_ERR_NO_PLACE},
+        {"(component (type $t (flags \"a\")) (value $x $t (flags \"b\")))",
+         "unknown flag `b`", SL_ERR_NO_PLACE},
+        {"(component (type $t (tuple u8 u8)) (value $x $t (tuple 1)))",
+         "unexpected token: not a value of its type", SL_ERR_NO_PLACE},
+        {"(component (type $t (tuple u8)) (value $x $t (tuple 1 2)))",
+         "unexpected token", SL_ERR_NO_PLACE},
+        {"(component (value 3 1))", "unknown type 3 of a value",
+         SL_ERR_NO_PLACE},
+        {"(component (start 0 (result u8)))", "unexpected token", 28},
+        {"(component (start 0 (value $v)))", "unknown value", 27},
         {"(component (core memory))", "unexpected token", 23},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -482,7 +506,140 @@ static const char *const everything[] = {
     " lower (func 0) gc (core-type 1))))",
     "(component $\"odd name\" (type $\"a b\" u8) (component $d (component "
     "$e)))",
+    "(component (import \"v\" (value $v string)) (import \"w\" (value (eq $v)))"
+    " (import \"f\" (func $f (param \"a\" string) (result u8))) (start $f "
+    "(value"
+    " $v) (result (value $r))) (export \"r\" (value $r) (value u8)) (export"
+    " \"w\" (value 1) (value (eq 0))) (component (import \"i\" (instance "
+    "(export"
+    " \"v\" (value u8)))) (alias export 0 \"v\" (value $x)) (instance (export"
+    " \"x\" (value $x)))))",
 };
+
+/* Values as literals: text that is printed as it was parsed, and bytes. */
+static void test_value__literals_there_and_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *types, *value;
+        const char *bytes;
+        size_t len;
+    } row[] = {
+        {"", "bool true", BYTES("\x7f\x01\x01")},
+        {"", "u8 255", BYTES("\x7d\x01\xff")},
+        {"", "s8 -128", BYTES("\x7e\x01\x80")},
+        {"", "u16 65535", BYTES("\x7b\x03\xff\xff\x03")},
+        {"", "s16 -32768", BYTES("\x7c\x03\x80\x80\x7e")},
+        {"", "u32 1", BYTES("\x79\x01\x01")},
+        {"", "s32 -1", BYTES("\x7a\x01\x7f")},
+        {"", "u64 18446744073709551615",
+         BYTES("\x77\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")},
+        {"", "s64 -9223372036854775808",
+         BYTES("\x78\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x7f")},
+        {"", "f32 9.1", BYTES("\x76\x04\x9a\x99\x11\x41")},
+        {"", "f32 nan", BYTES("\x76\x04\x00\x00\xc0\x7f")},
+        {"", "f32 -inf", BYTES("\x76\x04\x00\x00\x80\xff")},
+        {"", "f64 -0", BYTES("\x75\x08\0\0\0\0\0\0\0\x80")},
+        {"", "f64 nan", BYTES("\x75\x08\0\0\0\0\0\0\xf8\x7f")},
+        {"", "char 'a'",
+         BYTES("\x74\x01"
+               "a")},
+        {"", "char ' '", BYTES("\x74\x01 ")},
+        {"", "char '\\''", BYTES("\x74\x01'")},
+        {"", "char '\\\\'", BYTES("\x74\x01\\")},
+        {"", "char '('", BYTES("\x74\x01(")},
+        {"", "char '\\u{a}'", BYTES("\x74\x01\n")},
+        {"", "char '\xe2\x98\x83'", BYTES("\x74\x03\xe2\x98\x83")},
+        {"", "string \"a\\\"b\\n\"",
+         BYTES("\x73\x05\x04"
+               "a\"b\n")},
+        {"(record (field \"a\" bool) (field \"b\" u8))", "0 (record true 1)",
+         BYTES("\x00\x02\x01\x01")},
+        {"(variant (case \"a\" bool) (case \"b\"))", "0 (variant \"b\")",
+         BYTES("\x00\x01\x01")},
+        {"(variant (case \"a\" bool) (case \"b\"))", "0 (variant \"a\" false)",
+         BYTES("\x00\x02\x00\x00")},
+        {"(list u16)", "0 (list 1 2)", BYTES("\x00\x03\x02\x01\x02")},
+        {"(list u16)", "0 (list)", BYTES("\x00\x01\x00")},
+        {"(list u8 2)", "0 (list 1 2)", BYTES("\x00\x02\x01\x02")},
+        {"(map string u8)", "0 (list (tuple \"k\" 1))",
+         BYTES("\x00\x04\x01\x01k\x01")},
+        {"(tuple u8 char)", "0 (tuple 1 'x')", BYTES("\x00\x02\x01x")},
+        {"(flags \"a\" \"b\" \"c\")", "0 (flags \"a\" \"c\")",
+         BYTES("\x00\x01\x05")},
+        {"(flags \"a\" \"b\" \"c\")", "0 (flags)", BYTES("\x00\x01\x00")},
+        {"(enum \"a\" \"b\" \"c\")", "0 (enum \"b\")", BYTES("\x00\x01\x01")},
+        {"(option u8)", "0 none", BYTES("\x00\x01\x00")},
+        {"(option u8)", "0 (some 7)", BYTES("\x00\x02\x01\x07")},
+        {"(result)", "0 ok", BYTES("\x00\x01\x00")},
+        {"(result)", "0 error", BYTES("\x00\x01\x01")},
+        {"(result u8)", "0 (ok 1)", BYTES("\x00\x02\x00\x01")},
+        {"(result u8)", "0 error", BYTES("\x00\x01\x01")},
+        {"(result (error u8))", "0 (error 1)", BYTES("\x00\x02\x01\x01")},
+        {"(result u16 (error u8))", "0 (error 1)", BYTES("\x00\x02\x01\x01")},
+        /* no value of its type, or of none that is known: bytes */
+        {"", "bool (binary \"\\02\")", BYTES("\x7f\x01\x02")},
+        {"", "u8 (binary \"\\01\\02\")", BYTES("\x7d\x02\x01\x02")},
+        {"", "f32 (binary \"\\00\\00\\c0\\ff\")",
+         BYTES("\x76\x04\x00\x00\xc0\xff")},
+        {"", "7 (binary \"\\01\")", BYTES("\x07\x01\x01")},
+        {"(stream)", "0 (binary \"\\01\")", BYTES("\x00\x01\x01")},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[256], shown[300];
+        bool typed = row[i].types[0] != '\0';
+        snprintf(text, sizeof text, "(component %s%s%s (value %s))",
+                 typed ? "(type " : "", row[i].types, typed ? ")" : "",
+                 row[i].value);
+        sl_buf got = must_parse(text), printed = {0};
+        sl_err err = {0};
+        size_t len = row[i].len + 3; /* the section's head */
+        assert_true(got.len > len);
+        assert_int_equal(got.data[got.len - len], 12);
+        if (memcmp(got.data + got.len - row[i].len, row[i].bytes, row[i].len) !=
+            0)
+            fail_msg("other bytes of %s", text);
+        assert_true(sl_print_component(got.data, got.len, &printed, &err));
+        sl_buf_u8(&printed, 0);
+        snprintf(shown, sizeof shown, "(value (;0;) %s)", row[i].value);
+        if (strstr((char *)printed.data, shown) == NULL)
+            fail_msg("no %s in %s", shown, (char *)printed.data);
+        sl_buf_deinit(&got);
+        sl_buf_deinit(&printed);
+    }
+}
+
+/* A type's name elsewhere does as well as the type. */
+static void test_value__types_by_other_names(void **state)
+{
+    (void)state;
+    static const char *const text[] = {
+        "(component (type $t (record (field \"a\" (option u8))))"
+        " (export $e \"t\" (type $t)) (value $x $e (record (some 1))))",
+        "(component (type $t (export \"t\") (enum \"a\"))"
+        " (value 1 (enum \"a\")))",
+        "(component (type $t (list (tuple char))) (component"
+        " (value $x $t (list (tuple 'x')))))",
+        "(component (import \"t\" (type $t (eq (flags \"a\"))))"
+        " (value $x $t (flags \"a\")))",
+        "(component (type $u (list u8)) (import \"t\" (type $t (eq $u)))"
+        " (component (alias outer 1 $t (type $v)) (value (list $v)"
+        " (list (list 1)))))",
+    };
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+        sl_buf first = must_parse(text[i]), printed = {0};
+        sl_err err = {0};
+        assert_true(sl_print_component(first.data, first.len, &printed, &err));
+        sl_buf_u8(&printed, 0);
+        if (strstr((char *)printed.data, "binary") != NULL)
+            fail_msg("no literal: %s", (char *)printed.data);
+        sl_buf second = must_parse((char *)printed.data);
+        assert_same((char *)printed.data, &second, &first);
+        sl_buf_deinit(&first);
+        sl_buf_deinit(&second);
+        sl_buf_deinit(&printed);
+    }
+}
 
 static void test_print_component__parses_back(void **state)
 {
@@ -685,6 +842,8 @@ const struct CMUnitTest component_tests[] = {
     cmocka_unit_test(test_parse_component__expands_sugar),
     cmocka_unit_test(test_parse_component__reports_errors),
     cmocka_unit_test(test_parse_component__bounds_nesting),
+    cmocka_unit_test(test_value__literals_there_and_back),
+    cmocka_unit_test(test_value__types_by_other_names),
     cmocka_unit_test(test_print_component__parses_back),
     cmocka_unit_test(test_print_component__uses_names),
     cmocka_unit_test(test_print_component__survives_every_prefix),
