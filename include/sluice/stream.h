@@ -97,8 +97,8 @@ SLUICE_API void sluice_stream_drop(sluice_stream *stream);
 
 /* --- Writing ------------------------------------------------------------- */
 
-/** Make a stream. @param elem the element type (from reflection), or NULL for
- * u8. On success *writer and *stream are yours. */
+/** Make a stream. @param elem the element type (from reflection), NULL for u8,
+ * or sluice_type_none() for elements without payload. On success *writer and *stream are yours. */
 SLUICE_API sluice_status sluice_stream_new(struct sluice_store *store,
                                            const sluice_type *elem,
                                            sluice_writer **writer,

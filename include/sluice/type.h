@@ -52,6 +52,10 @@ SLUICE_API const sluice_type *sluice_type_result(const sluice_type *func);
 /** Whether a function type is declared `async`. */
 SLUICE_API bool sluice_type_is_async(const sluice_type *func);
 
+/** Stands for "no type" where NULL means another one: the elements of a stream
+ * without payload. Nothing can be asked of it. Static storage, any thread. */
+SLUICE_API const sluice_type *sluice_type_none(void);
+
 /** Writes the type as text ("list<u8>") and a NUL into out[cap], cutting it
  * where it does not fit. @return `out` */
 SLUICE_API const char *sluice_type_text(const sluice_type *type, char *out,

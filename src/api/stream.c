@@ -301,7 +301,9 @@ sluice_status sluice_stream_new(struct sluice_store *store,
     if (w == NULL)
         return sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
     w->store = store;
-    w->elem = elem != NULL ? elem : sl_type_primitive(SL_T_U8);
+    w->elem = elem == sluice_type_none() ? NULL
+              : elem != NULL             ? elem
+                                         : sl_type_primitive(SL_T_U8);
     w->post.fn = tell;
     w->writer =
         sl_host_writer_new(store->store, w->elem, &ops, w, &shared, &err);

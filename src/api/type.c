@@ -101,6 +101,12 @@ bool sluice_type_is_async(const sluice_type *func)
     return func->kind == SL_T_FUNC && func->of.func.async_;
 }
 
+const sluice_type *sluice_type_none(void)
+{
+    static const sl_type none = {.kind = SL_T_TUPLE};
+    return &none;
+}
+
 const char *sluice_type_text(const sluice_type *type, char *out, size_t cap)
 {
     return sl_type_text(type, out, cap);

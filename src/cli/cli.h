@@ -22,6 +22,7 @@ enum {
     CLI_UNSUPPORTED = 69, /* the input needs a feature that is not there */
     CLI_INTERNAL = 70,    /* out of memory, a limit, our own fault */
     CLI_IO = 74,          /* output or a host resource failed */
+    CLI_TIMEOUT = 124,    /* the time that --timeout gives is over */
     CLI_TRAP = 134,       /* the guest trapped */
     CLI_INTERRUPTED = 130, /* ^C */
 };

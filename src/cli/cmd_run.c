@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "cli/values.h"
 #include "text/wave.h"
 
 typedef struct data_option {
@@ -25,8 +26,8 @@ typedef struct run_state {
     const char *file;
     SL_VEC(const char *) invokes; /* empty: wasi:cli/run */
     const char *invoke;           /* the one that runs now */
-    SL_VEC(sluice_val) handles;   /* owned resources that calls returned */
     uint64_t seed;
+    uint64_t timeout_ns; /* SLUICE_NO_DEADLINE: none */
     bool stats;
     SL_VEC(const char *) env;
     SL_VEC(data_option) data;
@@ -38,7 +39,9 @@ typedef struct run_state {
     sluice_store *store;
     sluice_func *func;
 
-    bool done, interrupted, has_result;
+    cli_values values;
+
+    bool done, interrupted, timed_out, has_result;
     sluice_error error;
     sluice_val result;
 } run_state;
@@ -51,8 +54,20 @@ static const struct option options[] = {
     {"invoke", required_argument, NULL, 'i'},
     {"seed", required_argument, NULL, 's'},
     {"stats", no_argument, NULL, 't'},
+    {"timeout", required_argument, NULL, 'T'},
     {NULL, 0, NULL, 0},
 };
+
+/* Seconds, with a fraction or without. */
+static bool parse_timeout(const char *text, uint64_t *out)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (*text < '0' || *text > '9' || *end != '\0' || !(seconds < 1e9))
+        return false;
+    *out = (uint64_t)(seconds * 1e9);
+    return true;
+}
 
 static int one_option(run_state *r, int option, char **argv)
 {
@@ -84,6 +99,12 @@ static int one_option(run_state *r, int option, char **argv)
     case 't':
         r->stats = true;
         return CLI_OK;
+    case 'T':
+        return parse_timeout(optarg, &r->timeout_ns)
+                   ? CLI_OK
+                   : cli_usage(&cli_run,
+                               "--timeout wants a number of seconds, not `%s`",
+                               optarg);
     default:
         return cli_usage(&cli_run, "unknown option or missing value: %s",
                          argv[optind - 1]);
@@ -125,7 +146,34 @@ static void on_wake_up(uv_async_t *handle)
 {
     run_state *r = handle->data;
     r->interrupted = true;
-    r->done = true;
+    r->done = r->values.read = true;
+}
+
+/* Guest code that runs is ended by the store, with a backtrace; this is for when
+ * the command itself waits, or what runs can not be asked. */
+static uv_timer_t alarm_clock;
+
+static void on_alarm(uv_timer_t *handle)
+{
+    run_state *r = handle->data;
+    r->timed_out = true;
+    r->done = r->values.read = true;
+}
+
+static int start_timeout(run_state *r)
+{
+    enum { LATER_MS = 50 };
+    if (r->timeout_ns == SLUICE_NO_DEADLINE)
+        return CLI_OK;
+    if (sluice_store_set_deadline(r->store, r->timeout_ns) != SLUICE_OK)
+        return CLI_INTERNAL;
+    uv_timer_init(sluice_store_loop(r->store), &alarm_clock);
+    uv_update_time(sluice_store_loop(r->store));
+    alarm_clock.data = r;
+    uv_timer_start(&alarm_clock, on_alarm, r->timeout_ns / 1000000 + LATER_MS,
+                   0);
+    uv_unref((uv_handle_t *)&alarm_clock);
+    return CLI_OK;
 }
 
 /* The first ^C ends the run in good order, the second one at once. */
@@ -151,6 +199,8 @@ static void release_signals(void)
     signal(SIGTERM, SIG_DFL);
     current = NULL;
     uv_close((uv_handle_t *)&wake_up, NULL);
+    if (alarm_clock.data != NULL)
+        uv_close((uv_handle_t *)&alarm_clock, NULL);
 }
 
 /* --- Linking ------------------------------------------------------------------------ */
@@ -219,9 +269,12 @@ static int prepare(run_state *r)
     if (r->store == NULL)
         return report(r, &error);
     sluice_store_set_seed(r->store, r->seed);
+    r->values.store = r->store;
     code = link_data(r);
     if (code == CLI_OK)
         code = catch_signals(r);
+    if (code == CLI_OK)
+        code = start_timeout(r);
     return code;
 }
 
@@ -239,10 +292,10 @@ static void on_done(void *arg, const sluice_error *error, sluice_val *result)
     r->done = true;
 }
 
-/* Runs the loop until r->done; a wait that can never end is a trap. */
-static int wait(run_state *r)
+/* Runs the loop until *done; a wait that can never end is a trap. */
+static int wait(run_state *r, const bool *done)
 {
-    if (sluice_store_run(r->store, &r->done) != SLUICE_OK) {
+    if (sluice_store_run(r->store, done) != SLUICE_OK) {
         sluice_error error = {.status = SLUICE_EDEADLOCK,
                               .offset = SLUICE_NO_OFFSET};
         snprintf(error.message, sizeof error.message,
@@ -253,6 +306,10 @@ static int wait(run_state *r)
         fputs("sluice: interrupted\n", stderr);
         return CLI_INTERRUPTED;
     }
+    if (r->timed_out) {
+        fprintf(stderr, "sluice: %s: deadline exceeded\n", r->file);
+        return CLI_TIMEOUT;
+    }
     return r->error.status == SLUICE_OK ? CLI_OK : report(r, &r->error);
 }
 
@@ -262,7 +319,7 @@ static int call(run_state *r, sluice_val *args, size_t n)
     if (sluice_func_call(r->func, args, n, on_done, r, NULL, &error) !=
         SLUICE_OK)
         return report(r, &error);
-    return wait(r);
+    return wait(r, &r->done);
 }
 
 static void on_copied(void *arg, uint64_t n, const sluice_error *error)
@@ -282,17 +339,20 @@ static int print_stream(run_state *r)
     r->done = false;
     if (sluice_stream_to_fd(stream, STDOUT_FILENO, on_copied, r) != SLUICE_OK)
         return CLI_INTERNAL;
-    return wait(r);
+    return wait(r, &r->done);
 }
 
-/* A resource is kept for later calls and shown by its number. */
-static int print_handle(run_state *r)
+/* What belongs to the store becomes text: resources get numbers, and streams and
+ * futures are read to their ends. */
+static int loosen(run_state *r, const sluice_type *type)
 {
-    if (!sl_vec_push(&r->handles, r->result))
-        return CLI_INTERNAL;
-    r->result = (sluice_val){0};
-    printf("#%zu\n", r->handles.n);
-    return CLI_OK;
+    cli_values *v = &r->values;
+    int code = CLI_OK;
+    if (cli_values_out(v, type, &r->result))
+        code = wait(r, &v->read);
+    return code == CLI_OK && v->error.status != SLUICE_OK
+               ? report(r, &v->error)
+               : code;
 }
 
 static int print_result(run_state *r)
@@ -304,8 +364,9 @@ static int print_result(run_state *r)
         r->result.kind == SLUICE_STREAM ? sluice_type_elem(type) : NULL;
     if (elem != NULL && sluice_type_kind(elem) == SLUICE_U8)
         return print_stream(r);
-    if (r->result.kind == SLUICE_OWN)
-        return print_handle(r);
+    int code = loosen(r, type);
+    if (code != CLI_OK)
+        return code;
     sl_buf out;
     sl_buf_init(&out);
     sl_wave_print(&r->result, type, &out);
@@ -317,37 +378,6 @@ static int print_result(run_state *r)
         fputs("sluice: out of memory for the result\n", stderr);
     sl_buf_deinit(&out);
     return good ? CLI_OK : CLI_INTERNAL;
-}
-
-/* `#N`: the N-th resource that a call of this run returned. */
-static bool parse_handle(run_state *r, sl_name text, const sluice_type *type,
-                         sluice_val *out, sl_err *err)
-{
-    char number[16], *end;
-    snprintf(number, sizeof number, "%.*s", SL_NAME_ARGS(text));
-    unsigned long n = number[0] == '#' ? strtoul(number + 1, &end, 10) : 0;
-    if (n == 0 || *end != '\0' || n > r->handles.n ||
-        r->handles.v[n - 1].of.handle.resource == NULL)
-        return sl_fail(err, SL_EUSAGE, 0,
-                       "`%s` is no resource: write #N for the N-th that a call "
-                       "returned and that is still there",
-                       number),
-               false;
-    sluice_val *own = &r->handles.v[n - 1];
-    if (sluice_type_kind(type) == SLUICE_BORROW)
-        return sluice_val_borrow(out, own);
-    *out = *own;
-    *own = (sluice_val){0};
-    return true;
-}
-
-static bool parse_arg(run_state *r, sl_name text, const sluice_type *type,
-                      sluice_val *out, sl_err *err)
-{
-    sluice_kind kind = sluice_type_kind(type);
-    if (kind == SLUICE_OWN || kind == SLUICE_BORROW)
-        return parse_handle(r, text, type, out, err);
-    return sl_wave_parse(text, type, out, err);
 }
 
 /* The call's arguments by the function's type: args[0..n). */
@@ -363,7 +393,8 @@ static bool parse_args(run_state *r, const sl_wave_call *wave,
                false;
     for (size_t i = 0; i < n; i++)
         if (!sluice_type_param(type, i, &name, &param) ||
-            !parse_arg(r, wave->args[i], param, &args[i], err))
+            !sl_wave_parse(wave->args[i], param, &args[i], err) ||
+            !cli_values_in(&r->values, param, &args[i], err))
             return false;
     return true;
 }
@@ -379,6 +410,10 @@ static int call_export(run_state *r, const sl_wave_call *wave)
     int code;
     if (parse_args(r, wave, type, args, &err))
         code = call(r, args, n);
+    else if (err.code == SL_EIO || err.code == SL_ENOMEM)
+        code = cli_report_text(r->invoke, NULL, &err) == CLI_IO
+                   ? CLI_NO_INPUT
+                   : CLI_INTERNAL;
     else
         code = cli_usage(&cli_run, "--invoke %s: %s", r->invoke, err.msg);
     for (size_t i = 0; i < n; i++)
@@ -486,7 +521,7 @@ static void print_stats(const run_state *r)
 
 static int run(int argc, char **argv)
 {
-    run_state r = {0};
+    run_state r = {.timeout_ns = SLUICE_NO_DEADLINE};
     int code = arguments(&r, argc, argv);
     if (code == CLI_OK)
         code = execute(&r);
@@ -494,9 +529,7 @@ static int run(int argc, char **argv)
         print_stats(&r);
     release_signals();
     sluice_val_deinit(&r.result);
-    for (size_t i = 0; i < r.handles.n; i++)
-        sluice_val_deinit(&r.handles.v[i]);
-    sl_vec_deinit(&r.handles);
+    cli_values_deinit(&r.values);
     sl_vec_deinit(&r.invokes);
     sluice_store_free(r.store);
     sluice_linker_free(r.linker);
@@ -515,17 +548,19 @@ const cli_command cli_run = {
     "Runs the command that FILE (.wasm or .wat, `-`: standard input) exports "
     "as\nwasi:cli/run@0.3, or calls one exported function and prints its "
     "result. Values\nare written in WAVE: 1, \"text\", [1, 2], {a: 1}, "
-    "some(2), ok(3). NAME may be\n`interface#function`. A result of type "
-    "stream<u8> is written out as it is.\n\n"
+    "some(2), ok(3). NAME may be\n`interface#function`. A stream is written as "
+    "its elements, one of bytes also as\n\"text\" or @FILE; a future as its "
+    "value. A result of type stream<u8> is written out\nas it is.\n\n"
     "  --env NAME=VALUE   an environment variable (may be repeated)\n"
     "  --data NAME=FILE   what `(import \"NAME\" (core data))` gets\n"
     "  --invoke CALL      call an export instead of wasi:cli/run; repeated, in "
     "order, in\n                     one instance; a resource that was returned "
     "is #1, #2, ...\n"
     "  --seed N           choose the schedule (order, sizes, delays) from N\n"
-    "  --stats            print counters to standard error at the end\n\n"
+    "  --stats            print counters to standard error at the end\n"
+    "  --timeout SECONDS  end the run after that time, with exit code 124\n\n"
     "exit codes: the guest's own; 0 when run returns ok, 1 when it returns an\n"
     "  error; 64 usage; 65 invalid or unlinkable; 66 cannot be read; 69 "
-    "feature not\n  there; 130 interrupted; 134 trap\n",
+    "feature not\n  there; 124 out of time; 130 interrupted; 134 trap\n",
     run,
 };

@@ -24,7 +24,8 @@ static void print_help(FILE *to)
           "exit codes: 0 success; 1 the guest returned an error, or tests "
           "failed;\n  64 usage; 65 invalid input; 66 input cannot be read; 69 "
           "unsupported feature;\n  70 out of memory or a limit; 74 output or "
-          "host i/o failed; 130 interrupted;\n  134 trap; a guest that exits "
+          "host i/o failed; 124 out of time; 130 "
+          "interrupted;\n  134 trap; a guest that exits "
           "gives its own code\n",
           to);
 }

@@ -80,6 +80,8 @@ int cli_code(sluice_status status)
     case SLUICE_ETRAP:
     case SLUICE_EDEADLOCK:
         return CLI_TRAP;
+    case SLUICE_EDEADLINE:
+        return CLI_TIMEOUT;
     case SLUICE_EIO:
         return CLI_IO;
     case SLUICE_EUSAGE:

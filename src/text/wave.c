@@ -584,9 +584,99 @@ static bool parse_result(parser *p, const sl_type *type, sl_val *out)
                            : fail(p, "`ok` or `err`");
 }
 
+/* --- What belongs to a store ---------------------------------------------- */
+
+/* Of streams and futures without a payload. */
+static const sl_type unit = {.kind = SL_T_TUPLE};
+
+static const sl_type *payload_of(const sl_type *type)
+{
+    return type->of.list.elem != NULL ? type->of.list.elem : &unit;
+}
+
+static bool parse_handle(parser *p, sl_val *out)
+{
+    uint32_t number = 0;
+    if (!take(p, '#') || !is_digit(peek(p)))
+        return fail(p, "a handle: `#` and its number");
+    for (; is_digit(peek(p)); p->pos++) {
+        uint32_t digit = (uint32_t)peek(p) - '0';
+        if (number > (UINT32_MAX - digit) / 10)
+            return fail(p, "a smaller number");
+        number = number * 10 + digit;
+    }
+    out->of.handle.rep = number;
+    return true;
+}
+
+static bool parse_error_context(parser *p, sl_val *out)
+{
+    sl_val text = {0};
+    if (!take_keyword(p, "error-context"))
+        return fail(p, "`error-context`");
+    bool ok = expect(p, '(') && parse_string(p, &text) && expect(p, ')');
+    ok = ok && (sluice_val_error_context(out, text.of.string.data,
+                                         text.of.string.len) ||
+                nomem(p));
+    text.kind = SLUICE_STRING;
+    sluice_val_deinit(&text);
+    return ok;
+}
+
+/* Behind `@`: the name of a file, in quotes where it needs them. */
+static bool parse_path(parser *p, sl_val *out)
+{
+    bool ok;
+    *out = (sl_val){.kind = SLUICE_STRING};
+    if (peek(p) == '"') {
+        ok = parse_string(p, out);
+    } else {
+        size_t start = p->pos;
+        while (peek(p) > ' ' && strchr(",()[]{}\"'", peek(p)) == NULL)
+            p->pos++;
+        ok = p->pos > start || fail(p, "the name of a file");
+        ok = ok && (sluice_val_string(out, p->s + start, p->pos - start) ||
+                    nomem(p));
+    }
+    return ok;
+}
+
+static bool parse_byte_string(parser *p, sl_val *out)
+{
+    sl_val text = {.kind = SLUICE_STRING};
+    bool ok = parse_string(p, &text);
+    ok = ok && (sluice_val_bytes(out, SLUICE_U8, text.of.string.data,
+                                 text.of.string.len) ||
+                nomem(p));
+    sluice_val_deinit(&text);
+    return ok;
+}
+
+static bool parse_stream(parser *p, const sl_type *type, sl_val *out)
+{
+    const sl_type *elem = payload_of(type);
+    sl_type list = {.kind = SL_T_LIST, .of.list = {elem, 0}};
+    if (elem->kind == SL_T_U8) {
+        if (take(p, '@'))
+            return parse_path(p, out);
+        if (peek(p) == '"')
+            return parse_byte_string(p, out);
+    }
+    return parse_list(p, &list, out);
+}
+
 static bool parse_kind(parser *p, const sl_type *type, sl_val *out)
 {
     switch (type->kind) {
+    case SL_T_OWN:
+    case SL_T_BORROW:
+        return parse_handle(p, out);
+    case SL_T_STREAM:
+        return parse_stream(p, type, out);
+    case SL_T_FUTURE:
+        return parse(p, payload_of(type), out);
+    case SL_T_ERROR_CONTEXT:
+        return parse_error_context(p, out);
     case SL_T_BOOL:
         return parse_bool(p, out);
     case SL_T_F32:
@@ -728,9 +818,8 @@ static void put_scalar(sl_buf *out, const sl_val *val)
     }
 }
 
-static void put_list(sl_buf *out, const sl_val *val, const sl_type *type)
+static void put_list(sl_buf *out, const sl_val *val, const sl_type *elem)
 {
-    const sl_type *elem = type->of.list.elem;
     bool packed = val->elem != SLUICE_BOOL;
     size_t size = sl_val_elem_size((sluice_kind)val->elem);
     size_t n = packed ? val->of.bytes.len : val->of.list.len;
@@ -816,6 +905,34 @@ static void put_variant(sl_buf *out, const sl_val *val, const sl_type *type)
     }
 }
 
+/* What belongs to a store, when it is loose; false: it is not. */
+static bool put_loose(sl_buf *out, const sl_val *val, const sl_type *type)
+{
+    switch (type->kind) {
+    case SL_T_OWN:
+    case SL_T_BORROW:
+        if (val->of.handle.resource != NULL)
+            return false;
+        sl_buf_printf(out, "#%lu", (unsigned long)val->of.handle.rep);
+        return true;
+    case SL_T_STREAM:
+        if (val->kind == SLUICE_STRING) {
+            sl_buf_u8(out, '@');
+            put_string(out, val);
+        } else if (val->kind == SLUICE_LIST) {
+            put_list(out, val, payload_of(type));
+        }
+        return val->kind != SLUICE_STREAM;
+    case SL_T_FUTURE:
+        if (val->kind == SLUICE_FUTURE)
+            return false;
+        sl_wave_print(val, payload_of(type), out);
+        return true;
+    default:
+        return false;
+    }
+}
+
 void sl_wave_print(const sl_val *val, const sl_type *type, sl_buf *out)
 {
     char name[80];
@@ -832,7 +949,12 @@ void sl_wave_print(const sl_val *val, const sl_type *type, sl_buf *out)
         put_string(out, val);
         break;
     case SL_T_LIST:
-        put_list(out, val, type);
+        put_list(out, val, type->of.list.elem);
+        break;
+    case SL_T_ERROR_CONTEXT:
+        put(out, "error-context(");
+        put_string(out, val);
+        sl_buf_u8(out, ')');
         break;
     case SL_T_MAP:
         put_map(out, val, type);
@@ -854,7 +976,7 @@ void sl_wave_print(const sl_val *val, const sl_type *type, sl_buf *out)
     default:
         if (sl_type_is_number(type))
             put_scalar(out, val);
-        else
+        else if (!put_loose(out, val, type))
             sl_buf_printf(out, "<%s>", sl_type_text(type, name, sizeof name));
     }
 }

@@ -1,6 +1,14 @@
 /* WAVE, the text of component-level values on command lines and in logs:
  * true, -1, 1.5, 'x', "text", [1, 2], (1, "a"), {field: 1}, case(v), some(v),
- * none, ok(v), err(v), {flag-a, flag-b}.
+ * none, ok(v), err(v), {flag-a, flag-b}, error-context("why").
+ *
+ * Of what belongs to a store the text says what it is to be, and the value stands
+ * in for it (a loose value), for whoever has the store:
+ *   #N           an own or a borrow: of.handle.rep is N, its resource NULL
+ *   [1, 2]       a stream, by its elements: a LIST
+ *   "text"       a stream<u8>, by its bytes: a LIST
+ *   @FILE, @"FILE"  a stream<u8> of a file: a STRING, the name
+ *   a value, ()  a future, by its value or without: that value, an empty TUPLE
  *
  * A label that is one of the words true, false, inf, nan, some, none, ok, err
  * is written with a % in front. An option may be given by its payload alone,
@@ -14,11 +22,12 @@
 #include "component/types.h"
 #include "component/value.h"
 
-/* The text as a value of the type, which the caller owns. err->at is an offset
- * in the text. Handles, streams, futures and error contexts have no text. */
+/* The text as a value of the type, which the caller owns; loose where it belongs
+ * to a store. err->at is an offset in the text. */
 bool sl_wave_parse(sl_name text, const sl_type *type, sl_val *out, sl_err *err);
 
-/* Appends the value's text; what has none is shown in angle brackets. */
+/* Appends the value's text: what sl_wave_parse() reads back. Handles, streams and
+ * futures that are not loose are shown in angle brackets. */
 void sl_wave_print(const sl_val *val, const sl_type *type, sl_buf *out);
 
 /* `name(arg, arg)` or `name` taken apart: pieces of the text; the name may be

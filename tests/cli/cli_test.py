@@ -23,7 +23,7 @@ import time
 import traceback
 
 OK, FAILED, USAGE, INVALID, NO_INPUT, UNSUPPORTED = 0, 1, 64, 65, 66, 69
-IO, INTERRUPTED, TRAP = 74, 130, 134
+IO, TIMEOUT, INTERRUPTED, TRAP = 74, 124, 130, 134
 
 
 class Failure(Exception):
@@ -441,6 +441,234 @@ def test_run__resources_of_another_maker(t):
 def sample(t):
     t.run('parse', '-o', 's.wasm', t.write('s.wat', ARITHMETIC))
     return t.read('s.wasm')
+
+
+# --- values -------------------------------------------------------------------
+
+
+def echo(defs, elem, is_async=False):
+    """echo: a list of any type, back as it came; also as an async export."""
+    lift = ('(canon lift (core func $m "echo-async") async (memory $m "memory") '
+            '(realloc (func $m "realloc")) (callback (func $m "cb")))'
+            if is_async else
+            '(canon lift (core func $m "echo") (memory $m "memory") '
+            '(realloc (func $m "realloc")))')
+    ret = (f'(core module $Mem (memory (export "memory") 4))'
+           f'(core instance $mem (instantiate $Mem))'
+           f'(core func $ret (canon task.return (result (list {elem})) '
+           f'(memory $mem "memory")))')
+    return f"""(component {defs} {ret}
+      (core module $M
+        (import "" "memory" (memory 4)) (export "memory" (memory 0))
+        (import "" "ret" (func $ret (param i32 i32)))
+        (global $next (mut i32) (i32.const 4096))
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+          (global.set $next (i32.and
+            (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+          (global.get $next)
+          (global.set $next (i32.add (global.get $next) (local.get 3))))
+        (func (export "echo") (param i32 i32) (result i32)
+          (i32.store (i32.const 8) (local.get 0))
+          (i32.store (i32.const 12) (local.get 1)) (i32.const 8))
+        (func (export "echo-async") (param i32 i32) (result i32)
+          (call $ret (local.get 0) (local.get 1)) (i32.const 0))
+        (func (export "cb") (param i32 i32 i32) (result i32) (unreachable)))
+      (core instance $m (instantiate $M (with "" (instance
+        (export "memory" (memory $mem "memory"))
+        (export "ret" (func $ret))))))
+      (func (export "echo") {'async' if is_async else ''}
+        (param "x" (list {elem})) (result (list {elem})) {lift}))"""
+
+
+# Type definitions, the type, and values as they are printed.
+ECHOES = [
+    ('', 'bool', ['true', 'false']),
+    ('', 's8', ['-128', '127']), ('', 'u8', ['255']),
+    ('', 's16', ['-32768']), ('', 'u16', ['65535']),
+    ('', 's32', ['-2147483648']), ('', 'u32', ['4294967295']),
+    ('', 's64', ['-9223372036854775808']),
+    ('', 'u64', ['18446744073709551615']),
+    ('', 'f32', ['1.5', '-0', 'nan', 'inf', '-inf', '1e-45']),
+    ('', 'f64', ['0.1', '5e-324']),
+    ('', 'char', ["'x'", "'\\''", "'\\n'", "'\\u{0}'", "'\u2211'", "'\"'"]),
+    ('', 'string', ['""', '"a\\"b\\\\c\\u{1b}"', '"\u00e4\u2211"']),
+    ('', '(list string)', ['[]', '["a", "b"]']),
+    ('', '(list u16)', ['[1, 2]']),
+    ('', '(list u8 3)', ['[1, 2, 3]']),
+    ('', '(list (list string 2) 2)', ['[["a", "b"], ["", "d"]]']),
+    ('', '(map string u32)', ['[]', '[("a", 1), ("b", 2)]']),
+    ('', '(map u8 (list string))', ['[(1, ["x"])]']),
+    ('', '(tuple u8 string)', ['(1, "a")']),
+    ('', '(option u8)', ['some(1)', 'none']),
+    ('', '(option (option u8))', ['some(some(1))', 'some(none)', 'none']),
+    ('', '(result u8 (error string))', ['ok(1)', 'err("no")']),
+    ('', '(result)', ['ok', 'err']),
+    ('', '(result (option (result u8)) (error (list u8)))',
+     ['ok(some(ok(1)))', 'ok(some(err))', 'ok(none)', 'err([1, 2])']),
+    ('(type $a (record (field "x" u8) (field "some" (option string))))'
+     '(export $t "t" (type $a))', '$t', ['{x: 1, %some: some("y")}']),
+    ('(type $a (variant (case "none") (case "b" (tuple u8 (option char)))))'
+     '(export $t "t" (type $a))', '$t', ['%none', "b((1, some('q')))"]),
+    ('(type $a (enum "red" "true"))(export $t "t" (type $a))', '$t',
+     ['red', '%true']),
+    ('(type $a (flags "r" "w" "x-y"))(export $t "t" (type $a))', '$t',
+     ['{}', '{r, x-y}']),
+    ('', 'error-context', ['error-context("bad \\"thing\\"")']),
+    ('', '(stream u8)', ['[1, 2, 3]', '[]']),
+    ('', '(stream string)', ['["a", "b"]']),
+    ('', '(stream (stream u32))', ['[[1, 2], [], [3]]']),
+    ('', '(stream)', ['[(), (), ()]']),
+    ('', '(future u32)', ['7']),
+    ('', '(future)', ['()']),
+    ('', '(future (stream string))', ['["a", "b"]']),
+    ('', '(option (future (result (error string))))',
+     ['some(err("no"))', 'none']),
+]
+
+
+def test_values__every_type_there_and_back(t):
+    for is_async in (False, True):
+        for i, (defs, elem, values) in enumerate(ECHOES):
+            path = t.write('echo.wat', echo(defs, elem, is_async))
+            text = '[' + ', '.join(values) + ']'
+            for seed in ('0', '1', '2'):
+                t.run('run', '--seed', seed, '--invoke', f'echo({text})', path)
+                t.equal(t.out.decode(), text + '\n')
+
+
+def test_values__streams_from_strings_and_files(t):
+    path = t.write('echo.wat', echo('', '(stream u8)'))
+    t.write('some file', b'\x00\xffz')
+    t.write('plain.bin', b'AB')
+    t.run('run', '--invoke', 'echo(["hi", @plain.bin, @"some file", @-])', path,
+          stdin=b'in')
+    t.equal(t.out, b'[[104, 105], [65, 66], [0, 255, 122], [105, 110]]\n')
+    t.run('run', '--invoke', 'echo([@nowhere])', path, code=NO_INPUT)
+    t.says('nowhere: No such file')
+    t.run('run', '--invoke', 'echo([@])', path, code=USAGE)
+    t.says('name of a file')
+    big = bytes(range(256)) * 4096
+    t.write('big', big)
+    t.run('run', '--invoke', 'echo([@big])', path)
+    t.equal(t.out.decode(), '[[' + ', '.join(map(str, big)) + ']]\n')
+
+
+RESOURCES = """(component
+  (type $r' (resource (rep i32)))
+  (export $r "r" (type $r'))
+  (core func $new (canon resource.new $r'))
+  (core func $drop (canon resource.drop $r'))
+  (core module $Mem (memory (export "memory") 4))
+  (core instance $mem (instantiate $Mem))
+  (core module $M
+    (import "" "memory" (memory 4)) (export "memory" (memory 0))
+    (import "" "new" (func $new (param i32) (result i32)))
+    (import "" "drop" (func $drop (param i32)))
+    (global $next (mut i32) (i32.const 4096))
+    (func $realloc (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (global.set $next (i32.and
+        (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+      (global.get $next)
+      (global.set $next (i32.add (global.get $next) (local.get 3))))
+    (func (export "make") (param i32) (result i32) (local $i i32)
+      (i32.store (i32.const 8) (i32.const 64))
+      (i32.store (i32.const 12) (local.get 0))
+      (loop $l
+        (i32.store (i32.add (i32.const 64)
+            (i32.shl (local.get $i) (i32.const 2)))
+          (call $new (i32.add (local.get $i) (i32.const 10))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $l (i32.lt_u (local.get $i) (local.get 0))))
+      (i32.const 8))
+    (func (export "sum") (param i32 i32) (result i32) (local $s i32)
+      (loop $l (if (local.get 1) (then
+        (local.set $s (i32.add (local.get $s)
+          (i32.load (local.get 0))))
+        (local.set 0 (i32.add (local.get 0) (i32.const 4)))
+        (local.set 1 (i32.sub (local.get 1) (i32.const 1)))
+        (br $l))))
+      (local.get $s))
+    (func (export "swap") (param i32 i32 i32) (result i32)
+      (i32.store (i32.const 8) (local.get 1))
+      (i32.store (i32.const 12) (i32.const 1))
+      (i32.store (i32.const 16) (local.get 0))
+      (i32.const 8)))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "memory" (memory $mem "memory"))
+    (export "new" (func $new)) (export "drop" (func $drop))))))
+  (func (export "make") (param "n" u32) (result (list (own $r)))
+    (canon lift (core func $m "make") (memory $mem "memory")))
+  (func (export "sum") (param "rs" (list (borrow $r))) (result u32)
+    (canon lift (core func $m "sum") (memory $mem "memory")
+      (realloc (func $m "realloc"))))
+  (func (export "swap") (param "ab" (tuple (own $r) (own $r)))
+      (param "unused" u32) (result (tuple (own $r) (option (own $r))))
+    (canon lift (core func $m "swap") (memory $mem "memory")
+      (realloc (func $m "realloc")))))"""
+
+
+def test_values__handles_inside_of_values(t):
+    path = t.write('r.wat', RESOURCES)
+
+    def invoke(*calls, code=0):
+        args = [a for call in calls for a in ('--invoke', call)]
+        t.run('run', *args, path, code=code)
+        return t.out.decode().splitlines()
+
+    t.equal(invoke('make(3)', 'sum([#1, #2, #3])', 'sum([#3])'),
+            ['[#1, #2, #3]', '33', '12'])
+    t.equal(invoke('make(2)', 'swap((#1, #2), 0)', 'sum([#3, #4])',
+                   'sum([#4])'), ['[#1, #2]', '(#3, some(#4))', '21', '10'])
+    invoke('make(2)', 'swap((#1, #2), 0)', 'sum([#1])', code=USAGE)
+    t.says('`#1` is no resource')
+    invoke('make(2)', 'swap((#1, #1), 0)', code=USAGE)
+    invoke('make(1)', 'sum([#2])', code=USAGE)
+    invoke('make(1)', 'sum([1])', code=USAGE)
+    t.says('expected a handle')
+
+
+# --- time ---------------------------------------------------------------------
+
+SPIN = '(component (core module $M (func (export "spin") (loop $l (br $l)))' \
+       '(func (export "quick")))' \
+       '(core instance $m (instantiate $M))' \
+       '(func (export "spin") (canon lift (core func $m "spin")))' \
+       '(func (export "quick") (canon lift (core func $m "quick"))))'
+START = '(component (core module $M (func $s (loop $l (br $l))) (start $s))' \
+        '(core instance (instantiate $M)))'
+SLEEP = """(component
+  (import "wasi:clocks/monotonic-clock@0.3.0" (instance $c
+    (export "wait-for" (func async (param "how-long" u64)))))
+  (alias export $c "wait-for" (func $f))
+  (export "sleep" (func $f)))"""
+
+
+def test_timeout__ends_what_runs_and_what_waits(t):
+    def timed(text, *calls, code=TIMEOUT, seconds='0.1'):
+        path = t.write('a.wat', text)
+        args = [a for call in calls for a in ('--invoke', call)]
+        begin = time.time()
+        t.run('run', '--timeout', seconds, *args, path, code=code)
+        return time.time() - begin
+
+    took = timed(SPIN, 'spin()')
+    t.says('deadline exceeded', r'0: .*offset 0x')
+    t.true(0.09 < took < 3, f'it took {took} s')
+    timed(SPIN, 'quick()', 'spin()')
+    timed(SPIN, 'quick()', code=OK)
+    timed(SPIN, 'quick()', code=OK, seconds='1000000')
+    timed(START)
+    t.says('deadline exceeded')
+    took = timed(SLEEP, 'sleep(3600000000000)')
+    t.says('deadline exceeded')
+    t.true(0.09 < took < 3, f'it took {took} s')
+
+
+def test_timeout__wrong_arguments(t):
+    path = t.write('a.wat', SPIN)
+    for wrong in ('', 'x', '-1', '1s', 'nan', '1e99'):
+        t.run('run', '--timeout', wrong, path, code=USAGE)
+        t.says('--timeout wants a number of seconds')
 
 
 def test_embed_errors__every_truncation(t):

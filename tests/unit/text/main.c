@@ -8,6 +8,7 @@ GROUP(core_parse)
 GROUP(core_print)
 GROUP(component)
 GROUP(wave)
+GROUP(wave_random)
 GROUP(script_val)
 #undef GROUP
 
@@ -22,6 +23,7 @@ int main(void)
     GROUP(core_print);
     GROUP(component);
     GROUP(wave);
+    GROUP(wave_random);
     GROUP(script_val);
 #undef GROUP
     return failed != 0;

@@ -189,7 +189,9 @@ static void test_wave_parse__reports_errors(void **state)
         {&t_enum, "red(1)", "expected the end of the value", 3},
         {&t_flags, "{a}", "unknown flag `a`", 1},
         {&t_deep_option, "1", "expected `some` or `none`", 0},
-        {&t_own, "1", "a value of this type has no text", 0},
+        {&t_own, "1", "expected a handle: `#` and its number", 0},
+        {&t_own, "#", "expected a handle: `#` and its number", 1},
+        {&t_own, "#4294967296", "expected a smaller number", 10},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_val val;
