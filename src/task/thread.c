@@ -506,11 +506,18 @@ static sl_status run_nested(sl_core_thread *core, void *arg)
     return status;
 }
 
+/* Destructors within destructors: on one stack fewer would have room. */
+#define MAX_SYNC_DEPTH 1000
+
 /* The end of canon_lift to the letter. The task is kept until it is over. */
 static sl_status run_beside(sl_task *task)
 {
     sl_instance *inst = task->inst;
 
+    if (inst->sync_depth > MAX_SYNC_DEPTH) {
+        sl_thread_free(task->implicit_thread);
+        return sl_store_trap(inst->store, "call stack exhausted");
+    }
     task->n_threads++;
     sl_status status = sl_thread_resume(task->implicit_thread, false);
     while (status == SL_OK && task->state != SL_TASK_RESOLVED) {
