@@ -99,5 +99,6 @@ sl_status sl_canon_make_core_func(sl_canon_fn *fn, sl_core_func **out,
 {
     *out = sl_core_func_new_host(fn->inst->store->core, fn->canon->core,
                                  builtin[fn->canon->kind], fn, err);
+    fn->core = *out;
     return *out != NULL ? SL_OK : err->code;
 }

@@ -15,7 +15,7 @@ typedef struct sl_canon_fn {
     const sl_canon *canon;
     sl_memory *memory; /* option or immediate; NULL: none */
     sl_core_func *realloc, *post_return, *callback;
-    sl_core_func *core;      /* lift: the callee */
+    sl_core_func *core;      /* lift: the callee; lower: what it has become */
     sl_funcinst *func;       /* lower: the callee */
     sl_table *table;         /* thread.new-indirect */
     sl_segment *segment;     /* data.* */

@@ -40,13 +40,15 @@ sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
 
 /* A lowered function and the lifted one it calls: how values go between. */
 typedef struct canon_pair {
-    canon_plan params; /* from the caller to the callee */
-    canon_plan result; /* back; of no leaves when there is none */
-    bool direct;       /* neither side is asynchronous: canon_call_direct */
-    bool light;        /* ... and the callee's task holds no borrows */
-    bool scalars; /* ... and all values are core values on both sides */
+    const sl_canon_fn *lower, *lift;
+    const sl_type *type;        /* the lifted one's */
+    sl_instance *caller, *inst; /* theirs */
+    canon_plan params;          /* from the caller to the callee */
+    canon_plan result;          /* back; of no leaves when there is none */
+    bool direct;  /* neither side is asynchronous: canon_call_direct */
+    bool light;   /* ... and the callee's task holds no borrows */
     bool related; /* one instance is inside the other */
-    bool alone;        /* entering the callee enters no other instance */
+    bool alone;   /* ... or else, entering the callee enters no other */
 } canon_pair;
 
 /* lower.c: calls that a lowered function has made of a lifted one. */
@@ -57,9 +59,10 @@ sl_status canon_lowered_start(sl_call *call, sl_cx *to, sl_slot *flat);
 sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
                                 const sl_slot *flat);
 
-/* direct.c: the whole call when neither side can be asynchronous. */
-sl_status canon_call_direct(sl_core_thread *core, const sl_canon_fn *fn,
-                            const canon_pair *pair, sl_slot *v);
+/* direct.c: the whole call when neither side can be asynchronous. If it can,
+ * it sees to it that core code does not come here again. */
+sl_status canon_call_direct(sl_core_thread *core, const canon_pair *pair,
+                            sl_slot *v);
 
 /* lift.c */
 bool canon_related(const sl_instance *inst, const sl_instance *caller);

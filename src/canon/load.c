@@ -21,28 +21,6 @@ sl_status cx_load_pair(sl_cx *cx, uint64_t ptr, uint64_t pair[2])
 
 /* --- Scalars -------------------------------------------------------------- */
 
-/* definitions.py canonicalize_nan32; the bits are looked at as bits, so that
- * no register quietens a signalling NaN in between. */
-void canonicalize_nan32(float *f)
-{
-    uint32_t bits;
-    memcpy(&bits, f, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) {
-        bits = 0x7fc00000;
-        memcpy(f, &bits, sizeof bits);
-    }
-}
-
-void canonicalize_nan64(double *f)
-{
-    uint64_t bits;
-    memcpy(&bits, f, sizeof bits);
-    if ((bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000)) {
-        bits = UINT64_C(0x7ff8000000000000);
-        memcpy(f, &bits, sizeof bits);
-    }
-}
-
 /* definitions.py convert_i32_to_char. */
 sl_status cx_check_char(sl_store *store, uint32_t code)
 {

@@ -229,17 +229,18 @@ static bool make_pair(sl_canon_fn *fn)
     const sl_instance *around = caller;
     while (around != NULL && around != inst->parent)
         around = around->parent;
+    pair->lower = fn;
+    pair->lift = lift;
+    pair->type = b;
+    pair->caller = caller;
+    pair->inst = inst;
     pair->direct = !is_async(fn) && !a->of.func.async_;
-    pair->light = pair->direct;
+    pair->light = pair->direct && !inst->reenters;
     for (uint32_t i = 0; i < b->of.func.n_params; i++)
         if (b->of.func.params[i].type->has_borrow)
             pair->light = false;
-    pair->scalars = pair->light && pair->params.scalars &&
-                    pair->params.n_flat <= SL_MAX_FLAT_PARAMS &&
-                    pair->result.scalars &&
-                    pair->result.n_flat <= SL_MAX_FLAT_RESULTS;
     pair->related = canon_related(inst, caller);
-    pair->alone = inst->parent == NULL || around != NULL;
+    pair->alone = !pair->related && (inst->parent == NULL || around != NULL);
     fn->pair = pair;
     return true;
 }
@@ -324,7 +325,7 @@ sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
     if (fn->pair == NULL && fn->func->invoke == sl_canon_lift && !make_pair(fn))
         return no_memory(store);
     if (fn->pair != NULL && fn->pair->direct)
-        return canon_call_direct(core, fn, fn->pair, v);
+        return canon_call_direct(core, fn->pair, v);
     /* A guest's function of an async type is taken to block. */
     SL_TRAP_IF(store,
                !is_async(fn) && fn->func->type->of.func.async_ &&

@@ -41,6 +41,12 @@ static canon_scalar scalar_of(const sl_type *type)
     return s;
 }
 
+/* What cx_check_char lets pass. */
+static inline bool is_char(uint32_t code)
+{
+    return code < 0xd800 || code - 0xe000 < 0x110000 - 0xe000;
+}
+
 /* The bits as the receiver is to see them in a slot. */
 static inline uint64_t as_seen(canon_scalar s, uint64_t bits)
 {
@@ -68,7 +74,7 @@ static bool is_tuple(const sl_type *type)
     return type->kind == SL_T_RECORD || type->kind == SL_T_TUPLE;
 }
 
-static bool is_scalar(const sl_type *type)
+bool canon_is_scalar(const sl_type *type)
 {
     return sl_type_is_number(type) || type->kind == SL_T_BOOL ||
            type->kind == SL_T_CHAR || type->kind == SL_T_FLAGS;
@@ -108,7 +114,7 @@ static void plan_value(planner *p, const sl_type *from, const sl_type *to)
         plan_fields(p, from->of.labels.v, to->of.labels.v, from->of.labels.n);
     } else {
         canon_plan *plan = p->plan;
-        bool scalar = is_scalar(from);
+        bool scalar = canon_is_scalar(from);
         plan->leaves[plan->n_leaves++] =
             (canon_leaf){.from = from,
                          .to = to,
@@ -130,6 +136,59 @@ static void plan_fields(planner *p, const sl_label *from, const sl_label *to,
         plan_value(p, from[i].type, to[i].type);
 }
 
+static bool slot_needs_fix(canon_scalar s)
+{
+    return s.kind != CANON_BITS ||
+           (s.mask != UINT32_MAX && s.mask != UINT64_MAX);
+}
+
+static bool bytes_need_fix(canon_scalar s)
+{
+    return s.kind != CANON_SIGNED &&
+           (s.kind != CANON_BITS || s.mask != UINT64_MAX >> (64 - 8 * s.size));
+}
+
+static void plan_run(canon_plan *plan, uint32_t at, uint32_t size)
+{
+    canon_run *last = plan->n_runs != 0 ? &plan->runs[plan->n_runs - 1] : NULL;
+    if (last != NULL && last->at + last->size == at)
+        last->size += size;
+    else
+        plan->runs[plan->n_runs++] = (canon_run){at, size};
+}
+
+static bool plan_slots(canon_plan *plan, sl_arena *arena)
+{
+    plan->flat_fixes = sl_arena_array(arena, canon_fix, plan->n_leaves);
+    if (plan->flat_fixes == NULL)
+        return false;
+    for (uint32_t i = 0; i < plan->n_leaves; i++) {
+        const canon_leaf *leaf = &plan->leaves[i];
+        if (canon_is_scalar(leaf->from) && slot_needs_fix(leaf->scalar))
+            plan->flat_fixes[plan->n_flat_fixes++] =
+                (canon_fix){leaf->scalar, leaf->slot};
+    }
+    return true;
+}
+
+/* Scalars lie the same way in memories of both kinds. */
+static bool plan_memory(canon_plan *plan, sl_arena *arena)
+{
+    uint32_t n = plan->n_leaves;
+    plan->fixes = sl_arena_array(arena, canon_fix, n);
+    plan->runs = sl_arena_array(arena, canon_run, n);
+    if (plan->fixes == NULL || plan->runs == NULL)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        const canon_leaf *leaf = &plan->leaves[i];
+        if (bytes_need_fix(leaf->scalar))
+            plan->fixes[plan->n_fixes++] =
+                (canon_fix){leaf->scalar, leaf->at[0]};
+        plan_run(plan, leaf->at[0], leaf->scalar.size);
+    }
+    return true;
+}
+
 bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
                      const sl_label *to, uint32_t n)
 {
@@ -146,7 +205,8 @@ bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
         plan->layout[i] = sl_tuple_layout(from, n, i == 1);
     plan->n_flat = n_flat < UINT32_MAX ? (uint32_t)n_flat : UINT32_MAX;
     plan_fields(&p, from, to, n);
-    return true;
+    return plan_slots(plan, arena) &&
+           (!plan->scalars || plan_memory(plan, arena));
 }
 
 /* --- Places --------------------------------------------------------------- */
@@ -258,50 +318,123 @@ static void write_bits(uint8_t *at, uint32_t size, uint64_t bits)
     }
 }
 
-/* A whole tuple of them: no guest code runs, so that addresses hold. */
-static sl_status move_scalars(const canon_plan *plan, mover *m, place from,
-                              place to)
+/* As memcpy, for few bytes. */
+static inline void copy_run(uint8_t *to, const uint8_t *from, uint32_t n)
 {
-    bool in64 = cx_is64(m->from), out64 = cx_is64(m->to);
-    const uint8_t *src = NULL;
-    uint8_t *dst = NULL;
-    if (from.slots == NULL)
-        src = cx_at(m->from, from.ptr, plan->layout[in64].size);
-    if (to.slots == NULL)
-        dst = cx_at(m->to, to.ptr, plan->layout[out64].size);
-    if ((from.slots == NULL && src == NULL) ||
-        (to.slots == NULL && dst == NULL))
-        return cx_out_of_bounds(m->from);
+    if (n >= 8) {
+        for (uint32_t i = 8; i < n; i += 8)
+            memcpy(to + i - 8, from + i - 8, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + n - 4, from + n - 4, 4);
+    } else if (n >= 2) {
+        memcpy(to, from, 2);
+        to[n - 1] = from[n - 1];
+    } else {
+        *to = *from;
+    }
+}
+
+/* Flags whose last bits mean nothing. */
+static void fix_mask(const canon_fix *fix, uint8_t *at)
+{
+    uint32_t size = fix->scalar.size;
+    write_bits(at, size, read_bits(at, size) & fix->scalar.mask);
+}
+
+static sl_status fix_bytes(const canon_plan *plan, sl_store *store,
+                           uint8_t *bytes)
+{
+    const canon_fix *end = plan->fixes + plan->n_fixes;
+    for (const canon_fix *fix = plan->fixes; fix < end; fix++) {
+        uint8_t *at = bytes + fix->at;
+        uint32_t code;
+        switch ((canon_scalar_kind)fix->scalar.kind) {
+        case CANON_BOOL:
+            *at = *at != 0;
+            break;
+        case CANON_F32:
+            canonicalize_nan32(at);
+            break;
+        case CANON_F64:
+            canonicalize_nan64(at);
+            break;
+        case CANON_CHAR:
+            memcpy(&code, at, sizeof code);
+            if (!is_char(code))
+                return cx_check_char(store, code);
+            break;
+        default:
+            fix_mask(fix, at);
+            break;
+        }
+    }
+    return SL_OK;
+}
+
+sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,
+                           const uint8_t *from, uint8_t *to)
+{
+    for (uint32_t i = 0; i < plan->n_runs; i++) {
+        canon_run run = plan->runs[i];
+        copy_run(to + run.at, from + run.at, run.size);
+    }
+    return plan->n_fixes == 0 ? SL_OK : fix_bytes(plan, store, to);
+}
+
+sl_status canon_fix_slots(const canon_plan *plan, sl_store *store, sl_slot *to)
+{
+    for (uint32_t i = 0; i < plan->n_flat_fixes; i++) {
+        const canon_fix *fix = &plan->flat_fixes[i];
+        uint64_t bits = as_seen(fix->scalar, to[fix->at].i64);
+        if (fix->scalar.kind == CANON_CHAR && !is_char((uint32_t)bits))
+            return cx_check_char(store, (uint32_t)bits);
+        to[fix->at].i64 = bits;
+    }
+    return SL_OK;
+}
+
+/* Between core values and memory; `src` and `dst` are NULL for the former. */
+static sl_status move_each(const canon_plan *plan, mover *m, place from,
+                           place to, const uint8_t *src, uint8_t *dst)
+{
     for (uint32_t i = 0; i < plan->n_leaves; i++) {
         const canon_leaf *leaf = &plan->leaves[i];
         canon_scalar scalar = leaf->scalar;
-        uint64_t bits = src != NULL
-                            ? read_bits(src + leaf->at[in64], scalar.size)
-                            : from.slots[leaf->slot].i64;
+        uint64_t bits = src != NULL ? read_bits(src + leaf->at[0], scalar.size)
+                                    : from.slots[leaf->slot].i64;
         bits = as_seen(scalar, bits);
-        if (scalar.kind == CANON_CHAR &&
-            cx_check_char(m->from->inst->store, (uint32_t)bits) != SL_OK)
-            return SL_ETRAP;
+        if (scalar.kind == CANON_CHAR && !is_char((uint32_t)bits))
+            return cx_check_char(m->from->inst->store, (uint32_t)bits);
         if (dst != NULL)
-            write_bits(dst + leaf->at[out64], scalar.size, bits);
+            write_bits(dst + leaf->at[0], scalar.size, bits);
         else
             to.slots[leaf->slot].i64 = bits;
     }
     return SL_OK;
 }
 
-sl_status canon_move_scalars(const canon_plan *plan, sl_store *store,
-                             const sl_slot *from, sl_slot *to)
+/* A whole tuple of them: no guest code runs, so that addresses hold. */
+static sl_status move_scalars(const canon_plan *plan, mover *m, place from,
+                              place to)
 {
-    for (uint32_t i = 0; i < plan->n_leaves; i++) {
-        canon_scalar scalar = plan->leaves[i].scalar;
-        uint64_t bits = as_seen(scalar, from[i].i64);
-        if (scalar.kind == CANON_CHAR &&
-            cx_check_char(store, (uint32_t)bits) != SL_OK)
-            return SL_ETRAP;
-        to[i].i64 = bits;
-    }
-    return SL_OK;
+    sl_store *store = m->from->inst->store;
+    uint32_t size = plan->layout[0].size;
+    const uint8_t *src = NULL;
+    uint8_t *dst = NULL;
+    if (from.slots != NULL && to.slots != NULL)
+        return canon_move_scalars(plan, store, from.slots, to.slots);
+    if (from.slots == NULL)
+        src = cx_at(m->from, from.ptr, size);
+    if (to.slots == NULL)
+        dst = cx_at(m->to, to.ptr, size);
+    if ((from.slots == NULL && src == NULL) ||
+        (to.slots == NULL && dst == NULL))
+        return cx_out_of_bounds(m->from);
+    if (src != NULL && dst != NULL)
+        return canon_move_bytes(plan, store, src, dst);
+    return move_each(plan, m, from, to, src, dst);
 }
 
 /* --- Strings and lists ---------------------------------------------------- */
@@ -464,7 +597,7 @@ static sl_status move_handle(mover *m, const sl_type *from_type,
 static sl_status move_value(mover *m, const sl_type *from_type,
                             const sl_type *to_type, place from, place to)
 {
-    if (is_scalar(from_type))
+    if (canon_is_scalar(from_type))
         return move_scalar(m, from_type, from, to);
     switch (from_type->kind) {
     case SL_T_STRING:

@@ -35,22 +35,58 @@ typedef struct canon_leaf {
     canon_scalar scalar; /* if it is one */
 } canon_leaf;
 
+/* What has to be done to a scalar once its bits are copied: `at` is its slot,
+ * or its place in memory. */
+typedef struct canon_fix {
+    canon_scalar scalar;
+    uint32_t at;
+} canon_fix;
+
+/* Neighbours in memory, without padding between them. */
+typedef struct canon_run {
+    uint32_t at, size;
+} canon_run;
+
 /* The parameters, or the result, of one signature. */
 typedef struct canon_plan {
     uint32_t n_leaves, n_flat;
     sl_layout layout[2];
     bool scalars; /* nothing but numbers, bools, chars and flags */
+    uint32_t n_flat_fixes, n_fixes, n_runs;
     canon_leaf *leaves;
+    canon_fix *flat_fixes; /* of the scalars among them */
+    canon_fix *fixes;      /* the same in memory, and what to copy there, */
+    canon_run *runs;       /* when there is nothing else */
 } canon_plan;
+
+/* Numbers, bools, chars and flags. */
+bool canon_is_scalar(const sl_type *type);
 
 /* False: out of memory. */
 bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
                      const sl_label *to, uint32_t n);
 
+/* Makes copied core values what they are to be. */
+sl_status canon_fix_slots(const canon_plan *plan, sl_store *store, sl_slot *to);
 /* Of a plan of scalars, core values to core values: all that the specification
  * can still find wrong is a char. */
-sl_status canon_move_scalars(const canon_plan *plan, sl_store *store,
-                             const sl_slot *from, sl_slot *to);
+static inline void canon_copy_slots(const canon_plan *plan, const sl_slot *from,
+                                    sl_slot *to)
+{
+    for (uint32_t i = 0; i < plan->n_flat; i++)
+        to[i].i64 = from[i].i64;
+}
+static inline sl_status canon_move_scalars(const canon_plan *plan,
+                                           sl_store *store, const sl_slot *from,
+                                           sl_slot *to)
+{
+    canon_copy_slots(plan, from, to);
+    return plan->n_flat_fixes == 0 ? SL_OK : canon_fix_slots(plan, store, to);
+}
+/* The same from one memory to another, without the padding: no guest code runs,
+ * so that addresses hold. */
+sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,
+                           const uint8_t *from, uint8_t *to);
 /* The values at `from`, of which at most `from_max` would be flat, as core
  * values in to[] (or in memory that the receiver's realloc gives). */
 sl_status canon_move_args(const canon_plan *plan, sl_cx *from,

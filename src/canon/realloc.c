@@ -40,6 +40,18 @@ static void put(sl_slot *slot, bool is64, uint64_t value)
     slot->i64 = is64 ? value : (uint32_t)value;
 }
 
+sl_status cx_check_room(const sl_canon_fn *opts, uint64_t ptr, uint32_t align,
+                        uint64_t bytes)
+{
+    sl_store *store = opts->inst->store;
+    SL_TRAP_IF(store, !is_aligned(ptr, align),
+               "realloc return: result not aligned (unaligned pointer)");
+    SL_TRAP_IF(store, sl_memory_at(opts->memory, ptr, bytes) == NULL,
+               "realloc return: beyond end of memory (list content "
+               "out-of-bounds)");
+    return SL_OK;
+}
+
 sl_status sl_cx_realloc(sl_cx *cx, uint64_t old, uint64_t old_bytes,
                         uint32_t align, uint64_t new_bytes, uint64_t *ptr)
 {
@@ -56,10 +68,5 @@ sl_status sl_cx_realloc(sl_cx *cx, uint64_t old, uint64_t old_bytes,
     if (st != SL_OK)
         return st;
     *ptr = is64 ? v[0].i64 : v[0].i32;
-    SL_TRAP_IF(store, !is_aligned(*ptr, align),
-               "realloc return: result not aligned (unaligned pointer)");
-    SL_TRAP_IF(store, cx_at(cx, *ptr, new_bytes) == NULL,
-               "realloc return: beyond end of memory (list content "
-               "out-of-bounds)");
-    return SL_OK;
+    return cx_check_room(cx->opts, *ptr, align, new_bytes);
 }

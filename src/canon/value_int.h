@@ -30,6 +30,10 @@ static inline const sl_layout *cx_layout(const sl_cx *cx, const sl_type *type)
     return &type->layout[cx_is64(cx)];
 }
 
+/* What realloc has returned: room for so many bytes, or a trap. */
+sl_status cx_check_room(const sl_canon_fn *opts, uint64_t ptr, uint32_t align,
+                        uint64_t bytes);
+
 /* The one way to guest memory from here: re-checked at every use. */
 static inline uint8_t *cx_at(const sl_cx *cx, uint64_t ptr, uint64_t len)
 {
@@ -62,8 +66,26 @@ sl_status cx_store_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t value);
 /* A char, or a trap. */
 sl_status cx_check_char(sl_store *store, uint32_t code);
 sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out);
-void canonicalize_nan32(float *f);
-void canonicalize_nan64(double *f);
+/* definitions.py canonicalize_nan32; the bits are looked at as bits, so that
+ * no register quietens a signalling NaN in between. */
+static inline void canonicalize_nan32(void *f)
+{
+    uint32_t bits;
+    memcpy(&bits, f, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000) {
+        bits = 0x7fc00000;
+        memcpy(f, &bits, sizeof bits);
+    }
+}
+static inline void canonicalize_nan64(void *f)
+{
+    uint64_t bits;
+    memcpy(&bits, f, sizeof bits);
+    if ((bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000)) {
+        bits = UINT64_C(0x7ff8000000000000);
+        memcpy(f, &bits, sizeof bits);
+    }
+}
 /* `n` numbers of a kind, which may have NaNs among them. */
 void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n);
 

@@ -96,6 +96,32 @@ sl_status sl_trap(sl_core_thread *thread, const char *fmt, ...) SL_PRINTF(2, 3);
  * with names from the modules' name sections. */
 void sl_trap_format(const sl_trap_info *trap, sl_buf *out);
 
+/* --- Links -----------------------------------------------------------------
+ */
+
+/* What stands between a caller and the function it calls in the end, which may
+ * be another component's: a chain of calls, each with something of the host's
+ * in front of it and behind it. Core code goes through it without leaving the
+ * interpreter's loop: one callee's frame after the other is pushed behind the
+ * link's, on the same stack. What they throw ends there. */
+typedef struct sl_core_link sl_core_link;
+struct sl_core_link {
+    sl_core_func *callee;
+    const sl_core_link *next; /* NULL: back to the caller */
+    /* Puts the callee's parameters to `to`, where the results of the callee
+     * before it are. `args` are the caller's, and at last its results; `state`
+     * is for what lasts longer. A failure is the end of the whole call. */
+    sl_status (*enter)(sl_core_thread *thread, const sl_core_link *link,
+                       void *state, sl_slot *args, sl_slot *to);
+    /* Takes the callee's results. The same holds for failures. */
+    sl_status (*leave)(sl_core_thread *thread, const sl_core_link *link,
+                       void *state, sl_slot *args, const sl_slot *results);
+    /* Instead: the callee has ended with `status`, which is not SL_OK. */
+    void (*abandon)(sl_core_thread *thread, const sl_core_link *link,
+                    void *state, sl_status status);
+};
+#define SL_LINK_STATE 6 /* slots */
+
 /* --- Threads of core execution ------------------------------------------- */
 
 /* One stack of wasm frames. A component-model thread that can be suspended in
@@ -165,6 +191,11 @@ void sl_core_store_poll(sl_core_store *store, bool on);
 sl_core_func *sl_core_func_new_host(sl_core_store *store,
                                     const sl_functype *type, sl_core_host_fn fn,
                                     void *ctx, sl_err *err);
+/* From now on calls of a host's function go through the link, which lives as
+ * long as the store; so does the call that does this to its own function, once
+ * it has returned SL_OK. */
+void sl_core_func_link(sl_core_store *store, sl_core_func *func,
+                       const sl_core_link *link);
 sl_memory *sl_memory_new(sl_core_store *store, sl_memtype type, sl_err *err);
 sl_table *sl_table_new(sl_core_store *store, sl_tabletype type, sl_err *err);
 sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,

@@ -15,9 +15,11 @@ struct sl_core_func {
     uint32_t type_id;           /* equal ids are equal types, in one store */
     uint32_t index;             /* in its module */
     uint32_t saved_at;          /* the slot of its frame's saved state */
+    uint32_t callee_saved_at;   /* the same of its link's callee */
     const sl_functype *type;
     sl_core_host_fn host;
     void *ctx;
+    const sl_core_link *link; /* instead of `host` */
 };
 
 struct sl_core_instance {
@@ -69,6 +71,8 @@ typedef enum sl_stub {
     SL_STUB_HOST = 3,
     SL_STUB_CROSS = 5,
     SL_STUB_HALT = 7,
+    SL_STUB_LINK = 9,
+    SL_STUB_UNLINK = 11,
     SL_N_STUBS,
 } sl_stub;
 
@@ -105,6 +109,17 @@ struct sl_core_store {
     SL_VEC(sl_code_range) ranges;    /* the first n_sorted in order */
     size_t n_sorted;
 };
+
+/* Makes `instance` the running one. */
+static inline void sl_frame_enter(sl_frame *frame, sl_core_instance *instance)
+{
+    frame->instance = instance;
+    frame->funcs = instance->funcs;
+    frame->globals = instance->globals;
+    frame->tables = instance->tables;
+    frame->type_ids = instance->code->type_ids;
+    frame->memory = instance->memory;
+}
 
 /* The id of a function type in the store; UINT32_MAX: out of memory. */
 uint32_t sl_intern_type(sl_core_store *store, const sl_functype *type);

@@ -12,10 +12,9 @@ static void init_stubs(sl_core_store *store)
         sl_stub stub;
         sl_ir_op op;
     } row[] = {
-        {SL_STUB_LAZY, IR_LAZY},
-        {SL_STUB_HOST, IR_HOST},
-        {SL_STUB_CROSS, IR_CROSS},
-        {SL_STUB_HALT, IR_HALT},
+        {SL_STUB_LAZY, IR_LAZY},   {SL_STUB_HOST, IR_HOST},
+        {SL_STUB_CROSS, IR_CROSS}, {SL_STUB_HALT, IR_HALT},
+        {SL_STUB_LINK, IR_LINK},   {SL_STUB_UNLINK, IR_UNLINK},
     };
     const void *const *handlers = sl_interp_handlers();
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -240,6 +239,14 @@ sl_core_func *sl_core_func_new_host(sl_core_store *store,
     };
     func->type = sl_interned_type(store, id);
     return func;
+}
+
+void sl_core_func_link(sl_core_store *store, sl_core_func *func,
+                       const sl_core_link *link)
+{
+    func->link = link;
+    func->callee_saved_at = link->callee->saved_at;
+    func->code = &store->stubs[SL_STUB_LINK];
 }
 
 sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,

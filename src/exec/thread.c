@@ -90,16 +90,6 @@ void sl_core_thread_trim(sl_core_thread *thread)
                 MADV_DONTNEED);
 }
 
-void sl_frame_enter(sl_frame *frame, sl_core_instance *instance)
-{
-    frame->instance = instance;
-    frame->funcs = instance->funcs;
-    frame->globals = instance->globals;
-    frame->tables = instance->tables;
-    frame->type_ids = instance->code->type_ids;
-    frame->memory = instance->memory;
-}
-
 static bool c_stack_is_short(const sl_core_thread *thread)
 {
     if (thread->c_stack_limit == NULL)
@@ -111,6 +101,13 @@ static bool c_stack_is_short(const sl_core_thread *thread)
 static sl_slot *limit_of(const sl_core_thread *thread)
 {
     return thread->frame != NULL ? thread->frame->limit : thread->stack_end;
+}
+
+/* The calls through links that a failure has ended. */
+static void abandon_links(const sl_frame *frame)
+{
+    for (sl_linked *l = frame->links; l != NULL; l = l->outer)
+        l->link->abandon(frame->thread, l->link, l->state, frame->status);
 }
 
 /* The callee's frame is at thread->sp: its parameters, room for the saved
@@ -133,12 +130,16 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
     frame.fp = NULL;
     frame.status = SL_OK;
     frame.catching = catching;
+    frame.links = NULL;
+    frame.unlink = &store->stubs[SL_STUB_UNLINK];
     sl_frame_enter(&frame, func->instance);
     fp[func->saved_at].ref = &store->stubs[SL_STUB_HALT];
     fp[func->saved_at + 1].ref = NULL;
 
     thread->frame = &frame;
     sl_interp_run(&frame, func, fp);
+    if (frame.links != NULL)
+        abandon_links(&frame);
     thread->frame = prev;
     thread->sp = fp;
     if (frame.status == SL_OK && store->exceptions != NULL)
@@ -147,21 +148,59 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
     return frame.status;
 }
 
+/* One callee of a linked function; `args` are the latter's. */
+static sl_status call_through(sl_core_thread *thread, const sl_core_link *link,
+                              sl_slot *state, sl_slot *args, sl_slot *to)
+{
+    thread->sp = to;
+    if (sl_core_call_begin(thread, link->callee) == NULL)
+        return SL_ETRAP;
+    thread->sp = to + link->callee->saved_at + SL_FRAME_SAVED;
+    sl_status st = link->enter(thread, link, state, args, to);
+    if (st != SL_OK)
+        return st;
+    thread->sp = to;
+    st = sl_core_call_run(thread, link->callee);
+    thread->sp = to + link->callee->saved_at;
+    if (st == SL_OK)
+        return link->leave(thread, link, state, args, to);
+    link->abandon(thread, link, state, st);
+    return st;
+}
+
+/* As the loop calls a linked function. */
+static sl_status call_linked(sl_core_thread *thread, sl_core_func *func)
+{
+    sl_slot state[SL_LINK_STATE];
+    sl_slot *fp = thread->sp;
+    sl_status st = SL_OK;
+    for (const sl_core_link *link = func->link; st == SL_OK && link != NULL;
+         link = link->next)
+        st = call_through(thread, link, state, fp, fp + func->saved_at);
+    thread->sp = fp;
+    return st;
+}
+
 static sl_status call_host(sl_core_thread *thread, sl_core_func *func)
 {
     sl_slot *fp = thread->sp;
     thread->sp = fp + func->saved_at + SL_FRAME_SAVED;
     sl_status st = func->host(thread, func->ctx, fp);
     thread->sp = fp;
-    return st;
+    return st == SL_OK && func->link != NULL ? call_linked(thread, func) : st;
 }
 
 static sl_status call_any(sl_core_thread *thread, sl_core_func *func,
                           bool catching)
 {
+    sl_status st;
     thread->depth++;
-    sl_status st = func->instance != NULL ? call_core(thread, func, catching)
-                                          : call_host(thread, func);
+    if (func->instance != NULL)
+        st = call_core(thread, func, catching);
+    else if (func->link != NULL)
+        st = call_linked(thread, func);
+    else
+        st = call_host(thread, func);
     thread->depth--;
     return st;
 }

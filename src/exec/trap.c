@@ -47,17 +47,33 @@ static const sl_code_func *find_func(walker *w)
     return w->func;
 }
 
+static void skip_cross(walker *w)
+{
+    w->ip = w->cross->ret - 1;
+    w->instance = w->cross->caller;
+    w->cross++;
+}
+
+static void skip_link(walker *w)
+{
+    const sl_linked *linked = (const sl_linked *)(const void *)w->fp;
+    w->ip = (const sl_ins *)linked->ret.ref - 1;
+    w->fp = linked->caller.ref;
+    w->instance = linked->instance;
+}
+
 /* Steps out of stubs: past a change of instances; false at the outermost
  * call. A stub stands one word behind the place that calls return to. */
 static bool skip_stubs(walker *w)
 {
     const sl_ins *stubs = w->store->stubs;
     while (w->ip >= stubs && w->ip < stubs + SL_N_STUBS) {
-        if (w->ip != stubs + SL_STUB_CROSS - 1)
+        if (w->ip == stubs + SL_STUB_CROSS - 1)
+            skip_cross(w);
+        else if (w->ip == stubs + SL_STUB_UNLINK - 1)
+            skip_link(w);
+        else
             return false;
-        w->ip = w->cross->ret - 1;
-        w->instance = w->cross->caller;
-        w->cross++;
     }
     return true;
 }

@@ -77,7 +77,7 @@ typedef struct place {
     uint32_t n_left; /* functions */
 } place;
 
-/* Past a change of instances; false at the outermost call. */
+/* Past a change of instances; false at the outermost call or behind a link. */
 static bool skip_stubs(const sl_core_store *store, place *p)
 {
     const sl_ins *stubs = store->stubs;
@@ -141,11 +141,12 @@ static void put_values(sl_core_store *store, const sl_code_catch *clause,
     }
 }
 
+/* Who called the loop may take it, but not through a link. */
 static const sl_ins *uncaught(sl_frame *frame, sl_exception *e)
 {
     sl_core_thread *thread = frame->thread;
     frame->status = SL_ETRAP;
-    if (frame->catching) {
+    if (frame->catching && frame->links == NULL) {
         thread->thrown = e;
         return NULL;
     }

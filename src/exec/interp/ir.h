@@ -112,7 +112,9 @@ struct sl_frame {
     const sl_ins *ip;            /* where it stands, while other code runs */
     sl_slot *fp;
     sl_status status;
-    bool catching; /* the caller takes exceptions: sl_core_try_call */
+    bool catching;           /* the caller takes exceptions: sl_core_try_call */
+    struct sl_linked *links; /* calls through links, the innermost */
+    void *unlink;            /* where their callees return to */
 };
 
 /* What a call across instances leaves behind, at the frame's limit. */
@@ -122,15 +124,24 @@ typedef struct sl_cross {
 } sl_cross;
 _Static_assert(sizeof(sl_cross) == 2 * sizeof(sl_slot), "two slots");
 
+/* A call through a link, between its caller's arguments and the callee's
+ * frame. It begins as every frame's saved state does. */
+typedef struct sl_linked {
+    sl_slot ret, caller;
+    const sl_core_link *link;
+    sl_slot *args;
+    sl_core_instance *instance; /* the caller's */
+    struct sl_linked *outer;    /* of the same activation */
+    sl_slot state[SL_LINK_STATE];
+} sl_linked;
+#define SL_LINKED (sizeof(sl_linked) / sizeof(sl_slot)) /* slots */
+
 /* Runs `func`, whose frame begins at `fp` with parameters and saved state in
  * place, until it returns to an IR_HALT or something goes wrong: frame->status
  * says. */
 void sl_interp_run(sl_frame *frame, sl_core_func *func, sl_slot *fp);
 /* The handlers by sl_ir_op; NULL when dispatch is by switch. */
 const void *const *sl_interp_handlers(void);
-/* Makes `instance` the running one. */
-void sl_frame_enter(sl_frame *frame, sl_core_instance *instance);
-
 static inline void sl_ins_link(sl_ins *ins, const void *const *handlers)
 {
     if (handlers != NULL)

@@ -139,13 +139,31 @@
     acc = (uintptr_t)f;                                                        \
     GOTO(f->code)
 
-#define LINKED_BEHIND(fp, f) ((sl_linked *)(void *)((fp) + (f)->saved_at))
-/* In a stub, once the caller's place is saved. */
-#define TRAP_AT_CALL_IF(condition, code)                                       \
-    if (UNLIKELY(condition)) {                                                 \
-        frame->status = sl_raise(frame, SL_TRAP_##code);                       \
+/* From `linked` on, with the caller's place saved. */
+#define CALL_LINKED(through, callee_saved_at)                                  \
+    const sl_core_link *link_ = (through);                                     \
+    sl_core_func *f = link_->callee;                                           \
+    sl_slot *to = (sl_slot *)(void *)(linked + 1);                             \
+    sl_slot *saved = to + (callee_saved_at);                                   \
+    if (UNLIKELY(frame->limit - saved < SL_FRAME_SAVED)) {                     \
+        frame->status = sl_raise(frame, SL_TRAP_STACK);                        \
         EXIT;                                                                  \
-    }
+    }                                                                          \
+    frame->thread->sp = saved + SL_FRAME_SAVED;                                \
+    frame->status =                                                            \
+        link_->enter(frame->thread, link_, linked->state, linked->args, to);   \
+    if (UNLIKELY(frame->status != SL_OK)) EXIT;                                \
+    linked->link = link_;                                                      \
+    linked->outer = frame->links;                                              \
+    frame->links = linked;                                                     \
+    saved[0].ref = frame->unlink;                                              \
+    saved[1].ref = linked;                                                     \
+    if (LIKELY(f->instance != NULL))                                           \
+        sl_frame_enter(frame, f->instance);                                    \
+    fp = to;                                                                   \
+    acc = (uintptr_t)f;                                                        \
+    RELOAD                                                                     \
+    GOTO(f->code)
 
 /* To the handler that `find` makes the frame's place, if there is one. */
 #define UNWIND(find)                                                           \

@@ -123,7 +123,25 @@ static void after(fixture *f, fixture *g, outcome *o, sl_status status)
     o->n_calls = g->n_calls;
 }
 
-static void check_same(const outcome *a, const outcome *b, uint32_t n_out)
+/* As core code sees them: no more than a slot's type has. */
+static void check_slots(const fixture *g, const sl_label *types, uint32_t n,
+                        const outcome *a, const outcome *b, uint32_t n_out)
+{
+    sl_valtype flat[MAX_OUT];
+    uint32_t n_flat = 0;
+    bool is64 = g->canon.opts.is64;
+    for (uint32_t i = 0; i < n; i++)
+        sl_flatten(types[i].type, is64, flat, MAX_OUT, &n_flat);
+    if (n_out != n_flat) /* an address, or nothing */
+        flat[0] = is64 ? SL_I64 : SL_I32;
+    for (uint32_t i = 0; i < n_out; i++)
+        if (flat[i] == SL_I32 || flat[i] == SL_F32)
+            assert_int_equal(a->out[i].i32, b->out[i].i32);
+        else
+            assert_int_equal(a->out[i].i64, b->out[i].i64);
+}
+
+static void check_same(const outcome *a, const outcome *b)
 {
     assert_int_equal(a->status, b->status);
     assert_string_equal(a->message, b->message);
@@ -131,7 +149,6 @@ static void check_same(const outcome *a, const outcome *b, uint32_t n_out)
         return;
     assert_int_equal(a->n_calls, b->n_calls);
     assert_memory_equal(a->calls, b->calls, a->n_calls * sizeof *a->calls);
-    assert_memory_equal(a->out, b->out, n_out * sizeof *a->out);
     assert_memory_equal(a->memory, b->memory, MEMORY);
 }
 
@@ -157,7 +174,9 @@ static void check_args(fixture *f, fixture *g, const sl_label *types,
     before(f, g, &direct);
     status = canon_move_args(&plan, &f->cx, max, in, &g->cx, direct.out);
     after(f, g, &direct, status);
-    check_same(&by_value, &direct, n_out);
+    check_same(&by_value, &direct);
+    if (status == SL_OK)
+        check_slots(g, types, n, &by_value, &direct, n_out);
 }
 
 static void check_result(fixture *f, fixture *g, const sl_type *type,
@@ -185,7 +204,9 @@ static void check_result(fixture *f, fixture *g, const sl_type *type,
     status = canon_move_result(&plan, &f->cx, from_max, in, &g->cx, to_max, &at,
                                direct.out);
     after(f, g, &direct, status);
-    check_same(&by_value, &direct, n_out);
+    check_same(&by_value, &direct);
+    if (status == SL_OK)
+        check_slots(g, &label, 1, &by_value, &direct, n_out);
 }
 
 static void check_between(fixture *f, fixture *g)

@@ -3,7 +3,7 @@
 #define GROUPS                                                                 \
     GROUP(call)                                                                \
     GROUP(instance) GROUP(limits) GROUP(exception) GROUP(tail) GROUP(memory64) \
-        GROUP(expr)
+        GROUP(expr) GROUP(link)
 #define GROUP(name)                                                            \
     extern const struct CMUnitTest name##_tests[];                             \
     extern const size_t n_##name##_tests;
