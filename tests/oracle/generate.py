@@ -10,21 +10,25 @@ from world import FUNCS, OP, OPS, RESULTS, RETURN, SIGS
 
 NO_ARGS = (0, 0, 0, 0)
 GROUPS = ("new", "copy", "sync", "cancel", "drop", "set", "call", "return",
-          "subtask", "data", "misc", "thread", "resource")
+          "subtask", "data", "misc", "thread", "resource", "error")
 
 
 class Generator:
-    """A source for model.Run."""
+    """A source for model.Run. `base`: without threads, resources, error
+    contexts and data faults."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, base=False):
         self.rng = random.Random(seed)
         self.steps = []
         self.limit = self.rng.choice((20, 60, 60, 60))
         # every sequence has its own leanings
         self.lean = {g: self.rng.choice((0.3, 1, 1, 3)) for g in GROUPS}
+        self.base = base
+        if base:
+            self.lean.update(thread=0, resource=0, error=0)
         self.elems = self.rng.sample(list(world.ELEMS),
                                      self.rng.choice((1, 2, 5)))
-        self.threads = self.rng.random() < 0.4
+        self.threads = self.rng.random() < 0.4 and not base
         begin = self.rng.choices((list, self.waiters, self.passes),
                                  (7, 1.5, 1.5))[0]
         self.script = begin()
@@ -70,7 +74,8 @@ class Generator:
         rng = self.rng
         kind, elem = rng.choice((("stream", "str"), ("stream", "tup"),
                                  ("future", "str"), ("stream", "u8"),
-                                 ("stream", "none")))
+                                 ("stream", "none"), ("stream", "sub"),
+                                 ("future", "sub")))
         mode = rng.choice("CK")
         sig = next(s for s, sig in enumerate(SIGS)
                    if sig[1] == (kind, elem))
@@ -81,18 +86,25 @@ class Generator:
             ptr, n = self.buffer(elem, reads)
             if kind == "stream":
                 return ptr, n
-            return (world.PAIRS_TO if reads else world.PAIRS,)
-        script = [self.call_v(caller, "K"), (OP[f"{kind}.new", elem],),
-                  (OP["call", callee, world.FUNC_NUMBER[sig, mode], True], 1,
-                   world.RETURNS),
-                  (OP[f"{kind}.read async", elem], 1, *buffer(True)),
-                  (RETURN, 1) if mode == "C" else (OP["thread.yield"],)]
+            return (ptr if elem == "sub" else
+                    world.PAIRS_TO if reads else world.PAIRS,)
+        script = [self.call_v(caller, "K")]
+        end = 1  # the readable one
+        if elem == "sub":  # an end to be sent
+            script += [(OP["stream.new", "u8"],),
+                       (OP["poke32"], world.HANDLES, end)]
+            end += 2
+        script += [(OP[f"{kind}.new", elem],),
+                   (OP["call", callee, world.FUNC_NUMBER[sig, mode], True],
+                    end, world.RETURNS),
+                   (OP[f"{kind}.read async", elem], 1, *buffer(True)),
+                   (RETURN, 1) if mode == "C" else (OP["thread.yield"],)]
         if rng.random() < 0.7:
-            script.append((OP[f"{kind}.write async", elem], 2,
+            script.append((OP[f"{kind}.write async", elem], end + 1,
                            *buffer(False)))
         if rng.random() < 0.5:  # the subtask has taken the end's place
             script += [(OP["waitable-set.new"],),
-                       (OP["waitable.join"], 1, 3)]
+                       (OP["waitable.join"], end, end + 2)]
         return script
 
     @staticmethod
@@ -118,7 +130,7 @@ class Generator:
             choices.append((2, world.RESIDENT, min(
                 world.SEGMENT_SIZE,
                 run.segments[1].resident + rng.choice((1, 2, 5, 40)))))
-            choices.append((0.1, world.FAULT))
+            choices.append((0 if self.base else 0.1, world.FAULT))
         live = [i for i, c in enumerate(run.calls)
                 if not c.resolved and not c.cancelled]
         if len(live) < 8:
@@ -159,13 +171,9 @@ class Generator:
 
     def guest(self, run, guest, f):
         rng = self.rng
-        # A destructor within another synchronous call of its own instance: it
-        # must not block. (definitions.py would let the outer call go on above
-        # it; the runtime, which runs both on their callers' stacks, traps.)
-        self.deep = getattr(guest.inst, "sync_depth", 0) > 1
-        if not self.deep and rng.random() < self.bad:
+        if rng.random() < self.bad:
             return self.anything(guest)
-        if not self.deep and rng.random() < self.bad:
+        if rng.random() < self.bad:
             step = self.untimely(guest)
             if step:
                 return step
@@ -174,8 +182,10 @@ class Generator:
         sets = [i for i, e in enumerate(table)
                 if isinstance(e, D.WaitableSet)]
         task = D.current_task()
-        # what would block a synchronous call is mostly a trap
-        self.may_block = 0 if self.deep else 1 if task.ft.async_ else 0.03
+        # what would block a synchronous call is mostly a trap, unless another
+        # thread can run meanwhile
+        self.may_block = 1 if task.ft.async_ else 0.5 if any(
+            t.ready() for t in guest.inst.threads) else 0.03
         self.events = any(isinstance(e, D.Waitable) and e.pending_event
                           for e in table)
         self.returns(guest, f, task, sets)
@@ -190,10 +200,12 @@ class Generator:
                 self.set(i, e, task)
             elif isinstance(e, D.ResourceHandle):
                 self.resource(guest, i, e)
+            elif isinstance(e, D.ErrorContext):
+                self.error(i)
             if sets and isinstance(e, D.Waitable):
                 self.join(i, e, sets)
         self.misc(guest, task)
-        if self.threads and not self.deep:
+        if self.threads:
             self.thread_ops(guest, task)
         return self.pick(self.out)
 
@@ -227,6 +239,9 @@ class Generator:
             return [(i,) for i, e in enumerate(guest.inst.handles.array)
                     if isinstance(e, D.ResourceHandle)
                     and (kind == "borrow" or (e.own and not e.num_lends))]
+        if kind == "error":
+            return [(i,) for i, e in enumerate(guest.inst.handles.array)
+                    if isinstance(e, D.ErrorContext)]
         return [(i,) for i in self.ends_of(guest, kind)]
 
     def returns(self, guest, f, task, sets):
@@ -267,6 +282,8 @@ class Generator:
             for s in sets:
                 elems = guest.inst.handles.array[s].elems
                 self.add(lean * (2 if elems else 0.3), RETURN, 2 | s << 4)
+            if self.bad:
+                self.add(0.02, RETURN, rng.choice((3, 15, 2, 2 | 99 << 4)))
 
     def makes(self, guest):
         lean = self.lean
@@ -280,9 +297,12 @@ class Generator:
                  OP["waitable-set.new"])
         start = self.rng.randint(0, world.SEGMENT_SIZE)
         len_ = self.rng.randint(0, world.SEGMENT_SIZE - start)
-        for name, weight in (("here", 0.3), ("late", 0.6)):
-            self.add(lean["data"] * weight * fewer, OP[f"data.read {name}"],
+        for name, weight in (("read here", 0.3), ("read late", 0.6),
+                             ("read late i64", 0.1), ("prefetch", 0.1)):
+            self.add(lean["data"] * weight * fewer, OP[f"data.{name}"],
                      start, len_)
+        self.add(lean["error"] * fewer * 0.3, OP["error-context.new"],
+                 *self.values(guest, "string")[0])
         if guest.number == 0:
             self.add(lean["resource"] * fewer * 0.5, OP["resource.new"],
                      self.word())
@@ -309,6 +329,8 @@ class Generator:
                 weight = 2 if param[1] in ("u8", "u32", "none") else 5
             if param in ("own", "borrow") or result == "own":
                 weight = 2 * self.lean["resource"]
+            if param == "error":
+                weight = 2 * self.lean["error"]
             if mode != "S" and not async_:
                 weight *= self.may_block
             self.add(lean * weight, OP["call", callee, f, async_],
@@ -322,6 +344,8 @@ class Generator:
         n = rng.choice((0, 1, 1, 2, 3, 5, 8))
         if elem == "none":
             return 0, rng.choice((0, 1, 2, 1000000))
+        if elem == "sub":
+            return world.HANDLES, rng.choice((0, 1, 1, 1, 2))
         if elem == "str":
             at = rng.randrange(16 - n + 1)
             return (world.PAIRS_TO if reads else world.PAIRS) + 8 * at, n
@@ -349,18 +373,20 @@ class Generator:
             ptr, n = self.buffer(elem, verb == "read")
             if kind == "future" and elem == "str":
                 ptr = min(ptr, world.PAIRS_TO + 0x78)
+            if elem == "sub" and verb == "write" and n:
+                self.lay_out(inst.guest, n)
             args = (i, ptr) if kind == "future" else (i, ptr, n)
             likely = self.rendezvous(run, inst, e)
             self.add(lean["copy"] * 1.2 * likely,
                      OP[f"{kind}.{verb} async", elem], *args)
-            if not e.wset and not self.deep:
+            if not e.wset:
                 weight = 0.6 if likely >= 3 else 0.15 * self.may_block
                 self.add(lean["sync"] * weight * min(likely, 1),
                          OP[f"{kind}.{verb} sync", elem], *args)
         if state == D.CopyState.COPYING and not e.has_sync_waiter:
             self.add(lean["cancel"] * 0.6,
                      OP[f"{kind}.cancel-{verb} async", elem], i)
-            if not e.wset and not self.deep:
+            if not e.wset:
                 self.add(lean["cancel"] * 0.4,
                          OP[f"{kind}.cancel-{verb} sync", elem], i)
         done = state == D.CopyState.DONE
@@ -370,13 +396,23 @@ class Generator:
             self.add(lean["drop"] * (1 if done else 0.3),
                      OP[f"{kind}.drop-{side}", elem], i)
 
+    def lay_out(self, guest, n):
+        """Readable ends put where an element is written from, if there are
+        any that are not there yet."""
+        at = world.HANDLES + 4 * self.rng.randrange(n)
+        word = int.from_bytes(guest.mem[at:at + 4], "little")
+        fits = list(self.ends_of(guest, ("stream", "u8")))
+        if fits and word not in fits:
+            self.add(self.lean["copy"] * 4, OP["poke32"], at,
+                     self.rng.choice(fits))
+
     def subtask(self, i, e):
         lean = self.lean["subtask"]
         if e.resolve_delivered():
             self.add(lean, OP["subtask.drop"], i)
         elif not e.cancellation_requested:
             self.add(lean * 0.5, OP["subtask.cancel async"], i)
-            if not e.wset and not self.deep:
+            if not e.wset:
                 self.add(lean * 0.3, OP["subtask.cancel sync"], i)
 
     def resource(self, guest, i, e):
@@ -385,6 +421,12 @@ class Generator:
             self.add(lean * (0.3 if e.own else 1.5), OP["resource.drop"], i)
         if guest.number == 0:
             self.add(lean * 0.2, OP["resource.rep"], i)
+
+    def error(self, i):
+        lean = self.lean["error"]
+        self.add(lean * 0.4, OP["error-context.debug-message"], i,
+                 world.RETURNS + 8 * self.rng.randrange(8))
+        self.add(lean * 0.3, OP["error-context.drop"], i)
 
     def set(self, i, e, task):
         lean = self.lean["set"]
@@ -416,9 +458,10 @@ class Generator:
         if inst.backpressure:
             self.add(lean * 1.0, OP["backpressure.dec"])
         for slot in (0, 1):
-            self.add(lean * 0.1, OP[f"context.get {slot}"])
-            self.add(lean * 0.1, OP[f"context.set {slot}"], self.word())
-        weight = 0.5 if task.ft.async_ else 0 if self.deep else 0.1
+            t = "i64" if guest.number == world.N_INSTANCES - 1 else "i32"
+            self.add(lean * 0.1, OP[f"context.get {t} {slot}"])
+            self.add(lean * 0.1, OP[f"context.set {t} {slot}"], self.word())
+        weight = 0.5 if task.ft.async_ else 0.1
         for word in ("", " cancellable"):
             self.add(lean * weight, OP["thread.yield" + word])
         self.add(lean * 0.2, OP["poke8"], rng.randrange(0x100),
@@ -426,6 +469,7 @@ class Generator:
         self.add(lean * 0.2, OP["poke32"], rng.randrange(0x80),
                  rng.getrandbits(31) & 0x7f7f7f7f)
         self.add(lean * 0.05, OP["data.size"])
+        self.add(lean * 0.05, OP["data.size i64"])
 
     def thread_ops(self, guest, task):
         rng, lean = self.rng, self.lean["thread"]
@@ -455,9 +499,9 @@ class Generator:
         rng = self.rng
         n = rng.randrange(len(OPS))
         if rng.random() < 0.5:  # not mostly calls
-            n = rng.randrange(OP["data.size"])
+            n = rng.randrange(OP["data.size i64"])
         op = OPS[n]
-        if not op.is_in(guest.number):
+        if not op.is_in(guest.number) or (self.base and op.is_wider()):
             return self.anything(guest)
         live = len(guest.inst.handles.array)
 
@@ -467,7 +511,9 @@ class Generator:
                                1 << 28, 0xffffffff))
         args = [value() for _ in op.params]
         if op.name.startswith("waitable-set.") and len(args) == 2:
-            args[1] = world.EVENTS  # the reference asserts that it fits
+            args[1] = world.EVENTS  # the reference takes it to fit
+        if op.name == "error-context.debug-message":
+            args[1] = world.RETURNS
         if op.name.startswith("future") and len(args) == 2:
             args[1] = rng.choice((0, 1, world.PAGE - 4))
         return tuple((n, *args, 0, 0, 0, 0)[:5])
@@ -495,6 +541,8 @@ class Generator:
             args = (i,)
         elif isinstance(e, D.ResourceHandle):
             name, args = "resource.drop", (i,)
+        elif isinstance(e, D.ErrorContext):
+            name, args = "error-context.drop", (i,)
         else:
             return self.untimely_end(guest, i, e)
         return (OP[name], *args, *NO_ARGS)[:5]

@@ -160,9 +160,12 @@ class FirstCome:
         self.tick = None  # the thread the host has chosen
 
     def randint(self, low, high):
+        caller = sys._getframe(1)
+        if caller.f_code.co_name == "canon_error_context_new":
+            return 0  # messages are kept
         # wait_until, when what it waits for is there: the runtime goes on,
         # but yields, and enters in turn.
-        wait_until = sys._getframe(1)
+        wait_until = caller
         asks = wait_until.f_locals["ready_func"].__qualname__
         gives_way = (asks.startswith("Thread.yield_")
                      or asks.startswith("Task.enter_implicit_thread")
@@ -311,6 +314,7 @@ if D:
     lift_assertions()
     D.cont_new, D.resume, D.block = cont_new, resume, block
     D.random = choose = FirstCome()
+    D.host_defined_transformation = lambda message: message
     count_events()
     follow_the_suite()
     here.lock = new_lock()
@@ -401,8 +405,9 @@ class SegmentStream(D.ReadableStream if D else object):
 
 if D:
     U8, U32, STRING = D.U8Type(), D.U32Type(), D.StringType()
+    ERROR = D.ErrorContextType()
     ELEM = {"u8": U8, "u32": U32, "none": None, "str": STRING,
-            "tup": D.TupleType([U8, U32])}
+            "tup": D.TupleType([U8, U32]), "sub": D.StreamType(U8)}
     STREAM = {e: D.StreamType(t) for e, t in ELEM.items()}
     FUTURE = {e: D.FutureType(t) for e, t in ELEM.items()}
     ENDS = {D.ReadableStreamEnd: ("stream", "read"),
@@ -423,6 +428,8 @@ def types_of(kind, r=None):
         return [D.OwnType(r)]
     if kind == "borrow":
         return [D.BorrowType(r)]
+    if kind == "error":
+        return [ERROR]
     return [(STREAM if kind[0] == "stream" else FUTURE)[kind[1]]]
 
 
@@ -514,6 +521,8 @@ class Guest:
             run.show(f"s {self.number} {result:x} {self.checksum():x}")
             step = run.take(self, f)
             op = step[0]
+            self.mem[world.COMMAND:world.COMMAND + 16] = b"".join(
+                v.to_bytes(4, "little") for v in step[1:])
             if op == RETURN:
                 break
             result = self.perform(op, step[1:])
@@ -590,6 +599,12 @@ def _data_read(guest, op, args):
     return [guest.inst.handles.add(D.ReadableStreamEnd(stream))]
 
 
+def _data_prefetch(guest, op, args):
+    start, len_ = args
+    D.trap_if(not guest.inst.may_leave)
+    D.trap_if(start + len_ > len(guest.run.segments[op.segment].data))
+
+
 def _simple(f, *first):
     return lambda guest, op, args: f(*first, *args)
 
@@ -607,9 +622,17 @@ def _code(op):
         return _task_return
     if name.startswith("data.read"):
         return _data_read
-    if name == "data.size":
+    if name.startswith("data.size"):
         return lambda guest, op, args: [
             len(guest.run.segments[op.segment].data)]
+    if name == "data.prefetch":
+        return _data_prefetch
+    if name == "error-context.new":
+        return lambda guest, op, args: D.canon_error_context_new(
+            guest.opts[False], *args)
+    if name == "error-context.debug-message":
+        return lambda guest, op, args: D.canon_error_context_debug_message(
+            guest.opts[False], *args)
     if name.startswith("resource."):
         f = getattr(D, "canon_" + name.replace(".", "_"))
         return lambda guest, op, args: f(guest.run.r, *args)
@@ -622,7 +645,7 @@ def _code(op):
         return _simple(D.canon_subtask_cancel, op.async_)
     if name.startswith("context."):
         f = D.canon_context_get if "get" in name else D.canon_context_set
-        return _simple(f, "i32", op.slot)
+        return _simple(f, op.type, op.slot)
     special = {"poke8": _poke(1), "poke32": _poke(4),
                "unreachable": _unreachable, "return": None}
     if name in special:

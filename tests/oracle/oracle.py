@@ -2,7 +2,7 @@
 """Random sequences of canonical built-in calls, in definitions.py and here.
 
 usage: oracle.py --driver ORACLE [--sequences N | --seconds S] [--first SEED]
-                 [--jobs J] [--coverage]
+                 [--jobs J] [--coverage] [--base]
        oracle.py --driver ORACLE --seed SEED      one sequence, both sides
        oracle.py --driver ORACLE --replay FILE    steps as printed before
 
@@ -199,11 +199,11 @@ def explain(driver, steps):
     while same < min(len(want), len(have)) and want[same] == have[same]:
         same += 1
     for line in want[:same]:
-        print(f"    {line}")
+        print(f"    {line:.200}")
     for name, side in (("definitions.py", want), ("here", have)):
         print(f"  {name}:")
         for line in side[same:same + 4] or ["(no more)"]:
-            print(f"    {line}")
+            print(f"    {line:.200}")
 
 
 # --- Runs -------------------------------------------------------------------
@@ -211,12 +211,12 @@ def explain(driver, steps):
 
 def batch(job):
     """Sequences first .. first + n - 1: coverage and the seeds that differ."""
-    program, first, n = job
+    program, base, first, n = job
     driver = Driver(program)
     coverage = Coverage()
     wanted, texts, steps_of = {}, [], {}
     for seed in range(first, first + n):
-        source = generate.Generator(seed)
+        source = generate.Generator(seed, base)
         run, lines = reference(source)
         if run.assertion is not None:
             coverage.counts["left out: the reference asserts"] += 1
@@ -249,7 +249,7 @@ def run_all(options):
             n = BATCH
             if options.sequences:
                 n = min(n, first + options.sequences - at)
-            yield options.driver, at, n
+            yield options.driver, options.base, at, n
             at += n
 
     with multiprocessing.Pool(options.jobs) as workers:
@@ -306,6 +306,9 @@ def main():
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--coverage", action="store_true")
+    parser.add_argument("--base", action="store_true",
+                        help="without threads, resources, error contexts and "
+                        "data faults")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--replay")
     parser.add_argument("--shrink", action="store_true")
@@ -320,7 +323,7 @@ def main():
     if options.replay:
         steps = parse_steps(options.replay)
     else:
-        source = generate.Generator(options.seed)
+        source = generate.Generator(options.seed, options.base)
         reference(source)
         steps = source.steps
     if options.shrink:

@@ -17,13 +17,13 @@ ELEMS = {
     "none": ("", 0, 1),
     "str": ("string", 8, 4),
     "tup": ("(tuple u8 u32)", 8, 4),
+    "sub": ("$stream-u8", 4, 4),
 }
 
 # --- Signatures: name, parameter, result, modes -----------------------------
-# A kind is "u32", "string", "own", "borrow", None or (stream or future,
-# element). Modes: S a
-# function of a synchronous type; async types lifted A synchronously, C with a
-# callback, K stackful.
+# A kind is "u32", "string", "own", "borrow", "error", None or (stream or
+# future, element). Modes: S a function of a synchronous type; async types lifted
+# A synchronously, C with a callback, K stackful.
 
 
 def _signatures():
@@ -35,7 +35,7 @@ def _signatures():
     for elem in ELEMS:
         modes = "SACK" if elem == "u8" else "ACK"
         sigs.append((f"ps-{elem}", ("stream", elem), "u32", modes))
-    for elem in ("u8", "none", "str"):
+    for elem in ("u8", "none", "str", "sub"):
         sigs.append((f"pf-{elem}", ("future", elem), "u32", "ACK"))
     for elem in ("u8", "str"):
         modes = "SACK" if elem == "u8" else "ACK"
@@ -47,6 +47,8 @@ def _signatures():
     sigs.append(("po", "own", "u32", "SACK"))
     sigs.append(("pb", "borrow", "u32", "SACK"))
     sigs.append(("ro", "u32", "own", "SACK"))
+    sigs.append(("pe", "error", "u32", "SACK"))
+    sigs.append(("re", "u32", "error", "SACK"))
     return sigs
 
 
@@ -57,8 +59,8 @@ for _sig in SIGS:
         RESULTS.append(_sig[2])
 # Exported functions: (signature index, mode), numbered as `begin` says them.
 FUNCS = [(s, m) for s, sig in enumerate(SIGS) for m in sig[3]]
-# The host calls those without resources: the first.
-N_HOST_FUNCS = sum("own" not in SIGS[s] and "borrow" not in SIGS[s]
+# The host calls those without resources and error contexts: the first.
+N_HOST_FUNCS = sum(not {"own", "borrow", "error"} & set(SIGS[s][1:3])
                    for s, _ in FUNCS)
 FUNC_NUMBER = {f: n for n, f in enumerate(FUNCS)}
 CALLBACK = 1000  # + function: its callback begins
@@ -78,7 +80,8 @@ def func_name(func):
 
 PAGE = 65536
 TEXT, PAIRS, PAIRS_TO, STRINGS = 0x000, 0x100, 0x180, 0x200
-EVENTS, RETURNS, HEAP, HEAP_END = 0x300, 0x340, 0x400, 0x600
+EVENTS, RETURNS, HANDLES = 0x300, 0x340, 0x380
+HEAP, HEAP_END = 0x400, 0x600
 CHECKED = HEAP_END  # bytes from 0 that are compared; and the last TAIL
 TAIL = 64
 COMMAND = 0x8000  # the host writes an operation's four operands here
@@ -119,11 +122,21 @@ class Op:
         self.canon, self.code = canon, code
         self.caller_above = more.pop("caller_above", -1)
         self.only = more.pop("only", None)
+        self.but = more.pop("but", None)
         self.__dict__.update(more)
 
     def is_in(self, inst):
         """Whether the instance can perform it."""
-        return inst > self.caller_above and self.only in (None, inst)
+        return inst > self.caller_above and inst != self.but \
+            and self.only in (None, inst)
+
+    def is_wider(self):
+        """Whether the base scope is without it."""
+        name = self.name.split()[0]
+        return name.startswith(("thread.", "resource.", "error-")) \
+            and name != "thread.yield" \
+            or getattr(self, "func", 0) >= N_HOST_FUNCS \
+            or getattr(self, "returns", None) in ("own", "error")
 
 
 RETURN = 0
@@ -195,9 +208,17 @@ def _build_ops():
     _op("subtask.drop", "i", "", "subtask.drop")
     _op("backpressure.inc", "", "", "backpressure.inc")
     _op("backpressure.dec", "", "", "backpressure.dec")
-    for slot in (0, 1):
-        _op(f"context.get {slot}", "", "i", f"context.get i32 {slot}", slot=slot)
-        _op(f"context.set {slot}", "i", "", f"context.set i32 {slot}", slot=slot)
+    for slot in (0, 1):  # the last instance's are of 64 bits
+        for t, letter, where in (("i32", "i", {"but": N_INSTANCES - 1}),
+                                 ("i64", "I", {"only": N_INSTANCES - 1})):
+            for verb, params, result in (("get", "", letter),
+                                         ("set", letter, "")):
+                _op(f"context.{verb} {t} {slot}", params, result,
+                    f"context.{verb} {t} {slot}", slot=slot, type=t, **where)
+    _op("error-context.new", "ii", "i", f"error-context.new {mem}")
+    _op("error-context.debug-message", "ii", "",
+        f"error-context.debug-message {full}")
+    _op("error-context.drop", "i", "", "error-context.drop")
     for r, kind in enumerate(RESULTS):
         result = f"(result {type_text(kind)}) " if kind else ""
         _op(f"task.return {kind_text(kind)}", _flat(kind), "",
@@ -205,6 +226,9 @@ def _build_ops():
     _op("task.cancel", "", "", "task.cancel")
     for d, name in enumerate(("here", "late")):
         _op(f"data.read {name}", "ii", "i", f"data.read ${name}", segment=d)
+    _op("data.read late i64", "II", "i", "data.read $late i64", segment=1)
+    _op("data.prefetch", "ii", "", "data.prefetch $late", segment=1)
+    _op("data.size i64", "", "I", "data.size $here i64", segment=0)
     _op("resource.new", "i", "i", "resource.new $r", only=0)
     _op("resource.rep", "i", "i", "resource.rep $r", only=0)
     _op("resource.drop", "i", "", "resource.drop $rx")
@@ -239,6 +263,8 @@ def kind_text(kind):
 def type_text(kind):
     if kind in ("own", "borrow"):
         return f"({kind} $rx)"
+    if kind == "error":
+        return "error-context"
     return kind if isinstance(kind, str) else f"${kind[0]}-{kind[1]}"
 
 
@@ -337,7 +363,9 @@ def _wrapper(n, op, has):
         return head + "unreachable)"
     if op.code:
         return head + op.code + ")"
-    args = " ".join(f"(local.get {i})" for i in range(len(op.params)))
+    args = " ".join(f"(local.get {i})" if p == "i" else
+                    f"(i64.extend_i32_u (local.get {i}))"
+                    for i, p in enumerate(op.params))
     call = f"(call $i{n} {args})"
     if op.result == "i":
         return head + f"(i64.extend_i32_u {call}))"
