@@ -350,6 +350,11 @@ void sl_disk_hex(char *to, const uint8_t *bytes, size_t len)
     *to = '\0';
 }
 
+uint8_t sl_disk_digit(char c)
+{
+    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 int64_t sl_disk_now(void)
 {
     struct timespec now;

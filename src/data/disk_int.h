@@ -63,6 +63,7 @@ bool sl_disk_remove(int dir, const char *name);
 /* Removes an entry that is not what it should be. */
 void sl_disk_poisoned(sl_disk *disk, int dir, uint8_t shard, const char *name);
 void sl_disk_hex(char *to, const uint8_t *bytes, size_t len);
+uint8_t sl_disk_digit(char c); /* of a lower-case hex number */
 /* Writes a use of the file down, now and then. */
 void sl_disk_touch(int fd);
 bool sl_disk_write(int fd, const void *data, size_t len, int64_t at);
@@ -112,8 +113,8 @@ typedef struct sl_disk_item {
 } sl_disk_item;
 typedef SL_VEC(sl_disk_item) sl_disk_items;
 /* Adds what is in a shard (`items` may be NULL), removes what has a name of
- * ours but is no file. Returns the cost of all; *failed when some were left out
- * because memory was short (`failed` may be NULL). */
+ * ours but is no file. Returns the cost of all; *failed is set when some could
+ * not be looked at, or were left out because memory was short. */
 uint64_t sl_disk_scan(int root, uint8_t shard, sl_disk_items *items,
                       bool *failed);
 

@@ -5,9 +5,12 @@
  * it (flock, waited for a tenth of a second at most) may change them. Room is
  * made and counted before a file is written, so a killed writer leaves too high
  * a count, never too low a one. Every SL_ROUND-th put of a process counts one
- * shard anew, in turn, so that counts are right again sooner or later, and
- * looks for leftovers in v1/tmp: files whose lock is free, because their writer
- * is dead, or that are an hour old.
+ * shard anew, in turn, so that counts are right again sooner or later.
+ *
+ * Files are written in v1/tmp, locked by their writers and named by the room
+ * that was made for them, so that who counts knows what will come. Leftovers
+ * are removed before counting: those whose lock is free, because the writer is
+ * dead, and those an hour old.
  *
  * When the limit would be passed, files of some shards, at least SL_SAMPLE of
  * them if there are so many, are sorted by their last use, and the oldest go:
@@ -43,9 +46,12 @@ enum { SIZES_HEAD = 16, SIZES_BYTES = SIZES_HEAD + 8 * SL_DISK_SHARDS };
 static const uint8_t sizes_magic[8] = "slsizes\1";
 
 typedef struct sl_sizes {
+    sl_disk *disk;
     int root;
     uint32_t cursor; /* the shard whose turn it is */
     uint64_t shard[SL_DISK_SHARDS];
+    bool swept; /* then, for files being written: */
+    uint64_t in_flight[SL_DISK_SHARDS];
 } sl_sizes;
 
 uint64_t sl_disk_cost(uint64_t bytes)
@@ -88,8 +94,11 @@ static void scan_one(int dir, uint8_t shard, const char *name, bool is_url,
                      sl_disk_items *items, uint64_t *cost, bool *failed)
 {
     struct stat st;
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT)
+            *failed = true;
         return;
+    }
     if (!S_ISREG(st.st_mode)) {
         sl_disk_remove(dir, name);
         return;
@@ -101,7 +110,7 @@ static void scan_one(int dir, uint8_t shard, const char *name, bool is_url,
                          .mtime = st.st_mtim.tv_sec};
     memcpy(item.name, name, strlen(name) + 1);
     *cost += item.cost;
-    if (items != NULL && !sl_vec_push(items, item) && failed != NULL)
+    if (items != NULL && !sl_vec_push(items, item))
         *failed = true;
 }
 
@@ -112,7 +121,7 @@ uint64_t sl_disk_scan(int root, uint8_t shard, sl_disk_items *items,
     int dir = sl_disk_open_shard(root, shard, false);
     DIR *entries = dir >= 0 ? fdopendir(dir) : NULL;
     if (entries == NULL) {
-        if (failed != NULL && errno != ENOENT)
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
             *failed = true;
         if (dir >= 0)
             close(dir);
@@ -126,6 +135,84 @@ uint64_t sl_disk_scan(int root, uint8_t shard, sl_disk_items *items,
     return cost;
 }
 
+/* --- Files being written ------------------------------------------------- */
+
+/* Their names: shard, cost in units of 4096, something random, in hex. */
+enum { TMP_HEAD = 5, TMP_NAME = 20 };
+
+static void make_tmp_name(sl_disk_tmp *tmp)
+{
+    uint8_t bytes[TMP_NAME / 2] = {tmp->shard};
+    for (int i = 1; i < TMP_HEAD; i++)
+        bytes[i] = (uint8_t)(tmp->bytes >> (12 + 8 * (i - 1)));
+    if (getrandom(bytes + TMP_HEAD, sizeof bytes - TMP_HEAD, 0) < 0)
+        memcpy(bytes + TMP_HEAD, &(uint64_t){(uint64_t)sl_disk_now()},
+               sizeof bytes - TMP_HEAD);
+    sl_disk_hex(tmp->name, bytes, sizeof bytes);
+}
+
+static bool is_tmp_name(const char *name, uint8_t *shard, uint64_t *cost)
+{
+    uint8_t bytes[TMP_HEAD];
+    if (strlen(name) != TMP_NAME || !is_hex(name, TMP_NAME))
+        return false;
+    for (int i = 0; i < TMP_HEAD; i++)
+        bytes[i] = (uint8_t)(sl_disk_digit(name[2 * i]) << 4 |
+                             sl_disk_digit(name[2 * i + 1]));
+    *shard = bytes[0];
+    *cost = 0;
+    for (int i = TMP_HEAD - 1; i > 0; i--)
+        *cost = *cost << 8 | bytes[i];
+    *cost <<= 12;
+    return true;
+}
+
+static bool is_leftover(int dir, const char *name)
+{
+    struct stat st;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return false;
+    if (!S_ISREG(st.st_mode) || sl_disk_now() - st.st_mtim.tv_sec > LEFTOVER_S)
+        return true;
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES;
+    bool free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    close(fd);
+    return free;
+}
+
+static void sweep_one(sl_sizes *sizes, int dir, const char *name)
+{
+    uint8_t shard;
+    uint64_t cost;
+    if (!is_tmp_name(name, &shard, &cost))
+        return;
+    if (!is_leftover(dir, name))
+        sizes->in_flight[shard] += cost <= sizes->disk->limit ? cost : 0;
+    else if (sl_disk_remove(dir, name))
+        sl_disk_count(sizes->disk, swept, 1);
+}
+
+/* Removes leftovers, and sees what is being written. Once is enough: nobody
+ * begins without the lock. */
+static void sweep(sl_sizes *sizes)
+{
+    if (sizes->swept)
+        return;
+    sizes->swept = true;
+    int dir = sl_disk_open_dir(sizes->root, "tmp", false);
+    DIR *entries = dir >= 0 ? fdopendir(dir) : NULL;
+    if (entries == NULL) {
+        if (dir >= 0)
+            close(dir);
+        return;
+    }
+    for (struct dirent *e; (e = readdir(entries)) != NULL;)
+        sweep_one(sizes, dir, e->d_name);
+    closedir(entries);
+}
+
 /* --- The counts ---------------------------------------------------------- */
 
 static uint64_t total(const sl_sizes *sizes)
@@ -136,10 +223,23 @@ static uint64_t total(const sl_sizes *sizes)
     return sum;
 }
 
-static void count_all(sl_sizes *sizes)
+/* What cannot be counted keeps its count. False: that was the case. */
+static bool count_shard(sl_sizes *sizes, uint8_t shard, sl_disk_items *items)
 {
+    bool failed = false;
+    sweep(sizes); /* before: what is finished meanwhile counts twice */
+    uint64_t cost = sl_disk_scan(sizes->root, shard, items, &failed);
+    if (!failed)
+        sizes->shard[shard] = cost + sizes->in_flight[shard];
+    return !failed;
+}
+
+static bool count_all(sl_sizes *sizes)
+{
+    bool counted = true;
     for (int i = 0; i < SL_DISK_SHARDS; i++)
-        sizes->shard[i] = sl_disk_scan(sizes->root, (uint8_t)i, NULL, NULL);
+        counted = count_shard(sizes, (uint8_t)i, NULL) && counted;
+    return counted;
 }
 
 static bool load_sizes(int fd, uint64_t limit, sl_sizes *sizes)
@@ -167,17 +267,14 @@ static bool may_write(uint64_t bytes)
     return getrlimit(RLIMIT_FSIZE, &limit) != 0 || bytes <= limit.rlim_cur;
 }
 
-static void save_sizes(int fd, const sl_sizes *sizes)
+static bool save_sizes(int fd, const sl_sizes *sizes)
 {
     uint8_t bytes[SIZES_BYTES] = {0};
     memcpy(bytes, sizes_magic, sizeof sizes_magic);
     bytes[8] = (uint8_t)sizes->cursor;
     for (int i = 0; i < SL_DISK_SHARDS; i++)
         sl_disk_set_le64(bytes + SIZES_HEAD + 8 * i, sizes->shard[i]);
-    /* If the disk takes no 2 KiB, the old counts stay, to be repaired in turn.
-     */
-    if (may_write(sizeof bytes))
-        (void)sl_disk_write(fd, bytes, sizeof bytes, 0);
+    return may_write(sizeof bytes) && sl_disk_write(fd, bytes, sizeof bytes, 0);
 }
 
 /* v1/sizes, made when it is not there or no such file. */
@@ -248,18 +345,25 @@ static bool lock_sizes(sl_disk *disk, sl_sizes *sizes)
         pthread_mutex_unlock(&disk->room);
         return false;
     }
-    sizes->root = root;
-    if (!load_sizes(disk->sizes, disk->limit, sizes)) {
-        sizes->cursor = 0;
-        count_all(sizes);
-    }
-    return true;
+    *sizes = (sl_sizes){.disk = disk, .root = root};
+    if (load_sizes(disk->sizes, disk->limit, sizes))
+        return true;
+    sizes->cursor = 0;
+    if (count_all(sizes))
+        return true;
+    int cause = errno;
+    flock(disk->sizes, LOCK_UN);
+    pthread_mutex_unlock(&disk->room);
+    errno = cause;
+    return false;
 }
 
 static void unlock_sizes(sl_disk *disk, const sl_sizes *sizes)
 {
     int cause = errno;
-    save_sizes(disk->sizes, sizes);
+    /* If the disk does not take it, counts stay too high, or are repaired in
+     * turn. */
+    (void)save_sizes(disk->sizes, sizes);
     flock(disk->sizes, LOCK_UN);
     pthread_mutex_unlock(&disk->room);
     errno = cause;
@@ -305,8 +409,7 @@ static bool take_sample(sl_sizes *sizes, uint32_t *seen, sl_disk_items *sample)
         uint8_t shard = (uint8_t)sizes->cursor++;
         ++*seen;
         if (sizes->shard[shard] != 0)
-            sizes->shard[shard] =
-                sl_disk_scan(sizes->root, shard, sample, NULL);
+            (void)count_shard(sizes, shard, sample);
     }
     return sample->n != 0;
 }
@@ -345,50 +448,16 @@ static bool evict(sl_disk *disk, sl_sizes *sizes, uint64_t bytes)
     return total(sizes) + bytes <= disk->limit;
 }
 
-/* --- Leftovers ----------------------------------------------------------- */
-
-static bool is_leftover(int dir, const char *name)
-{
-    struct stat st;
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return false;
-    if (!S_ISREG(st.st_mode) || sl_disk_now() - st.st_mtim.tv_sec > LEFTOVER_S)
-        return true;
-    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return errno == EACCES;
-    bool free = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    close(fd);
-    return free;
-}
-
-static void sweep(sl_disk *disk, int root)
-{
-    int dir = sl_disk_open_dir(root, "tmp", false);
-    DIR *entries = dir >= 0 ? fdopendir(dir) : NULL;
-    if (entries == NULL) {
-        if (dir >= 0)
-            close(dir);
-        return;
-    }
-    for (struct dirent *e; (e = readdir(entries)) != NULL;)
-        if (strlen(e->d_name) == 16 && is_hex(e->d_name, 16) &&
-            is_leftover(dir, e->d_name) && sl_disk_remove(dir, e->d_name))
-            sl_disk_count(disk, swept, 1);
-    closedir(entries);
-}
-
 void sl_disk_recount(sl_disk *disk)
 {
     sl_sizes sizes;
     if (!lock_sizes(disk, &sizes))
         return;
-    count_all(&sizes);
-    sweep(disk, sizes.root);
+    (void)count_all(&sizes);
     unlock_sizes(disk, &sizes);
 }
 
-/* --- Files being written ------------------------------------------------- */
+/* --- Writing a file ------------------------------------------------------ */
 
 static int64_t monotonic_s(void)
 {
@@ -419,16 +488,10 @@ bool sl_disk_refuses(sl_disk *disk, uint64_t bytes)
 
 static bool create_tmp(int root, sl_disk_tmp *tmp)
 {
-    uint8_t random[8];
     tmp->dir = sl_disk_open_dir(root, "tmp", true);
     if (tmp->dir < 0)
         return false;
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        memcpy(random,
-               &(uint64_t){(uint64_t)(uintptr_t)tmp ^ (uint64_t)sl_disk_now()
-                                                          << 32},
-               sizeof random);
-    sl_disk_hex(tmp->name, random, sizeof random);
+    make_tmp_name(tmp);
     tmp->fd = openat(tmp->dir, tmp->name,
                      O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (tmp->fd < 0) {
@@ -450,16 +513,16 @@ static bool begin(sl_disk *disk, uint8_t shard, uint64_t bytes,
     *tmp = (sl_disk_tmp){.shard = shard, .bytes = sl_disk_cost(bytes)};
     if (!lock_sizes(disk, &sizes))
         return false;
-    if (disk->puts++ % SL_ROUND == 0) {
-        uint8_t turn = (uint8_t)sizes.cursor++;
-        sizes.shard[turn] = sl_disk_scan(sizes.root, turn, NULL, NULL);
-        sweep(disk, sizes.root);
-    }
+    if (disk->puts++ % SL_ROUND == 0)
+        (void)count_shard(&sizes, (uint8_t)sizes.cursor++, NULL);
     bool fits = evict(disk, &sizes, tmp->bytes);
     errno = EBUSY;
-    bool begun = fits && create_tmp(sizes.root, tmp);
-    if (begun)
+    if (fits)
         sizes.shard[shard] += tmp->bytes;
+    bool begun =
+        fits && save_sizes(disk->sizes, &sizes) && create_tmp(sizes.root, tmp);
+    if (fits && !begun)
+        take_from(&sizes.shard[shard], tmp->bytes);
     unlock_sizes(disk, &sizes);
     return begun;
 }

@@ -13,18 +13,13 @@ static int by_name(const void *a, const void *b)
                   ((const sl_disk_item *)b)->name);
 }
 
-static uint8_t digit(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-}
-
 static sl_disk_entry entry_of(const sl_disk_item *item)
 {
     sl_disk_entry entry = {.last_used = item->mtime};
     entry.len = item->size < SL_DISK_TRAILER ? 0 : item->size - SL_DISK_TRAILER;
     for (int i = 0; i < SL_DISK_DIGEST; i++)
-        entry.digest[i] = (uint8_t)(digit(item->name[2 * i]) << 4 |
-                                    digit(item->name[2 * i + 1]));
+        entry.digest[i] = (uint8_t)(sl_disk_digit(item->name[2 * i]) << 4 |
+                                    sl_disk_digit(item->name[2 * i + 1]));
     return entry;
 }
 
