@@ -1,6 +1,6 @@
 # Fails when a file includes a header of a higher floor (docs/architecture.md),
 # or uv.h where it does not belong, or an internal header inside cli/.
-set(floors base core component text bundle exec loop data task stream canon link
+set(floors base core component text bundle exec loop net data task stream canon link
     api wasi wast cli)
 set(bad "")
 file(GLOB_RECURSE files RELATIVE ${SRC} ${SRC}/*.c ${SRC}/*.h ${SRC}/*.def)

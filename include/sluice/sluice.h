@@ -8,6 +8,7 @@
 
 #include "sluice/component.h"
 #include "sluice/error.h"
+#include "sluice/fetch.h"
 #include "sluice/instance.h"
 #include "sluice/resource.h"
 #include "sluice/stream.h"

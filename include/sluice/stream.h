@@ -157,6 +157,12 @@ SLUICE_API sluice_segment *sluice_segment_from_buffer(const void *bytes,
 SLUICE_API sluice_segment *sluice_segment_from_file(const char *path,
                                                     sluice_error *error);
 
+/** The same from an open descriptor, of which a duplicate is kept: it stays
+ * yours, and its position does not matter.
+ * @return NULL: SLUICE_EIO (no regular file, or not readable), SLUICE_ENOMEM.
+ *         Yours: sluice_segment_free(). Any thread. */
+SLUICE_API sluice_segment *sluice_segment_from_fd(int fd, sluice_error *error);
+
 /** A read that a callback segment was asked for. Answer it once, inside or
  * later on the store's thread, with sluice_fetch_done(). */
 typedef struct sluice_fetch sluice_fetch;

@@ -38,6 +38,8 @@ struct sluice_store {
     sluice_error trap;
     void (*on_trap)(void *arg, const sluice_error *error);
     void *on_trap_arg;
+    sluice_fault_answer (*on_fault)(void *arg, const sluice_fault *fault);
+    void *on_fault_arg;
     /* deadline.c */
     uint64_t call_timeout_ns; /* SLUICE_NO_DEADLINE: none */
     sl_timer *alarm;          /* while a call with a deadline waits */
@@ -93,6 +95,14 @@ void sl_api_finish_drops(sluice_store *store);
 /* stream.c: what releasing a value does with its streams and futures. */
 void sl_api_install_drops(void);
 
+/* component.c: decodes from a source that it takes (also on failure). */
+sluice_component *sl_api_decode(sluice_engine *engine, sl_source *source,
+                                sluice_error *error);
+
+/* segment.c: a segment of a source that it takes; NULL: making the source
+ * failed as `err` says. */
+sluice_segment *sl_api_segment_over(sl_source *source, const sl_err *err,
+                                    sluice_error *error);
 /* segment.c: the segment in a store, a new reference; NULL on failure. */
 sl_segment *sl_api_segment_open(sluice_segment *segment, sl_store *store,
                                 sl_err *err);

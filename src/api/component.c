@@ -101,8 +101,7 @@ bool sluice_engine_set_feature(sluice_engine *engine, const char *name, bool on)
 
 /* --- Components -------------------------------------------------------------- */
 
-/* Decodes from a source that it takes (also on failure). */
-static sluice_component *decode(sluice_engine *engine, sl_source *source,
+sluice_component *sl_api_decode(sluice_engine *engine, sl_source *source,
                                 sluice_error *error)
 {
     sl_err err = {0};
@@ -140,7 +139,7 @@ sluice_component *sluice_component_open(sluice_engine *engine, const char *path,
         sl_api_error(error, &err);
         return NULL;
     }
-    return decode(engine, source, error);
+    return sl_api_decode(engine, source, error);
 }
 
 sluice_component *sluice_component_from_buffer(sluice_engine *engine,
@@ -153,7 +152,7 @@ sluice_component *sluice_component_from_buffer(sluice_engine *engine,
         sl_api_error(error, &err);
         return NULL;
     }
-    return decode(engine, source, error);
+    return sl_api_decode(engine, source, error);
 }
 
 /* An embedder's source behind the internal one. */
@@ -198,7 +197,7 @@ sluice_component *sluice_component_from_source(sluice_engine *engine,
                             .fd = -1,
                             .refs = 1,
                             .close = close_public};
-    return decode(engine, &s->source, error);
+    return sl_api_decode(engine, &s->source, error);
 }
 
 sluice_status sluice_component_set_base(sluice_component *component,

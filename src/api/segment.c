@@ -26,9 +26,8 @@ static sluice_segment *make(uint64_t size, sluice_error *error)
     return segment;
 }
 
-/* Takes the source; NULL means that making it failed as `err` says. */
-static sluice_segment *over_source(sl_source *source, const sl_err *err,
-                                   sluice_error *error)
+sluice_segment *sl_api_segment_over(sl_source *source, const sl_err *err,
+                                    sluice_error *error)
 {
     if (source == NULL) {
         sl_api_error(error, err);
@@ -46,13 +45,19 @@ sluice_segment *sluice_segment_from_buffer(const void *bytes, size_t len,
                                            bool copy, sluice_error *error)
 {
     sl_err err = {0};
-    return over_source(sl_source_buffer(bytes, len, copy, &err), &err, error);
+    return sl_api_segment_over(sl_source_buffer(bytes, len, copy, &err), &err, error);
 }
 
 sluice_segment *sluice_segment_from_file(const char *path, sluice_error *error)
 {
     sl_err err = {0};
-    return over_source(sl_source_file(path, &err), &err, error);
+    return sl_api_segment_over(sl_source_file(path, &err), &err, error);
+}
+
+sluice_segment *sluice_segment_from_fd(int fd, sluice_error *error)
+{
+    sl_err err = {0};
+    return sl_api_segment_over(sl_source_descriptor(fd, &err), &err, error);
 }
 
 sluice_segment *sluice_segment_from_callbacks(const sluice_backing *backing,

@@ -89,33 +89,46 @@ static char *directory_of(const char *path)
     return sl_strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-sl_source *sl_source_file(const char *path, sl_err *err)
+/* Takes the descriptor (-1: it could not be had, errno) and the base, also on
+ * failure. `path`: for messages. */
+static sl_source *over_fd(const char *path, int fd, char *base, sl_err *err)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
+    sl_source *source = NULL;
+    if (fd < 0 || fstat(fd, &st) != 0)
         sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
+    else if (!S_ISREG(st.st_mode))
         sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: not a regular file", path);
-    } else {
-        sl_source *source = sl_malloc(sizeof *source);
-        char *base = directory_of(path);
-        if (source != NULL && base != NULL) {
-            *source = (sl_source){.size = (uint64_t)st.st_size,
-                                  .read_at = read_file,
-                                  .fd = fd,
-                                  .base = base,
-                                  .refs = 1,
-                                  .close = close_file};
-            return source;
-        }
-        sl_free(source);
-        sl_free(base);
+    else if ((source = sl_malloc(sizeof *source)) == NULL)
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    if (source != NULL) {
+        *source = (sl_source){.size = (uint64_t)st.st_size,
+                              .read_at = read_file,
+                              .fd = fd,
+                              .base = base,
+                              .refs = 1,
+                              .close = close_file};
+        return source;
     }
     if (fd >= 0)
         close(fd);
+    sl_free(base);
     return NULL;
+}
+
+sl_source *sl_source_file(const char *path, sl_err *err)
+{
+    char *base = directory_of(path);
+    if (base == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    return over_fd(path, open(path, O_RDONLY | O_CLOEXEC), base, err);
+}
+
+sl_source *sl_source_descriptor(int fd, sl_err *err)
+{
+    return over_fd("descriptor", fcntl(fd, F_DUPFD_CLOEXEC, 0), NULL, err);
 }
 
 sl_source *sl_source_ref(sl_source *source)

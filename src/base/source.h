@@ -18,6 +18,9 @@ struct sl_source {
     /* The bytes in place when the source is memory, else NULL. */
     const uint8_t *memory;
     int fd; /* the open file, or -1 */
+    /* Of a resource on the network, else NULL: where it is, and the validator
+     * by which a change is seen (a strong ETag, else another; or NULL). */
+    const char *url, *etag;
     /* Against what the references of a component resolve: a directory or the
      * URL of one, without the last '/'; NULL: unknown. The source's. */
     char *base;
@@ -30,6 +33,9 @@ sl_source *sl_source_buffer(const void *bytes, size_t len, bool copy,
                             sl_err *err);
 /* A source over a regular file; it owns the descriptor it opens. */
 sl_source *sl_source_file(const char *path, sl_err *err);
+/* A source over a duplicate of a regular file's descriptor; read at places, so
+ * its position does not matter. It has no base. */
+sl_source *sl_source_descriptor(int fd, sl_err *err);
 /* Before the source is used; replaces what it had. Copies. */
 sl_status sl_source_set_base(sl_source *source, const char *base, sl_err *err);
 sl_source *sl_source_ref(sl_source *source);

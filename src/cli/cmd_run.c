@@ -31,6 +31,8 @@ typedef struct run_state {
     bool stats;
     SL_VEC(const char *) env;
     SL_VEC(data_option) data;
+    sluice_http_config http;
+    const char *cache; /* NULL: the user's; "none" */
     const char *const *args;
 
     sluice_engine *engine;
@@ -55,6 +57,11 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, 's'},
     {"stats", no_argument, NULL, 't'},
     {"timeout", required_argument, NULL, 'T'},
+    {"allow-private", no_argument, NULL, 'p'},
+    {"ca-file", required_argument, NULL, 'c'},
+    {"cache", required_argument, NULL, 'C'},
+    {"http-timeout", required_argument, NULL, 'H'},
+    {"http-retries", required_argument, NULL, 'R'},
     {NULL, 0, NULL, 0},
 };
 
@@ -69,6 +76,31 @@ static bool parse_timeout(const char *text, uint64_t *out)
     return true;
 }
 
+/* Seconds, with a fraction perhaps: for each wait that the network makes. */
+static int http_timeout(run_state *r)
+{
+    uint64_t ns;
+    if (!parse_timeout(optarg, &ns) || ns < 1000000 ||
+        ns > 86400 * UINT64_C(1000000000))
+        return cli_usage(&cli_run, "--http-timeout wants seconds, not `%s`",
+                         optarg);
+    uint32_t ms = (uint32_t)(ns / 1000000);
+    r->http.connect_ms = r->http.first_byte_ms = r->http.rate_window_ms = ms;
+    return CLI_OK;
+}
+
+static int http_retries(run_state *r)
+{
+    char *end;
+    unsigned long n = strtoul(optarg, &end, 10);
+    if (*optarg < '0' || *optarg > '9' || *end != '\0' || n > 100)
+        return cli_usage(&cli_run,
+                         "--http-retries wants a number up to 100, not `%s`",
+                         optarg);
+    r->http.retries = (uint32_t)n;
+    return CLI_OK;
+}
+
 static int one_option(run_state *r, int option, char **argv)
 {
     char *equals, *end;
@@ -81,7 +113,8 @@ static int one_option(run_state *r, int option, char **argv)
     case 'd':
         equals = strchr(optarg, '=');
         if (equals == NULL || equals == optarg || equals[1] == '\0')
-            return cli_usage(&cli_run, "--data wants NAME=FILE, not `%s`",
+            return cli_usage(&cli_run, "--data wants NAME=FILE, NAME=URL or NAME=-, not "
+                             "`%s`",
                              optarg);
         *equals = '\0';
         return sl_vec_push(&r->data, (data_option){optarg, equals + 1})
@@ -105,6 +138,19 @@ static int one_option(run_state *r, int option, char **argv)
                    : cli_usage(&cli_run,
                                "--timeout wants a number of seconds, not `%s`",
                                optarg);
+    case 'p':
+        r->http.allow_private = true;
+        return CLI_OK;
+    case 'c':
+        r->http.ca_file = optarg;
+        return CLI_OK;
+    case 'C':
+        r->cache = optarg;
+        return CLI_OK;
+    case 'H':
+        return http_timeout(r);
+    case 'R':
+        return http_retries(r);
     default:
         return cli_usage(&cli_run, "unknown option or missing value: %s",
                          argv[optind - 1]);
@@ -223,6 +269,46 @@ static bool imports_data(const run_state *r, const char *name)
     return false;
 }
 
+/* A file, a URL, or all of standard input. NULL: *code is the exit code. */
+static sluice_segment *open_data(run_state *r, const char *path, int *code)
+{
+    sluice_error error = {0};
+    sluice_segment *segment;
+    sl_buf bytes;
+    sl_buf_init(&bytes);
+    *code = CLI_NO_INPUT;
+    if (strcmp(path, "-") == 0) {
+        int read = cli_read_file(path, &bytes);
+        if (read != CLI_OK) {
+            *code = read;
+            return NULL;
+        }
+        segment =
+            sluice_segment_from_buffer(bytes.data, bytes.len, true, &error);
+        sl_buf_deinit(&bytes);
+    } else if (cli_is_url(path)) {
+        segment = sluice_segment_from_url(r->engine, path, &error);
+    } else {
+        segment = sluice_segment_from_file(path, &error);
+    }
+    if (segment == NULL)
+        cli_report(path, &error);
+    return segment;
+}
+
+/* Before the component: it may be at a URL as well. */
+static int set_up_fetching(run_state *r)
+{
+    sluice_error error = {0};
+    if (sluice_engine_set_http(r->engine, &r->http, &error) != SLUICE_OK)
+        return report(r, &error);
+    if (r->cache != NULL && strcmp(r->cache, "none") == 0)
+        return CLI_OK;
+    if (sluice_engine_set_cache(r->engine, r->cache, 0, &error) != SLUICE_OK)
+        return report(r, &error);
+    return CLI_OK;
+}
+
 static int link_data(run_state *r)
 {
     for (size_t i = 0; i < r->data.n; i++) {
@@ -231,12 +317,10 @@ static int link_data(run_state *r)
         if (!imports_data(r, option->name))
             return cli_usage(&cli_run, "%s has no `core data` import named `%s`",
                              r->file, option->name);
-        sluice_segment *segment =
-            sluice_segment_from_file(option->path, &error);
-        if (segment == NULL) {
-            cli_report(option->path, &error);
-            return CLI_NO_INPUT;
-        }
+        int code;
+        sluice_segment *segment = open_data(r, option->path, &code);
+        if (segment == NULL)
+            return code;
         sluice_status st = sluice_linker_segment(r->linker, option->name,
                                                  segment, &error);
         sluice_segment_free(segment);
@@ -249,6 +333,15 @@ static int link_data(run_state *r)
     return CLI_OK;
 }
 
+/* A guest's fault is its trap's message; of the host's nobody else tells. */
+static sluice_fault_answer on_fault(void *arg, const sluice_fault *fault)
+{
+    (void)arg;
+    if (fault->host)
+        fprintf(stderr, "sluice: %s\n", fault->cause);
+    return SLUICE_FAULT_TRAP;
+}
+
 static int prepare(run_state *r)
 {
     int code;
@@ -258,6 +351,9 @@ static int prepare(run_state *r)
     r->engine = sluice_engine_new(NULL, &error);
     if (r->engine == NULL)
         return report(r, &error);
+    code = set_up_fetching(r);
+    if (code != CLI_OK)
+        return code;
     r->component = cli_open(r->engine, r->file, &code);
     if (r->component == NULL)
         return code;
@@ -270,6 +366,7 @@ static int prepare(run_state *r)
         return report(r, &error);
     sluice_store_set_seed(r->store, r->seed);
     r->values.store = r->store;
+    sluice_store_on_fault(r->store, on_fault, r);
     code = link_data(r);
     if (code == CLI_OK)
         code = catch_signals(r);
@@ -521,7 +618,8 @@ static void print_stats(const run_state *r)
 
 static int run(int argc, char **argv)
 {
-    run_state r = {.timeout_ns = SLUICE_NO_DEADLINE};
+    run_state r = {.timeout_ns = SLUICE_NO_DEADLINE,
+                   .http = sluice_http_config_default()};
     int code = arguments(&r, argc, argv);
     if (code == CLI_OK)
         code = execute(&r);
@@ -545,14 +643,21 @@ const cli_command cli_run = {
     "run a component",
     "usage: sluice run [OPTIONS] FILE [ARGUMENTS]\n"
     "       sluice run [OPTIONS] --invoke 'NAME(VALUES)' FILE\n\n"
-    "Runs the command that FILE (.wasm or .wat, `-`: standard input) exports "
-    "as\nwasi:cli/run@0.3, or calls one exported function and prints its "
+    "Runs the command that FILE (.wasm or .wat, `-`: standard input, or an\n"
+    "http(s):// URL) exports as\nwasi:cli/run@0.3, or calls one exported function and prints its "
     "result. Values\nare written in WAVE: 1, \"text\", [1, 2], {a: 1}, "
     "some(2), ok(3). NAME may be\n`interface#function`. A stream is written as "
     "its elements, one of bytes also as\n\"text\" or @FILE; a future as its "
     "value. A result of type stream<u8> is written out\nas it is.\n\n"
     "  --env NAME=VALUE   an environment variable (may be repeated)\n"
-    "  --data NAME=FILE   what `(import \"NAME\" (core data))` gets\n"
+    "  --data NAME=FILE   what `(import \"NAME\" (core data))` gets: a file, a URL, "
+    "or `-`\n                     for all of standard input\n"
+    "  --cache DIR        where to keep what was fetched (`none`: nowhere)\n"
+    "  --allow-private    also fetch from loopback and private addresses\n"
+    "  --ca-file FILE     trust these certificate authorities (PEM)\n"
+    "  --http-timeout S   seconds to connect, to wait for an answer, and without "
+    "progress\n"
+    "  --http-retries N   attempts after a request that got nowhere (3)\n"
     "  --invoke CALL      call an export instead of wasi:cli/run; repeated, in "
     "order, in\n                     one instance; a resource that was returned "
     "is #1, #2, ...\n"

@@ -276,11 +276,32 @@ static sluice_component *open_bytes(sluice_engine *engine, const char *path,
     return component;
 }
 
+bool cli_is_url(const char *path)
+{
+    return strncmp(path, "http://", 7) == 0 || strncmp(path, "https://", 8) == 0;
+}
+
+static sluice_component *open_url(sluice_engine *engine, const char *url,
+                                  int *code)
+{
+    sluice_error error = {0};
+    sluice_component *component =
+        sluice_component_open_url(engine, url, &error);
+    if (component == NULL) {
+        *code = cli_report(url, &error);
+        if (error.status == SLUICE_EIO)
+            *code = CLI_NO_INPUT;
+    }
+    return component;
+}
+
 sluice_component *cli_open(sluice_engine *engine, const char *path, int *code)
 {
     bool binary = false;
     sluice_error error = {0};
     *code = CLI_OK;
+    if (cli_is_url(path))
+        return open_url(engine, path, code);
     if (strcmp(path, "-") != 0)
         *code = looks_binary(path, &binary);
     if (*code != CLI_OK)

@@ -277,6 +277,8 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
     chunk->waiters = fetch;
     if (chunk->finished)
         sl_loop_post(chunk->loop, &chunk->deliver);
+    else if (chunk->ops->hurry != NULL)
+        chunk->ops->hurry(chunk);
 
     uint64_t end = want + window(set, fetch);
     if (end > all)

@@ -1,13 +1,66 @@
 /* What a store's segments share: counters and the chooser of test schedules. */
 #include "data/data_int.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
+
+/* --- What stores share --------------------------------------------------------
+ */
+
+static void forget_strings(sl_http_config *config)
+{
+    sl_free((char *)config->ca_file);
+    sl_free((char *)config->authorization);
+    sl_free((char *)config->authorization_origin);
+}
+
+/* A copy of a string that may be NULL; false: out of memory. */
+static bool copy_string(const char *from, const char **to)
+{
+    *to = from != NULL ? sl_strndup(from, strlen(from)) : NULL;
+    return from == NULL || *to != NULL;
+}
+
+sl_status sl_data_env_set_http(sl_data_env *env, const sl_http_config *config,
+                               sl_err *err)
+{
+    sl_http_config copy = *config;
+    copy.ca_file = copy.authorization = copy.authorization_origin = NULL;
+    if (!copy_string(config->ca_file, &copy.ca_file) ||
+        !copy_string(config->authorization, &copy.authorization) ||
+        !copy_string(config->authorization_origin,
+                     &copy.authorization_origin)) {
+        forget_strings(&copy);
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    }
+    forget_strings(&env->http);
+    env->http = copy;
+    return SL_OK;
+}
+
+const sl_http_config *sl_data_env_http(const sl_data_env *env)
+{
+    return &env->http;
+}
+
+sl_status sl_data_env_set_cache(sl_data_env *env, const char *dir,
+                                uint64_t limit, sl_err *err)
+{
+    sl_disk *disk = sl_disk_open(dir, limit, 0, err);
+    if (disk == NULL)
+        return SL_ENOMEM;
+    sl_disk_unref(env->disk);
+    env->disk = disk;
+    return SL_OK;
+}
 
 sl_data_env *sl_data_env_new(sl_err *err)
 {
     sl_data_env *env = sl_calloc(1, sizeof *env);
     if (env != NULL) {
         env->refs = 1;
+        env->http = sl_http_config_default();
         env->cache = sl_cache_new(SL_CACHE_BUDGET);
         env->inflaters = sl_inflaters_new();
     }
@@ -31,6 +84,8 @@ void sl_data_env_unref(sl_data_env *env)
         return;
     sl_cache_free(env->cache);
     sl_inflaters_free(env->inflaters);
+    sl_disk_unref(env->disk);
+    forget_strings(&env->http);
     sl_free(env);
 }
 
@@ -57,10 +112,19 @@ bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err)
     return ctx->env != NULL;
 }
 
+sl_http *sl_data_ctx_http(sl_data_ctx *ctx, sl_err *err)
+{
+    if (ctx->http == NULL && sl_data_ctx_need_env(ctx, err))
+        ctx->http = sl_http_new(ctx->loop, &ctx->env->http, err);
+    return ctx->http;
+}
+
 void sl_data_ctx_free(sl_data_ctx *ctx)
 {
-    if (ctx != NULL)
-        sl_data_env_unref(ctx->env);
+    if (ctx == NULL)
+        return;
+    sl_http_free(ctx->http);
+    sl_data_env_unref(ctx->env);
     sl_free(ctx);
 }
 
@@ -72,6 +136,22 @@ sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx)
 sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx)
 {
     return ctx->loop;
+}
+
+/* --- Faults -------------------------------------------------------------------
+ */
+
+void sl_data_ctx_on_fault(sl_data_ctx *ctx,
+                          bool (*fn)(void *arg, const sl_fault *fault),
+                          void *arg)
+{
+    ctx->on_fault = fn;
+    ctx->on_fault_arg = arg;
+}
+
+bool sl_data_ctx_ask(const sl_data_ctx *ctx, const sl_fault *fault)
+{
+    return ctx->on_fault != NULL && ctx->on_fault(ctx->on_fault_arg, fault);
 }
 
 /* --- Test schedules: docs/data-segments.md, section 9 ------------------------

@@ -5,8 +5,10 @@
 #define SL_DATA_DATA_INT_H
 
 #include "data/cache.h"
+#include "data/disk.h"
 #include "data/segment.h"
 #include "data/verify.h"
+#include "net/http.h"
 
 #define SL_CACHE_BUDGET (UINT64_C(64) << 20)
 
@@ -14,7 +16,14 @@ struct sl_data_env {
     int refs;
     sl_cache *cache;
     sl_inflaters *inflaters;
+    sl_disk *disk; /* NULL: no cache on disk */
+    sl_http_config http;
 };
+
+/* Content at a URL is cut into chunks of this size; and how far reading ahead
+ * goes where every request takes a while. */
+#define SL_REMOTE_CHUNK_LOG 16
+#define SL_REMOTE_AHEAD_MAX ((uint64_t)8 << 20)
 
 struct sl_file;
 struct external_backing;
@@ -23,6 +32,9 @@ struct sl_data_ctx {
     sl_loop *loop;
     sl_data_env *env; /* NULL: not needed yet */
     sl_data_stats stats;
+    sl_http *http;                 /* NULL: not needed yet */
+    bool (*on_fault)(void *arg, const sl_fault *fault);
+    void *on_fault_arg;
     uint64_t random;               /* 0: no test schedule */
     struct sl_file *files;         /* open sources, so that backings share them */
     struct external_backing *externals; /* likewise */
@@ -30,6 +42,8 @@ struct sl_data_ctx {
 
 /* Makes ctx->env for this store alone when it has none; false: no memory. */
 bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err);
+/* The store's connections; NULL: an error. */
+sl_http *sl_data_ctx_http(sl_data_ctx *ctx, sl_err *err);
 
 typedef struct sl_chunk sl_chunk;
 typedef struct sl_chunks sl_chunks;
@@ -40,7 +54,8 @@ typedef struct sl_chunk_ops {
     bool brings_data; /* chunk->data is the owner's, set when it is finished */
     /* Starts reading the chunk; sl_chunk_finish() follows, never inside. */
     sl_status (*start)(sl_chunks *set, sl_chunk *chunk, sl_err *err);
-    void (*abort)(sl_chunk *chunk);   /* hurry: nobody wants it any more */
+    void (*abort)(sl_chunk *chunk);   /* nobody wants it any more */
+    void (*hurry)(sl_chunk *chunk);   /* somebody waits for it now; or NULL */
     void (*release)(sl_chunk *chunk); /* it is about to be freed */
 } sl_chunk_ops;
 

@@ -1,16 +1,19 @@
-/* External segments: a file beside the component in chunks, each of which is
- * checked against the digest in the component before anyone sees a byte of it.
+/* Content in chunks on a grid: external segments, and what lies at a URL.
  * docs/data-segments.md, sections 2 and 5.
  *
- * A chunk's way, of which the pool does all that takes time: the table of the
- * component is read once; content that another store, or an earlier run, has
- * verified is taken from the cache; else the chunk or its frame is read from
- * the origin, inflated and verified. */
+ * A chunk's way, of which the pool does all that takes time: the component's
+ * table is read once; what another store or an earlier run has verified is
+ * taken from the cache in memory or on disk; else the chunk or its frame is read
+ * from the origin, inflated, and checked against the digest in the component
+ * before anyone sees a byte of it. Content at a URL has no declared digest (the
+ * origin's validator holds it together); the cache on disk remembers the one it
+ * had. */
 #include "data/data_int.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -34,6 +37,7 @@ typedef struct content {
     sl_source *source;
     sl_origin *origin; /* NULL: the component has no base */
     sl_segment_def def;
+    bool declared;        /* def has a table of digests */
     pthread_mutex_t lock; /* while the table is read */
     bool loaded;          /* set last */
     uint8_t *table;
@@ -97,7 +101,7 @@ static bool is_loaded(const content *c)
 /* Blocks: on the pool. */
 static sl_status load_table(content *c, sl_err *err)
 {
-    if (is_loaded(c))
+    if (!c->declared || is_loaded(c))
         return SL_OK;
     pthread_mutex_lock(&c->lock);
     sl_status st = c->loaded ? SL_OK : read_table(c, err);
@@ -110,6 +114,33 @@ static sl_status load_table(content *c, sl_err *err)
 static const uint8_t *digest_of(const content *c, uint64_t i)
 {
     return c->table + (c->def.zstd ? c->frames[i].digest : i * SL_DIGEST_SIZE);
+}
+
+/* The cache on disk, for what is worth it. */
+static sl_disk *disk_of(const content *c)
+{
+    return c->origin != NULL && c->origin->remote ? c->env->disk : NULL;
+}
+
+/* What the cache on disk calls undeclared content. */
+static sl_disk_url url_of(const content *c)
+{
+    return (sl_disk_url){.url = c->source->url,
+                         .etag = c->source->etag != NULL ? c->source->etag : "",
+                         .size = c->source->size,
+                         .chunk_shift = c->def.chunk_log};
+}
+
+/* The digest of a chunk as far as it is known: declared, or remembered. */
+static bool known_digest(const content *c, uint64_t i, uint8_t *digest)
+{
+    if (c->declared) {
+        memcpy(digest, digest_of(c, i), SL_DIGEST_SIZE);
+        return true;
+    }
+    sl_disk_url url = url_of(c);
+    return c->env->disk != NULL &&
+           sl_disk_find(c->env->disk, &url, i, digest, NULL);
 }
 
 /* Where the chunk or its frame is in the file. */
@@ -167,27 +198,57 @@ static uint8_t *raw_place(const external_chunk *c)
     return c->raw != NULL ? c->raw : c->blob->bytes;
 }
 
-/* From what the origin brought to what may be seen. */
-static sl_status check(external_chunk *c)
+/* Inflates and verifies. */
+static sl_status prove(external_chunk *c, sl_err *cause)
 {
     content *of = c->content;
     uint64_t i = number_of(c);
-    sl_err cause = {0};
     sl_status st = SL_OK;
     if (of->def.zstd)
         st = sl_inflate(of->env->inflaters, c->raw,
                         raw_len(of, i, c->chunk.len), c->blob->bytes,
-                        c->chunk.len, &cause);
+                        c->chunk.len, cause);
     if (st == SL_OK)
-        st = sl_verify(c->blob->bytes, c->chunk.len, digest_of(of, i), &cause);
-    if (st != SL_OK)
-        return sl_fail(&c->result, st, SL_ERR_NO_PLACE,
-                       "`%.*s`, chunk %" PRIu64 ": %s",
-                       SL_NAME_ARGS(of->def.reference), i, cause.msg);
-    memcpy(c->blob->digest, digest_of(of, i), SL_DIGEST_SIZE);
+        st = sl_verify(c->blob->bytes, c->chunk.len, digest_of(of, i), cause);
+    if (st == SL_OK)
+        memcpy(c->blob->digest, digest_of(of, i), SL_DIGEST_SIZE);
+    return st;
+}
+
+/* From what the origin brought to what may be seen. */
+static void check(external_chunk *c)
+{
+    content *of = c->content;
+    sl_err cause = {0};
+    sl_status st = of->declared ? prove(c, &cause) : SL_OK;
+    if (st != SL_OK) {
+        sl_fail(&c->result, st, SL_ERR_NO_PLACE, "`%.*s`, chunk %" PRIu64 ": %s",
+                SL_NAME_ARGS(of->def.reference), number_of(c), cause.msg);
+        return;
+    }
     c->checked = true;
+    if (of->declared)
+        sl_cache_put(of->env->cache, c->blob);
+}
+
+/* What has been verified before. */
+static bool look_up(external_chunk *c)
+{
+    content *of = c->content;
+    uint8_t digest[SL_DIGEST_SIZE];
+    if (!known_digest(of, number_of(c), digest))
+        return false;
+    c->blob = sl_cache_get(of->env->cache, digest, c->chunk.len);
+    if (c->blob != NULL)
+        return true;
+    sl_disk *disk = disk_of(of);
+    if (disk == NULL || (c->blob = sl_blob_new(c->chunk.len)) == NULL)
+        return false;
+    if (!sl_disk_get(disk, digest, c->blob->bytes, c->chunk.len, NULL))
+        return false;
+    memcpy(c->blob->digest, digest, SL_DIGEST_SIZE);
     sl_cache_put(of->env->cache, c->blob);
-    return SL_OK;
+    return true;
 }
 
 static void look_up_and_read(external_chunk *c)
@@ -195,18 +256,16 @@ static void look_up_and_read(external_chunk *c)
     content *of = c->content;
     if (load_table(of, &c->result) != SL_OK)
         return;
-    uint64_t i = number_of(c);
-    c->blob = sl_cache_get(of->env->cache, digest_of(of, i), c->chunk.len);
-    if (c->blob != NULL) {
-        c->checked = true;
+    c->checked = look_up(c);
+    if (c->checked)
         return;
-    }
     if (of->origin == NULL) {
         sl_fail(&c->result, SL_EIO, SL_ERR_NO_PLACE,
                 "`%.*s`: the component has no place beside which to look",
                 SL_NAME_ARGS(of->def.reference));
         return;
     }
+    uint64_t i = number_of(c);
     if (make_room(c) == SL_OK && of->origin->ops->read_now != NULL &&
         of->origin->ops->read_now(of->origin, place_of(of, i), raw_place(c),
                                   raw_len(of, i, c->chunk.len),
@@ -225,8 +284,59 @@ static void chunk_work(sl_work *work)
         look_up_and_read(c);
 }
 
+/* --- Keeping on disk what was fetched: nobody waits for it ----------------------- */
+
+typedef struct keeping {
+    sl_work work;
+    content *content;
+    sl_blob *blob;
+    uint64_t number;
+} keeping;
+
+static void keep_work(sl_work *work)
+{
+    keeping *k = (keeping *)work;
+    const content *of = k->content;
+    uint8_t digest[SL_DIGEST_SIZE];
+    memcpy(digest, k->blob->digest, sizeof digest);
+    if (!of->declared && !sl_disk_digest(k->blob->bytes, k->blob->len, digest))
+        return;
+    if (!sl_disk_put(of->env->disk, digest, k->blob->bytes, k->blob->len,
+                     NULL) ||
+        of->declared)
+        return;
+    sl_disk_url url = url_of(of);
+    sl_disk_note(of->env->disk, &url, k->number, digest, NULL);
+}
+
+static void keep_done(sl_work *work, bool cancelled)
+{
+    keeping *k = (keeping *)work;
+    (void)cancelled;
+    sl_blob_unref(k->blob);
+    content_unref(k->content);
+    sl_free(k);
+}
+
+static void keep(external_chunk *c)
+{
+    keeping *k = disk_of(c->content) != NULL && c->checked && c->fetched
+                     ? sl_malloc(sizeof *k)
+                     : NULL;
+    if (k == NULL)
+        return;
+    *k = (keeping){.work = {keep_work, keep_done, NULL},
+                   .content = c->content,
+                   .blob = sl_blob_ref(c->blob),
+                   .number = number_of(c)};
+    c->content->refs++;
+    if (sl_work_start(c->chunk.loop, &k->work, NULL) != SL_OK)
+        keep_done(&k->work, true);
+}
+
 static void finish(external_chunk *c)
 {
+    keep(c);
     sl_err result = c->result;
     if (c->checked)
         c->chunk.data = c->blob->bytes;
@@ -293,6 +403,15 @@ static void chunk_done(sl_work *work, bool cancelled)
 
 static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err);
 
+/* Somebody waits for what was read ahead. */
+static void chunk_hurry(sl_chunk *chunk)
+{
+    external_chunk *c = (external_chunk *)chunk;
+    if (c->reading && c->read.background)
+        c->content->origin->ops->hurry(c->content->origin, &c->read);
+    c->read.background = false;
+}
+
 static void chunk_abort(sl_chunk *chunk)
 {
     external_chunk *c = (external_chunk *)chunk;
@@ -319,6 +438,7 @@ static const sl_chunk_ops chunk_ops = {
     .brings_data = true,
     .start = chunk_start,
     .abort = chunk_abort,
+    .hurry = chunk_hurry,
     .release = chunk_release,
 };
 
@@ -327,7 +447,8 @@ static const sl_chunk_ops chunk_ops = {
 typedef struct external_backing {
     sl_backing base;
     content *content;
-    sl_chunks chunks;
+    uint64_t offset; /* of the segment in the content */
+    sl_chunks chunks; /* of the content */
     struct external_backing *next, *prev; /* in ctx->externals */
 } external_backing;
 
@@ -347,7 +468,7 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
 /* What another store has brought is here too. */
 static size_t read_cache(const content *c, uint64_t at, void *to, size_t len)
 {
-    if (!is_loaded(c))
+    if (!c->declared || !is_loaded(c))
         return 0;
     uint64_t size = UINT64_C(1) << c->def.chunk_log;
     uint64_t i = at >> c->def.chunk_log, start = i << c->def.chunk_log;
@@ -370,6 +491,7 @@ static int64_t external_try_read(sl_backing *base, uint64_t at, void *to,
 {
     external_backing *b = (external_backing *)base;
     (void)err;
+    at += b->offset;
     size_t n = sl_chunks_read(&b->chunks, at, to, len);
     if (n == 0 && (n = read_cache(b->content, at, to, len)) != 0)
         base->ctx->stats.reads_direct++;
@@ -378,7 +500,8 @@ static int64_t external_try_read(sl_backing *base, uint64_t at, void *to,
 
 static sl_status external_fetch(sl_backing *base, sl_fetch *fetch, sl_err *err)
 {
-    return sl_chunks_fetch(&((external_backing *)base)->chunks, fetch, 0, err);
+    external_backing *b = (external_backing *)base;
+    return sl_chunks_fetch(&b->chunks, fetch, b->offset, err);
 }
 
 static void external_release(sl_backing *base, sl_fetch *fetch)
@@ -394,7 +517,8 @@ static void external_cancel(sl_backing *base, sl_fetch *fetch)
 
 static void external_prefetch(sl_backing *base, uint64_t at, uint64_t len)
 {
-    sl_chunks_prefetch(&((external_backing *)base)->chunks, at, len);
+    external_backing *b = (external_backing *)base;
+    sl_chunks_prefetch(&b->chunks, b->offset + at, len);
 }
 
 static void external_close(sl_backing *base)
@@ -419,23 +543,36 @@ static const sl_backing_ops external_ops = {
 
 /* --- Binding ------------------------------------------------------------------------ */
 
-static sl_status find_origin(content *c, sl_err *err)
+static bool is_url(const char *base)
 {
-    if (c->source->base == NULL)
-        return SL_OK; /* said when a byte is wanted */
-    char *path = sl_malloc(c->def.reference.len + 1);
-    if (path == NULL)
-        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    sl_reference_path(c->def.reference, path);
-    c->origin = sl_origin_file(c->source->base, path, err);
+    return strncmp(base, "http://", 7) == 0 ||
+           strncmp(base, "https://", 8) == 0;
+}
+
+/* A file beside the component, or a resource beside its URL. */
+static sl_origin *origin_beside(sl_data_ctx *ctx, const char *base,
+                                const sl_segment_def *def, sl_err *err)
+{
+    char *path = sl_malloc(strlen(base) + def->reference.len + 2);
+    sl_origin *origin = NULL;
+    if (path == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    } else if (is_url(base)) {
+        sprintf(path, "%s/%.*s", base, SL_NAME_ARGS(def->reference));
+        origin = sl_origin_http(ctx, path, def->zstd ? SL_HTTP_UNKNOWN : def->size,
+                                NULL, err);
+    } else {
+        sl_reference_path(def->reference, path);
+        origin = sl_origin_file(base, path, err);
+    }
     sl_free(path);
-    return c->origin != NULL ? SL_OK : SL_ENOMEM;
+    return origin;
 }
 
 static content *new_content(sl_data_ctx *ctx, sl_source *source,
                             const sl_segment_def *def, sl_err *err)
 {
-    content *c = sl_calloc(1, sizeof *c);
+    content *c = sl_data_ctx_need_env(ctx, err) ? sl_calloc(1, sizeof *c) : NULL;
     if (c == NULL) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
@@ -444,33 +581,39 @@ static content *new_content(sl_data_ctx *ctx, sl_source *source,
     c->env = sl_data_env_ref(ctx->env);
     c->source = sl_source_ref(source);
     c->def = *def;
+    c->declared = def->form == SL_SEGMENT_EXTERNAL;
     pthread_mutex_init(&c->lock, NULL);
-    if (find_origin(c, err) == SL_OK)
+    sl_err cause = {0};
+    if (!c->declared)
+        c->origin = sl_origin_http(ctx, source->url, source->size, source->etag,
+                                   &cause);
+    else if (source->base != NULL) /* else it is said when a byte is wanted */
+        c->origin = origin_beside(ctx, source->base, def, &cause);
+    if (cause.code == SL_OK)
         return c;
+    if (err != NULL)
+        *err = cause;
     content_unref(c);
     return NULL;
 }
 
 static external_backing *find_backing(sl_data_ctx *ctx, const sl_source *source,
-                                      const sl_segment_def *def)
+                                      uint64_t offset, bool declared)
 {
     external_backing *b = ctx->externals;
-    while (b != NULL && (b->content->source != source ||
-                         b->content->def.offset != def->offset))
+    while (b != NULL &&
+           (b->content->source != source || b->content->declared != declared ||
+            (declared ? b->content->def.offset : b->offset) != offset))
         b = b->next;
     return b;
 }
 
-sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
-                                const sl_segment_def *def, sl_err *err)
+static sl_backing *new_backing(sl_data_ctx *ctx, sl_source *source,
+                               const sl_segment_def *def, uint64_t offset,
+                               uint64_t size, sl_err *err)
 {
-    external_backing *b = find_backing(ctx, source, def);
-    if (b != NULL)
-        return sl_backing_ref(&b->base);
-    if (!sl_data_ctx_need_env(ctx, err))
-        return NULL;
     content *c = new_content(ctx, source, def, err);
-    b = c != NULL ? sl_calloc(1, sizeof *b) : NULL;
+    external_backing *b = c != NULL ? sl_calloc(1, sizeof *b) : NULL;
     if (b == NULL) {
         content_unref(c);
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
@@ -478,15 +621,42 @@ sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
     }
     b->base = (sl_backing){.ops = &external_ops,
                            .ctx = ctx,
-                           .size = def->size,
+                           .size = size,
                            .refs = 1,
-                           .kind = "external"};
+                           .kind = c->declared ? "external" : "url"};
     b->content = c;
+    b->offset = offset;
     b->chunks = sl_chunks_make(ctx, &chunk_ops,
                                UINT64_C(1) << def->chunk_log, def->size);
+    if (c->origin != NULL && c->origin->remote)
+        b->chunks.ahead_max = SL_REMOTE_AHEAD_MAX;
     b->next = ctx->externals;
     if (b->next != NULL)
         b->next->prev = b;
     ctx->externals = b;
     return &b->base;
+}
+
+sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
+                                const sl_segment_def *def, sl_err *err)
+{
+    external_backing *b = find_backing(ctx, source, def->offset, true);
+    return b != NULL ? sl_backing_ref(&b->base)
+                     : new_backing(ctx, source, def, 0, def->size, err);
+}
+
+sl_backing *sl_backing_remote(sl_data_ctx *ctx, sl_source *source,
+                              uint64_t offset, uint64_t size, sl_err *err)
+{
+    if (size > source->size || offset > source->size - size) {
+        sl_fail(err, SL_ERANGE, offset, "segment beyond the end of its source");
+        return NULL;
+    }
+    sl_segment_def def = {.form = SL_SEGMENT_INLINE,
+                          .size = source->size,
+                          .chunk_log = SL_REMOTE_CHUNK_LOG};
+    external_backing *b = find_backing(ctx, source, offset, false);
+    return b != NULL && b->base.size == size
+               ? sl_backing_ref(&b->base)
+               : new_backing(ctx, source, &def, offset, size, err);
 }

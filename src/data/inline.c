@@ -369,6 +369,8 @@ sl_backing *sl_backing_inline(sl_data_ctx *ctx, sl_source *source,
         sl_fail(err, SL_ERANGE, offset, "segment beyond the end of its source");
         return NULL;
     }
+    if (source->url != NULL)
+        return sl_backing_remote(ctx, source, offset, size, err);
     inline_backing *b = sl_calloc(1, sizeof *b);
     sl_file *file = NULL;
     if (b == NULL)

@@ -19,7 +19,7 @@ typedef struct sl_origin_read {
     void *state; /* the origin's */
 } sl_origin_read;
 
-/* An origin has `read_now`, or `read` and `cancel`. */
+/* An origin has `read_now`, or `read`, `cancel` and `hurry`. */
 typedef struct sl_origin_ops {
     /* Blocks; on pool threads, several at once. */
     sl_status (*read_now)(sl_origin *origin, uint64_t at, void *to, size_t len,
@@ -28,6 +28,8 @@ typedef struct sl_origin_ops {
     sl_status (*read)(sl_origin *origin, sl_origin_read *read, sl_err *err);
     /* `done` does not come, and `to` is not touched any more. */
     void (*cancel)(sl_origin *origin, sl_origin_read *read);
+    /* A background read is waited for now. */
+    void (*hurry)(sl_origin *origin, sl_origin_read *read);
     void (*close)(sl_origin *origin); /* with the last reference, on the loop */
 } sl_origin_ops;
 
@@ -43,5 +45,9 @@ void sl_origin_unref(sl_origin *origin); /* NULL is fine */
 /* The file `path` below the directory `dir`, by no way out of it; opened at the
  * first read. Both are copied. */
 sl_origin *sl_origin_file(const char *dir, const char *path, sl_err *err);
+
+/* The resource at a URL; `size` may be SL_HTTP_UNKNOWN, `validator` NULL. */
+sl_origin *sl_origin_http(sl_data_ctx *ctx, const char *url, uint64_t size,
+                          const char *validator, sl_err *err);
 
 #endif

@@ -29,6 +29,15 @@ typedef struct sl_data_stats {
 /* What the stores of an engine share. Any thread. */
 typedef struct sl_data_env sl_data_env;
 sl_data_env *sl_data_env_new(sl_err *err);
+/* How sources are fetched, and where what was fetched is kept (`dir` NULL: the
+ * user's cache). Before it is used; strings are copied. */
+struct sl_http_config;
+sl_status sl_data_env_set_http(sl_data_env *env,
+                               const struct sl_http_config *config,
+                               sl_err *err);
+const struct sl_http_config *sl_data_env_http(const sl_data_env *env);
+sl_status sl_data_env_set_cache(sl_data_env *env, const char *dir,
+                                uint64_t limit, sl_err *err);
 sl_data_env *sl_data_env_ref(sl_data_env *env);
 void sl_data_env_unref(sl_data_env *env); /* NULL is fine */
 
@@ -119,6 +128,11 @@ void sl_backing_unref(sl_backing *backing); /* NULL is fine */
 sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
                                 const sl_segment_def *def, sl_err *err);
 
+/* A range of a source at a URL (`source->url`), which is fetched as it is
+ * wanted. */
+sl_backing *sl_backing_remote(sl_data_ctx *ctx, sl_source *source,
+                              uint64_t offset, uint64_t size, sl_err *err);
+
 /* A backing of the embedder's. */
 typedef struct sl_callback_read sl_callback_read;
 typedef struct sl_callback_ops {
@@ -174,6 +188,19 @@ sl_status sl_segment_fetch(sl_segment *segment, sl_fetch *fetch, sl_err *err);
 void sl_segment_release(sl_segment *segment, sl_fetch *fetch);
 void sl_segment_cancel(sl_segment *segment, sl_fetch *fetch);
 void sl_segment_prefetch(sl_segment *segment, uint64_t at, uint64_t len);
+/* A fault before it is one: whoever is asked may want another attempt. */
+typedef struct sl_fault {
+    const sl_segment *segment;
+    uint64_t at, len;
+    const sl_err *cause; /* as sl_segment_fault() says it */
+    unsigned attempt;    /* of this read, from 1 */
+    bool host;           /* the reader: a guest traps */
+} sl_fault;
+/* fn NULL: nobody is asked. True: try again. */
+void sl_data_ctx_on_fault(sl_data_ctx *ctx,
+                          bool (*fn)(void *arg, const sl_fault *fault),
+                          void *arg);
+bool sl_data_ctx_ask(const sl_data_ctx *ctx, const sl_fault *fault);
 /* Makes the message and counts the fault; returns SL_EIO. */
 sl_status sl_segment_fault(sl_segment *segment, uint64_t at, uint64_t len,
                            const sl_err *cause, sl_err *err);

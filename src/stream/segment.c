@@ -15,6 +15,7 @@ typedef struct segment_stream {
     bool fetching, held; /* under way; brought something not read yet */
     sl_post post;        /* of a test schedule that holds bytes back */
     uint32_t delay;      /* turns of the loop it still waits */
+    unsigned faults;     /* of the read that waits */
     sl_err fault;        /* of a host reader; base.fault points here */
 } segment_stream;
 
@@ -40,12 +41,32 @@ static void let_go(segment_stream *s)
 /* --- Faults
  * ------------------------------------------------------------------- */
 
+/* The embedder may want another attempt: on the loop's next turn. */
+static bool ask_again(segment_stream *s, const sl_err *err)
+{
+    sl_fault fault = {.segment = s->segment,
+                      .at = s->pos,
+                      .len = sl_buffer_remain(s->copy->buffer),
+                      .cause = err,
+                      .attempt = ++s->faults,
+                      .host = s->copy->inst == NULL};
+    bool told_later = s->copied && !fault.host; /* at the next read */
+    if (err->code != SL_EIO || told_later ||
+        !sl_data_ctx_ask(data_of(s), &fault))
+        return false;
+    s->delay = 1;
+    sl_loop_post(s->base.store->loop, &s->post);
+    return true;
+}
+
 /* A byte cannot be brought: the reading instance traps; a host that reads is
  * told through base.fault and the end of the stream. What has been reported
  * to a guest already stands: it will meet the fault at its next read. */
 static sl_status fault(segment_stream *s, const sl_err *err, bool in_read)
 {
     sl_copy *copy = s->copy;
+    if (ask_again(s, err))
+        return SL_OK;
     if (copy->inst == NULL) {
         s->fault = *err;
         s->base.fault = &s->fault;
@@ -201,6 +222,7 @@ static sl_status segment_read(sl_shared *shared, sl_copy *copy)
     segment_stream *s = (segment_stream *)shared;
     s->copy = copy;
     s->copied = false;
+    s->faults = 0;
     if (s->pos == s->end) {
         finish(s, SL_COPY_DROPPED);
         return SL_OK;

@@ -16,6 +16,7 @@ TESTS(stream)
 TESTS(segment)
 TESTS(resource)
 TESTS(deadline)
+TESTS(fetch)
 TESTS(sweep)
 
 int main(void)
@@ -30,6 +31,7 @@ int main(void)
     RUN(segment)
     RUN(resource)
     RUN(deadline)
+    RUN(fetch)
     RUN(sweep)
     return failed != 0;
 }

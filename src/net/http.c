@@ -1,0 +1,467 @@
+/* libcurl's multi interface on our loop, and the order in which requests are
+ * sent. curl says which sockets and which time it waits for
+ * (CURLMOPT_SOCKETFUNCTION, CURLMOPT_TIMERFUNCTION); nothing here blocks. */
+#include "net/request.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+/* Requests at a time to an origin that takes many on one connection. */
+#define STREAMS_MAX 32u
+
+/* --- Lists of requests
+ * ------------------------------------------------------------ */
+
+void sl_http_link(sl_http_requests *list, sl_http_request *r, bool in_front)
+{
+    r->list = list;
+    r->next = in_front ? list->first : NULL;
+    r->prev = in_front ? NULL : list->last;
+    *(r->prev != NULL ? &r->prev->next : &list->first) = r;
+    *(r->next != NULL ? &r->next->prev : &list->last) = r;
+}
+
+void sl_http_unlink(sl_http_request *r)
+{
+    *(r->prev != NULL ? &r->prev->next : &r->list->first) = r->next;
+    *(r->next != NULL ? &r->next->prev : &r->list->last) = r->prev;
+    r->next = r->prev = NULL;
+    r->list = NULL;
+}
+
+/* --- What curl waits for
+ * ---------------------------------------------------------- */
+
+typedef struct net_socket {
+    sl_http *http;
+    sl_poll *poll;
+    curl_socket_t fd;
+    struct net_socket *next, *prev;
+} net_socket;
+
+static void after_action(sl_http *http);
+
+static void on_ready(void *arg, int events, int error)
+{
+    net_socket *s = arg;
+    sl_http *http = s->http; /* `s` may be gone behind the call */
+    int mask = (events & SL_POLL_READ ? CURL_CSELECT_IN : 0) |
+               (events & SL_POLL_WRITE ? CURL_CSELECT_OUT : 0) |
+               (error != 0 ? CURL_CSELECT_ERR : 0);
+    int running = 0;
+    curl_multi_socket_action(http->multi, s->fd, mask, &running);
+    after_action(http);
+}
+
+static void drop_socket(net_socket *s)
+{
+    sl_poll_stop(s->poll);
+    *(s->prev != NULL ? &s->prev->next : &s->http->sockets) = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    sl_free(s);
+}
+
+static net_socket *add_socket(sl_http *http, curl_socket_t fd, int events)
+{
+    net_socket *s = sl_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->http = http;
+    s->fd = fd;
+    s->poll = sl_poll_start(http->loop, fd, events, on_ready, s, NULL);
+    if (s->poll == NULL) {
+        sl_free(s);
+        return NULL;
+    }
+    s->next = http->sockets;
+    if (s->next != NULL)
+        s->next->prev = s;
+    http->sockets = s;
+    return s;
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
+                          void *known)
+{
+    sl_http *http = arg;
+    net_socket *s = known;
+    int events = (what != CURL_POLL_OUT ? SL_POLL_READ : 0) |
+                 (what != CURL_POLL_IN ? SL_POLL_WRITE : 0);
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (s != NULL)
+            drop_socket(s);
+        curl_multi_assign(http->multi, fd, NULL);
+    } else if (s != NULL) {
+        http->starved |= sl_poll_set(s->poll, events) != 0;
+    } else {
+        s = add_socket(http, fd, events);
+        http->starved |= s == NULL;
+        curl_multi_assign(http->multi, fd, s);
+    }
+    return 0;
+}
+
+static void on_time(void *arg)
+{
+    sl_http *http = arg;
+    int running = 0;
+    http->timer = NULL;
+    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    after_action(http);
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *arg)
+{
+    sl_http *http = arg;
+    (void)multi;
+    sl_timer_cancel(http->timer);
+    http->timer = NULL;
+    if (ms < 0)
+        return 0;
+    http->timer = sl_timer_start(http->loop, (uint64_t)ms * 1000000, on_time,
+                                 http, NULL);
+    http->starved |= http->timer == NULL;
+    return 0;
+}
+
+/* --- One request
+ * ------------------------------------------------------------------ */
+
+static void end_transfer(sl_http_request *r, CURLcode code);
+
+static void on_deadline(void *arg)
+{
+    sl_http_request *r = arg;
+    sl_http *http = r->http;
+    r->timer = NULL;
+    if (sl_exchange_late(&r->x, sl_loop_now_ns()))
+        end_transfer(r, CURLE_OPERATION_TIMEDOUT);
+    else if (r->timer == NULL)
+        r->x.deadline_moved(&r->x); /* too early */
+    after_action(http);
+}
+
+static void on_deadline_moved(sl_exchange *x)
+{
+    sl_http_request *r = (sl_http_request *)x;
+    uint64_t now = sl_loop_now_ns();
+    sl_timer_cancel(r->timer);
+    r->timer = sl_timer_start(r->http->loop,
+                              x->deadline_ns > now ? x->deadline_ns - now : 0,
+                              on_deadline, r, NULL);
+    r->http->starved |= r->timer == NULL;
+}
+
+/* Gives back what an active request holds. */
+static void deactivate(sl_http_request *r)
+{
+    sl_http *http = r->http;
+    sl_timer_cancel(r->timer);
+    r->timer = NULL;
+    sl_http_unlink(r);
+    r->object->origin->active--;
+    http->connections -= r->counted;
+    http->reserved -= r->reserved;
+}
+
+static void fail(sl_http_request *r)
+{
+    sl_exchange_explain(&r->x, r->attempts, r->x.from, r->x.to, &r->err);
+    r->state = SL_HTTP_OVER;
+    sl_http_finish(r, false);
+}
+
+static void on_rested(void *arg)
+{
+    sl_http_request *r = arg;
+    sl_http *http = r->http;
+    r->timer = NULL;
+    sl_http_unlink(r);
+    sl_http_enqueue(r, true);
+    sl_http_pump(http);
+}
+
+/* Not active any more; tries again later, or fails. */
+static void retry(sl_http_request *r)
+{
+    sl_http *http = r->http;
+    uint32_t allowed = http->config.retries + 1;
+    if (sl_exchange_progressed(&r->x))
+        r->attempts = 1;
+    uint64_t delay = sl_exchange_delay_ns(&r->x, r->attempts);
+    bool late = r->last_ns != 0 && sl_loop_now_ns() + delay >= r->last_ns;
+    if (r->attempts >= allowed || late) {
+        fail(r);
+        return;
+    }
+    r->timer = sl_timer_start(http->loop, delay, on_rested, r, NULL);
+    if (r->timer == NULL) {
+        fail(r);
+        return;
+    }
+    http->stats.retries++;
+    r->state = SL_HTTP_RESTING;
+    sl_http_link(&http->resting, r, false);
+}
+
+/* Hands the transfer over to curl. */
+static bool attach(sl_http_request *r)
+{
+    CURLMcode rc = curl_multi_add_handle(r->http->multi, r->x.easy);
+    if (rc == CURLM_OK)
+        return true;
+    sl_fail(&r->x.err, rc == CURLM_OUT_OF_MEMORY ? SL_ENOMEM : SL_EIO,
+            SL_ERR_NO_PLACE, "libcurl: %s", curl_multi_strerror(rc));
+    r->x.verdict = SL_HTTP_FAILED;
+    return false;
+}
+
+static void conclude(sl_http_request *r, sl_verdict verdict)
+{
+    deactivate(r);
+    if (verdict == SL_HTTP_RETRY && r->reads.first != NULL) {
+        retry(r);
+    } else if (verdict == SL_HTTP_DONE || r->reads.first == NULL) {
+        r->state = SL_HTTP_OVER;
+        sl_http_finish(r, true);
+    } else {
+        fail(r);
+    }
+}
+
+/* The transfer is over, one way or another. */
+static void end_transfer(sl_http_request *r, CURLcode code)
+{
+    curl_multi_remove_handle(r->http->multi, r->x.easy);
+    sl_verdict verdict = sl_exchange_end(&r->x, code);
+    if (verdict == SL_HTTP_REDIRECT) {
+        if (sl_exchange_follow(&r->x, r) && attach(r))
+            return;
+        verdict = sl_exchange_end(&r->x, CURLE_OK);
+    }
+    conclude(r, verdict);
+}
+
+/* The range that is still missing. */
+static void set_range(sl_http_request *r)
+{
+    const sl_http_read *first = r->reads.first;
+    sl_exchange *x = &r->x;
+    x->to = 0;
+    for (const sl_http_read *read = first; read != NULL; read = read->next)
+        if (read->at + read->len > x->to)
+            x->to = read->at + read->len;
+    x->from = first->at;
+    if (r->pos > x->from && r->pos < x->to)
+        x->from = r->pos;
+    x->probe = x->to == x->from; /* only the size is wanted */
+    x->to += x->probe;
+}
+
+static void start(sl_http_request *r)
+{
+    sl_http *http = r->http;
+    sl_http_origin *origin = r->object->origin;
+    sl_exchange *x = &r->x;
+    sl_http_unlink(r);
+    r->state = SL_HTTP_ACTIVE;
+    sl_http_link(&http->active, r, false);
+    x->config = &http->config;
+    x->stats = &http->stats;
+    x->id = &r->object->id;
+    x->peer = &origin->peer;
+    x->url = r->object->url;
+    x->body = sl_http_spread;
+    x->deadline_moved = on_deadline_moved;
+    if (http->config.total_ms != 0 && r->last_ns == 0)
+        r->last_ns =
+            sl_loop_now_ns() + (uint64_t)http->config.total_ms * 1000000;
+    x->last_ns = r->last_ns;
+    set_range(r);
+    origin->active++;
+    r->counted = !origin->peer.http2;
+    http->connections += r->counted;
+    r->reserved = x->to - x->from;
+    http->reserved += r->reserved;
+    r->attempts++;
+    if (!sl_exchange_start(x, r) || !attach(r))
+        conclude(r, sl_exchange_end(x, CURLE_OK));
+}
+
+/* --- Which goes next
+ * -------------------------------------------------------------- */
+
+void sl_http_enqueue(sl_http_request *r, bool in_front)
+{
+    r->state = SL_HTTP_QUEUED;
+    sl_http_link(&r->object->origin->queue[r->background], r, in_front);
+}
+
+/* Background requests leave a place for one that somebody waits for. */
+static bool may_start(const sl_http *http, const sl_http_origin *origin,
+                      const sl_http_request *r)
+{
+    const sl_http_config *c = &http->config;
+    uint32_t places = origin->peer.http2 ? STREAMS_MAX : c->per_origin;
+    uint32_t total = c->connections;
+    if (r->background && places > 1)
+        places--;
+    if (r->background && total > 1)
+        total--;
+    uint64_t len = r->to - r->reads.first->at;
+    return origin->active < places &&
+           (origin->peer.http2 || http->connections < total) &&
+           (http->reserved == 0 || (http->reserved <= c->in_flight &&
+                                    len <= c->in_flight - http->reserved));
+}
+
+static void start_ready(sl_http *http)
+{
+    for (int background = 0; background < 2; background++)
+        for (sl_http_origin *o = http->origins; o != NULL; o = o->next)
+            while (o->queue[background].first != NULL &&
+                   may_start(http, o, o->queue[background].first))
+                start(o->queue[background].first);
+}
+
+/* What could not be watched would never end. */
+static void fail_starved(sl_http *http)
+{
+    http->starved = false;
+    sl_http_request *next = NULL;
+    for (sl_http_request *r = http->active.first; r != NULL; r = next) {
+        next = r->next;
+        sl_fail(&r->x.err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        r->x.verdict = SL_HTTP_FAILED;
+        end_transfer(r, CURLE_OUT_OF_MEMORY);
+    }
+}
+
+void sl_http_pump(sl_http *http)
+{
+    start_ready(http);
+    while (http->starved) {
+        fail_starved(http);
+        start_ready(http);
+    }
+}
+
+void sl_http_withdraw(sl_http_request *r)
+{
+    if (r->state == SL_HTTP_ACTIVE) {
+        curl_multi_remove_handle(r->http->multi, r->x.easy);
+        deactivate(r);
+    } else {
+        sl_timer_cancel(r->timer);
+        r->timer = NULL;
+        sl_http_unlink(r);
+    }
+    r->state = SL_HTTP_OVER;
+    sl_exchange_deinit(&r->x);
+}
+
+static void after_action(sl_http *http)
+{
+    int left = 0;
+    for (CURLMsg *m; (m = curl_multi_info_read(http->multi, &left)) != NULL;) {
+        sl_http_request *r = NULL;
+        CURLcode code = m->data.result;
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r);
+        end_transfer(r, code);
+    }
+    sl_http_pump(http);
+}
+
+/* --- All of it
+ * -------------------------------------------------------------------- */
+
+static bool set_up_multi(sl_http *http)
+{
+    CURLM *m = http->multi;
+    const sl_http_config *c = &http->config;
+    return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket) ==
+               CURLM_OK &&
+           curl_multi_setopt(m, CURLMOPT_SOCKETDATA, http) == CURLM_OK &&
+           curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer) ==
+               CURLM_OK &&
+           curl_multi_setopt(m, CURLMOPT_TIMERDATA, http) == CURLM_OK &&
+           curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS,
+                             (long)c->per_origin) == CURLM_OK &&
+           curl_multi_setopt(m, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                             (long)c->connections) == CURLM_OK &&
+           curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)c->connections) ==
+               CURLM_OK;
+}
+
+sl_http *sl_http_new(sl_loop *loop, const sl_http_config *config, sl_err *err)
+{
+    if (!sl_curl_ready(err))
+        return NULL;
+    sl_http *http = sl_calloc(1, sizeof *http);
+    if (http == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    http->loop = loop;
+    http->deliver.fn = sl_http_deliver;
+    bool ok = sl_http_config_copy(&http->config, config);
+    http->config.per_origin += http->config.per_origin == 0;
+    http->config.connections += http->config.connections == 0;
+    http->multi = curl_multi_init();
+    if (ok && http->multi != NULL && set_up_multi(http))
+        return http;
+    sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    sl_http_free(http);
+    return NULL;
+}
+
+static void abandon(sl_http_requests *list)
+{
+    while (list->first != NULL) {
+        sl_http_request *r = list->first;
+        sl_http_forget(&r->reads);
+        sl_http_withdraw(r);
+        if (r->undelivered == 0)
+            sl_http_request_free(r);
+    }
+}
+
+void sl_http_free(sl_http *http)
+{
+    if (http == NULL)
+        return;
+    if (http->gone != NULL)
+        *http->gone = true;
+    abandon(&http->active);
+    abandon(&http->resting);
+    while (http->objects != NULL) {
+        sl_http_object *object = http->objects;
+        abandon(&object->fresh);
+        abandon(&object->origin->queue[0]);
+        abandon(&object->origin->queue[1]);
+        sl_http_object_detach(object);
+    }
+    while (http->finished.first != NULL)
+        sl_http_read_cancel(http->finished.first);
+    sl_loop_unpost(http->loop, &http->deliver);
+    if (http->multi != NULL) {
+        curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, NULL);
+        curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, NULL);
+    }
+    while (http->sockets != NULL)
+        drop_socket(http->sockets);
+    sl_timer_cancel(http->timer);
+    curl_multi_cleanup(http->multi);
+    sl_http_config_deinit(&http->config);
+    sl_free(http);
+}
+
+const sl_http_stats *sl_http_stats_of(const sl_http *http)
+{
+    return &http->stats;
+}

@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""Segments over HTTP, end to end: `sluice run` beside an origin that does every
+kind of wrong it knows at several places (tests/origin/origin.py).
+
+    fetch_test.py SLUICE ORIGIN FORWARD [PATTERN]
+
+FORWARD is a component that imports the segment `input` and writes it to standard
+output. Whatever the origin does: what comes out is the beginning of the content,
+and all of it when the command says so by exit code 0; otherwise the exit code and
+a message tell. Ends with "N passed, N failed"."""
+import concurrent.futures
+import hashlib
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+SLUICE, ORIGIN, FORWARD = sys.argv[1:4]
+PATTERN = re.compile(sys.argv[4] if len(sys.argv) > 4 else '.')
+SIZE, CHUNK = 150001, 1 << 14
+TIMEOUT = 60
+
+# Unusual, but right.
+WELL = ('chunked-well', 'encoding-identity', 'early-hints')
+# Where nothing is declared, the first answer says the size and the version: an
+# origin that lies from the start about these is believed.
+BELIEVED = ('whole-other-size', 'range-total-less', 'if-range-ignored')
+
+CHECKS = []
+
+
+def check(name):
+    def add(function):
+        CHECKS.append((name, function))
+        return function
+    return add
+
+
+class World:
+    """A folder with the content, the components, and the origin that serves it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.content = random.Random(7).randbytes(SIZE)
+        self.write('x.bin', self.content)
+        source = open(FORWARD).read()
+        digests = ' '.join(
+            '(sha256 "%s")' % ''.join('\\%02x' % b for b in hashlib.sha256(
+                self.content[at:at + CHUNK]).digest())
+            for at in range(0, SIZE, CHUNK))
+        plain = '(import "input" (core data $input))'
+        assert plain in source
+        self.write('ext.wat', source.replace(
+            plain, f'(core data $input (external "x.bin" (size {SIZE}) '
+                   f'(chunk {CHUNK}) {digests}))').encode())
+        self.write('imports.wat', source.encode())
+        self.tool('parse', '-o', 'ext.wasm', 'ext.wat')
+        self.tool('bundle', '--data', 'input=x.bin', '-o', 'inline.wasm', 'imports.wat')
+        self.origin = subprocess.Popen(
+            [sys.executable, ORIGIN, '--root', folder, '--tls', '--life', '280'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ports = {}
+        for line in self.origin.stdout:
+            name, _, value = line.strip().partition(' ')
+            if name == 'ready':
+                break
+            self.ports[name] = value
+        self.kinds = subprocess.run(
+            [sys.executable, ORIGIN, '--list'], text=True, check=True,
+            stdout=subprocess.PIPE).stdout.split()
+
+    def close(self):
+        self.origin.stdin.close()
+        self.origin.wait(10)
+
+    def write(self, name, data):
+        with open(os.path.join(self.folder, name), 'wb') as f:
+            f.write(data)
+
+    def tool(self, *args):
+        subprocess.run([SLUICE, *args], cwd=self.folder, check=True, timeout=TIMEOUT)
+
+    def url(self, path, name='http'):
+        scheme = 'https' if name.startswith('https') else 'http'
+        return f'{scheme}://127.0.0.1:{self.ports[name]}/{path}'
+
+    def run(self, *args, cache='none', timeout='0.15'):
+        began = time.monotonic()
+        done = subprocess.run(
+            [SLUICE, 'run', '--allow-private', '--cache', cache, '--http-timeout',
+             timeout, '--http-retries', '1', *args],
+            cwd=self.folder, timeout=TIMEOUT, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        done.took = time.monotonic() - began
+        return done
+
+    def log(self):
+        import urllib.request
+        with urllib.request.urlopen(self.url('.log?clear')) as answer:
+            return [line.split('\t') for line in answer.read().decode().splitlines()]
+
+
+def judge(world, done, must=None):
+    """None: as it should be; else what is wrong."""
+    out, text = done.stdout, done.stderr.decode('utf-8', 'replace')
+    if done.returncode < 0 or 'Sanitizer' in text:
+        return f'ended by {done.returncode}: {text[-2000:]}'
+    if not world.content.startswith(out):
+        return 'wrong bytes were delivered'
+    if done.returncode == 0 and out != world.content:
+        return f'exit code 0 with {len(out)} bytes of {SIZE}'
+    if done.returncode != 0 and not text.strip():
+        return f'exit code {done.returncode} without a message'
+    if must is not None and (done.returncode == 0) != must:
+        return f'exit code {done.returncode}: {text.strip()}'
+    return None
+
+
+# --- Every kind of wrong, at several places, for every kind of segment -------------
+
+def wrongs(world):
+    """One run each: name, arguments, whether it must end well (None: as it may)."""
+    for kind in world.kinds:
+        # At the edges of chunks and blocks, and where only the content is.
+        for at in (1, 65536, SIZE - 1) if '-at' in kind or kind.startswith(
+                ('whole', 'until', 'length', 'chunk', 'range')) else (5000,):
+            wrong = f'~wrong={kind}&at={at}'
+            must = True if kind in WELL else None
+            yield (f'{kind} at {at}: external', (world.url(f'{wrong}/ext.wasm'),), must)
+            if kind in BELIEVED:
+                continue
+            yield (f'{kind} at {at}: imported',
+                   ('--data', 'input=' + world.url(f'{wrong}/x.bin'), 'imports.wat'),
+                   must)
+            yield (f'{kind} at {at}: inline', (world.url(f'{wrong}&all/inline.wasm'),),
+                   must)
+        wrong = f'~wrong={kind}&at=100&times=1'
+        yield (f'{kind} once: external', (world.url(f'{wrong}&key=e/ext.wasm'),), None)
+
+
+def test_wrongs(world):
+    def one(row):
+        name, args, must = row
+        try:
+            return name, judge(world, world.run(*args), must)
+        except subprocess.TimeoutExpired:
+            return name, 'it hangs'
+    rows = [row for row in wrongs(world) if PATTERN.search(row[0])]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        return list(pool.map(one, rows))
+
+
+# --- One by one -----------------------------------------------------------------------
+
+def expect(condition, why):
+    if not condition:
+        raise AssertionError(why)
+
+
+def good(world, done):
+    expect(done.returncode == 0, done.stderr.decode())
+    expect(done.stdout == world.content, f'{len(done.stdout)} bytes, or other ones')
+
+
+@check('external, imported and inline segments arrive')
+def _(world):
+    good(world, world.run(world.url('ext.wasm'), timeout='10'))
+    good(world, world.run(world.url('inline.wasm'), timeout='10'))
+    good(world, world.run('--data', 'input=' + world.url('x.bin'), 'imports.wat',
+                          timeout='10'))
+
+
+@check('TLS is verified')
+def _(world):
+    for name in sorted(world.ports):
+        if not name.startswith('https'):
+            continue
+        args = [world.url('ext.wasm', name).replace('127.0.0.1', 'localhost')]
+        trusted = world.run('--ca-file', world.ports['ca'], *args, timeout='10')
+        if name == 'https':
+            good(world, trusted)
+        else:
+            expect(trusted.returncode == 66, f'{name}: {trusted.returncode}')
+        expect(world.run(*args, timeout='10').returncode == 66,
+               f'{name}: trusted without its authority')
+
+
+@check('private addresses are refused unless allowed')
+def _(world):
+    done = subprocess.run([SLUICE, 'run', '--cache', 'none', world.url('ext.wasm')],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
+    expect(done.returncode in (65, 66), done.returncode)
+    expect(b'not a public address' in done.stderr, done.stderr)
+
+
+@check('few requests: adjacent chunks are asked for together')
+def _(world):
+    world.log()
+    good(world, world.run(world.url('ext.wasm?few'), timeout='10'))
+    asked = [line for line in world.log() if 'x.bin' in line[3]]
+    expect(len(asked) <= 4, asked)
+
+
+@check('what was fetched is found in the cache again')
+def _(world):
+    cache = os.path.join(world.folder, 'cache')
+    good(world, world.run(world.url('ext.wasm'), cache=cache, timeout='10'))
+    good(world, world.run('--data', 'input=' + world.url('x.bin'), 'imports.wat',
+                          cache=cache, timeout='10'))
+    world.log()
+    good(world, world.run(world.url('ext.wasm'), cache=cache, timeout='10'))
+    expect(not [line for line in world.log() if 'x.bin' in line[3]],
+           'the external segment was fetched again')
+    good(world, world.run('--data', 'input=' + world.url('x.bin'), 'imports.wat',
+                          cache=cache, timeout='10'))
+    expect(len([line for line in world.log() if 'x.bin' in line[3]]) <= 1,
+           'the imported segment was fetched again')
+    entries = [os.path.join(top, name) for top, _, names in os.walk(cache)
+               for name in names]
+    for i, path in enumerate(sorted(entries)):
+        with open(path, 'r+b') as f: # one bit of each
+            f.seek(i % max(1, os.path.getsize(path)))
+            byte = f.read(1)
+            f.seek(-1, 1)
+            f.write(bytes([byte[0] ^ 1 << i % 8]))
+    good(world, world.run(world.url('ext.wasm'), cache=cache, timeout='10'))
+    good(world, world.run('--data', 'input=' + world.url('x.bin'), 'imports.wat',
+                          cache=cache, timeout='10'))
+
+
+@check('every bit of a chunk counts')
+def _(world):
+    for at in range(0, SIZE, 15013):
+        wrong = bytearray(world.content)
+        wrong[at] ^= 1 << at % 8
+        world.write('sub-x.bin', bytes(wrong))
+        os.makedirs(os.path.join(world.folder, 'sub'), exist_ok=True)
+        world.write('sub/x.bin', bytes(wrong))
+        world.write('sub/ext.wasm',
+                    open(os.path.join(world.folder, 'ext.wasm'), 'rb').read())
+        done = world.run(world.url('sub/ext.wasm'), timeout='10')
+        expect(done.returncode == 1, done.returncode)
+        expect(done.stdout == world.content[:at // CHUNK * CHUNK],
+               f'{len(done.stdout)} bytes with a wrong one at {at}')
+        expect(b'SHA-256' in done.stderr and b'chunk %d' % (at // CHUNK) in done.stderr,
+               done.stderr)
+
+
+@check('messages name segment, range, origin and cause')
+def _(world):
+    done = world.run(world.url('~wrong=status&status=503/ext.wasm'), timeout='10')
+    text = done.stderr.decode()
+    expect(done.returncode == 1, done.returncode)
+    for word in ('data fault', 'segment 0', 'bytes [0, ', 'x.bin', 'HTTP 5'):
+        expect(word in text, f'no `{word}` in {text}')
+
+
+@check('wrong arguments')
+def _(world):
+    for args, code in ((('--http-timeout', 'x', 'ext.wasm'), 64),
+                       (('--http-timeout', '0', 'ext.wasm'), 64),
+                       (('--http-retries', '-1', 'ext.wasm'), 64),
+                       (('--ca-file', 'nowhere.pem', world.url('ext.wasm', 'https')), 66),
+                       (('ftp://127.0.0.1/x.wasm',), 66),
+                       (('http://',), 65),
+                       (('http://127.0.0.1:1/x.wasm',), 66),
+                       (('--data', 'input=' + world.url('none'), 'imports.wat'), 66)):
+        done = world.run(*args)
+        expect(done.returncode == code, f'{args}: {done.returncode} {done.stderr}')
+        expect(done.stderr, args)
+
+
+def main():
+    failures = passed = 0
+    with tempfile.TemporaryDirectory(prefix='sluice-fetch-') as folder:
+        world = World(folder)
+        try:
+            results = []
+            for name, function in CHECKS:
+                if not PATTERN.search(name):
+                    continue
+                try:
+                    function(world)
+                    results.append((name, None))
+                except (AssertionError, subprocess.TimeoutExpired) as why:
+                    results.append((name, str(why)))
+            results += test_wrongs(world)
+        finally:
+            world.close()
+    for name, why in results:
+        passed += why is None
+        failures += why is not None
+        if why is not None:
+            print(f'FAILED {name}: {why}')
+    print(f'{passed} passed, {failures} failed')
+    return 1 if failures or not passed else 0
+
+
+sys.exit(main())
