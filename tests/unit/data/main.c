@@ -8,6 +8,8 @@ extern const struct CMUnitTest external_tests[];
 extern const size_t n_external_tests;
 extern const struct CMUnitTest disk_tests[];
 extern const size_t n_disk_tests;
+extern const struct CMUnitTest disk_url_tests[];
+extern const size_t n_disk_url_tests;
 
 int main(void)
 {
@@ -17,6 +19,8 @@ int main(void)
                                       n_external_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/callback", callback_tests,
                                       n_callback_tests, NULL, NULL);
-    return failed + _cmocka_run_group_tests("data/disk", disk_tests,
-                                            n_disk_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("data/disk", disk_tests, n_disk_tests,
+                                      NULL, NULL);
+    return failed + _cmocka_run_group_tests("data/disk_url", disk_url_tests,
+                                            n_disk_url_tests, NULL, NULL);
 }
