@@ -123,7 +123,11 @@ sl_source *sl_source_file(const char *path, sl_err *err)
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
     }
-    return over_fd(path, open(path, O_RDONLY | O_CLOEXEC), base, err);
+    /* Without waiting for whoever might write to a fifo of that name. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, 0);
+    return over_fd(path, fd, base, err);
 }
 
 sl_source *sl_source_descriptor(int fd, sl_err *err)

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/source.h"
 #include "sluice/sluice.h"
 
 /* Exit codes, as docs/cli.md and --help say. A guest that exits by itself
@@ -34,7 +35,7 @@ typedef struct cli_command {
     int (*run)(int argc, char **argv);
 } cli_command;
 extern const cli_command cli_run, cli_parse, cli_print, cli_validate, cli_wast,
-    cli_inspect, cli_bundle;
+    cli_inspect, cli_bundle, cli_externalize, cli_internalize;
 
 /* A usage error: one line and where to look; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *fmt, ...)
@@ -57,6 +58,12 @@ bool cli_is_url(const char *path); /* http:// or https:// */
 /* Opens a component, binary or text, from a file, a URL or "-". A binary file is not
  * read whole. NULL: *code is the exit code, reported. */
 sluice_component *cli_open(sluice_engine *engine, const char *path, int *code);
+
+/* The same as a source for the tools: a binary file in place, text parsed. */
+sl_source *cli_open_source(const char *path, int *code);
+
+/* "65536", "64K", "1G": bytes. False: it is none. */
+bool cli_parse_size(const char *text, uint64_t *out);
 
 /* Closes standard output; its failure is the command's. */
 int cli_finish(int code);

@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 
 static const cli_command *const commands[] = {
-    &cli_run,   &cli_validate, &cli_inspect, &cli_parse,
-    &cli_print, &cli_bundle,   &cli_wast,
+    &cli_run,    &cli_validate,    &cli_inspect,     &cli_parse, &cli_print,
+    &cli_bundle, &cli_externalize, &cli_internalize, &cli_wast,
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -18,7 +18,7 @@ static void print_help(FILE *to)
           "and streamed.\n\ncommands:\n",
           to);
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\n`sluice COMMAND --help` tells more. `sluice --version` prints the "
           "version.\n\n"
           "exit codes: 0 success; 1 the guest returned an error, or tests "

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/progress.h"
 #include "text/text.h"
 
 /* Of an input that is read whole: text, or a binary from a pipe. */
@@ -104,6 +105,7 @@ static const char *without_file(const char *message, const char *file)
 int cli_report(const char *file, const sluice_error *error)
 {
     const char *message = without_file(error->message, file);
+    cli_progress_clear();
     fflush(stdout);
     fprintf(stderr, "sluice: %s: ", file);
     if (error->status != SLUICE_EIO)
@@ -118,6 +120,7 @@ int cli_report(const char *file, const sluice_error *error)
 
 int cli_report_text(const char *file, const sl_buf *source, const sl_err *err)
 {
+    cli_progress_clear();
     fflush(stdout);
     if (source != NULL && err->at != SL_ERR_NO_PLACE) {
         sl_buf out;

@@ -1,0 +1,276 @@
+#include "bundle/place.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "component/reference.h"
+
+#define STEM_MAX 64 /* bytes of a name that come from elsewhere */
+
+static bool nomem(sl_err *err)
+{
+    sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    return false;
+}
+
+/* The folder a path is in, without links; malloc's. */
+static char *folder_of(const char *path, sl_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL   ? sl_strndup(".", 1)
+                   : slash == path ? sl_strndup("/", 1)
+                                   : sl_strndup(path, (size_t)(slash - path));
+    char *real = folder != NULL ? realpath(folder, NULL) : NULL;
+    if (folder == NULL)
+        nomem(err);
+    else if (real == NULL)
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", folder,
+                strerror(errno));
+    sl_free(folder);
+    return real;
+}
+
+/* What of `path` is below `base`, both without links: "" for the same; NULL:
+ * it is elsewhere. */
+static const char *below(const char *path, const char *base)
+{
+    size_t len = strlen(base);
+    if (len == 1) /* the root */
+        return path + 1;
+    if (strncmp(path, base, len) != 0)
+        return NULL;
+    return path[len] == '/' ? path + len + 1 : path[len] == '\0' ? "" : NULL;
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || (c != '\0' && strchr("-._~", c) != NULL);
+}
+
+/* A name for a file made of any bytes. */
+static const char *safe(sl_place *place, sl_name from)
+{
+    size_t len = from.len < STEM_MAX ? from.len : STEM_MAX;
+    char *name = sl_arena_dup(&place->arena, from.data, len);
+    for (size_t i = 0; name != NULL && i < len; i++)
+        if (!is_unreserved(name[i]) || (i == 0 && name[i] == '.'))
+            name[i] = '_';
+    return name;
+}
+
+static const char *stem_of(sl_place *place, const char *output)
+{
+    const char *slash = strrchr(output, '/');
+    const char *base = slash != NULL ? slash + 1 : output;
+    const char *dot = strrchr(base, '.');
+    size_t len =
+        dot != NULL && dot != base ? (size_t)(dot - base) : strlen(base);
+    return safe(place, (sl_name){base, len});
+}
+
+/* The folder below its base, with a slash behind it. */
+static const char *prefix_of(sl_place *place, const char *path)
+{
+    size_t len = strlen(path);
+    char *prefix = sl_arena_calloc(&place->arena, len + 2, 1);
+    if (prefix != NULL) {
+        memcpy(prefix, path, len);
+        prefix[len] = len != 0 ? '/' : '\0';
+    }
+    return prefix;
+}
+
+static bool find_folder(sl_place *place, const char *folder, const char *output,
+                        sl_err *err)
+{
+    char *base = folder_of(output, err);
+    char *real = base != NULL ? realpath(folder, NULL) : NULL;
+    const char *path = real != NULL ? below(real, base) : NULL;
+    if (base != NULL && real == NULL)
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", folder,
+                strerror(errno));
+    else if (base != NULL && path == NULL)
+        sl_fail(err, SL_EUSAGE, SL_ERR_NO_PLACE,
+                "%s: not at or below the folder of %s, so nothing there can "
+                "refer to it",
+                folder, output);
+    else if (path != NULL) {
+        place->folder = sl_arena_dup(&place->arena, real, strlen(real));
+        place->below = prefix_of(place, path);
+        place->stem = stem_of(place, output);
+    }
+    free(base);
+    free(real);
+    if (path == NULL)
+        return false;
+    return (place->folder != NULL && place->below != NULL &&
+            place->stem != NULL) ||
+           nomem(err);
+}
+
+bool sl_place_init(sl_place *place, const char *folder, const char *output,
+                   sl_err *err)
+{
+    *place = (sl_place){0};
+    sl_arena_init(&place->arena);
+    sl_map_init(&place->taken);
+    return find_folder(place, folder, output, err);
+}
+
+void sl_place_deinit(sl_place *place)
+{
+    sl_map_deinit(&place->taken);
+    sl_arena_deinit(&place->arena);
+}
+
+/* --- Names
+ * ------------------------------------------------------------------------ */
+
+/* Some file systems do not tell upper from lower case. */
+static sl_name folded(sl_place *place, const char *path)
+{
+    size_t len = strlen(path);
+    char *copy = sl_arena_dup(&place->arena, path, len);
+    for (size_t i = 0; copy != NULL && i < len; i++)
+        if (copy[i] >= 'A' && copy[i] <= 'Z')
+            copy[i] = (char)(copy[i] - 'A' + 'a');
+    return (sl_name){copy, len};
+}
+
+static bool take(sl_place *place, const char *path, sl_err *err)
+{
+    sl_name name = folded(place, path);
+    return (name.data != NULL && sl_map_put(&place->taken, name, 1)) ||
+           nomem(err);
+}
+
+bool sl_place_take(sl_place *place, sl_name reference, sl_err *err)
+{
+    char *path = sl_arena_calloc(&place->arena, reference.len + 1, 1);
+    if (path == NULL)
+        return nomem(err);
+    sl_reference_path(reference, path);
+    return take(place, path, err);
+}
+
+/* The path below the base, percent-encoded where RFC 3986 wants it. */
+static bool encode(sl_place *place, const char *path, sl_name *reference,
+                   sl_err *err)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t len = strlen(path);
+    char *text = sl_arena_calloc(&place->arena, 3 * len + 1, 1), *to = text;
+    if (text == NULL)
+        return nomem(err);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)path[i];
+        if (c == '/' || is_unreserved((char)c)) {
+            *to++ = (char)c;
+        } else {
+            *to++ = '%';
+            *to++ = hex[c >> 4];
+            *to++ = hex[c & 15];
+        }
+    }
+    *reference = (sl_name){text, (size_t)(to - text)};
+    const char *why = sl_reference_fault(*reference);
+    if (why != NULL)
+        sl_fail(err, SL_EUSAGE, SL_ERR_NO_PLACE,
+                "%s: no reference can name it: %s", path, why);
+    return why == NULL;
+}
+
+static char *join(sl_place *place, const char *a, const char *b, const char *c,
+                  const char *d)
+{
+    size_t room = strlen(a) + strlen(b) + strlen(c) + strlen(d) + 1;
+    char *text = sl_arena_calloc(&place->arena, room, 1);
+    if (text != NULL)
+        snprintf(text, room, "%s%s%s%s", a, b, c, d);
+    return text;
+}
+
+/* stem-hint, stem-hint-2, ...: the first that is free, below the base. */
+static char *free_name(sl_place *place, const char *hint, const char *suffix)
+{
+    for (unsigned i = 1;; i++) {
+        char tail[16] = "";
+        if (i > 1)
+            snprintf(tail, sizeof tail, "-%u", i);
+        char *root = join(place, place->below, place->stem, "-", hint);
+        char *path = root != NULL ? join(place, root, tail, suffix, "") : NULL;
+        if (path == NULL)
+            return NULL;
+        sl_name name = folded(place, path);
+        if (name.data == NULL || !sl_map_get(&place->taken, name, NULL))
+            return path;
+    }
+}
+
+bool sl_place_name(sl_place *place, sl_name hint, const char *suffix,
+                   const char **path, sl_name *reference, sl_err *err)
+{
+    const char *clean = safe(place, hint);
+    char *name = clean != NULL ? free_name(place, clean, suffix) : NULL;
+    if (name == NULL)
+        return nomem(err);
+    const char *file = name + strlen(place->below);
+    *path = join(place, place->folder, "/", file, "");
+    return *path != NULL
+               ? take(place, name, err) && encode(place, name, reference, err)
+               : nomem(err);
+}
+
+int sl_place_differs(const char *a, const char *b, sl_err *err)
+{
+    char *folder_a = folder_of(a, err);
+    char *folder_b = folder_a != NULL ? folder_of(b, err) : NULL;
+    int differs = folder_b == NULL ? -1 : strcmp(folder_a, folder_b) != 0;
+    free(folder_a);
+    free(folder_b);
+    return differs;
+}
+
+/* --- Opening
+ * ---------------------------------------------------------------------- */
+
+/* The file's real path below `base`; malloc's. NULL: it is not there, or
+ * leads out. */
+static char *find_file(const char *base, sl_name reference, sl_err *err)
+{
+    size_t len = strlen(base);
+    char *path = sl_malloc(len + 1 + reference.len + 1);
+    if (path == NULL) {
+        nomem(err);
+        return NULL;
+    }
+    memcpy(path, base, len);
+    path[len] = '/';
+    sl_reference_path(reference, path + len + 1);
+    char *real = realpath(path, NULL);
+    if (real == NULL)
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", path, strerror(errno));
+    else if (below(real, base) == NULL) {
+        sl_fail(err, SL_EINVALID, SL_ERR_NO_PLACE,
+                "%s: a link that leads out of the component's folder", path);
+        free(real);
+        real = NULL;
+    }
+    sl_free(path);
+    return real;
+}
+
+sl_source *sl_place_open(const char *input, sl_name reference, sl_err *err)
+{
+    char *base = folder_of(input, err);
+    char *path = base != NULL ? find_file(base, reference, err) : NULL;
+    sl_source *source = path != NULL ? sl_source_file(path, err) : NULL;
+    free(path);
+    free(base);
+    return source;
+}

@@ -1,0 +1,345 @@
+#include "bundle/rewrite.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/reader.h"
+#include "bundle/bundle.h"
+
+enum { SECTION_CUSTOM = 0, SECTION_COMPONENT = 4, SECTION_IMPORT = 10 };
+enum { SEGMENT_INLINE = 0x01 };
+
+static const char pad_name[] = "\3pad";
+#define PAD_NAME 4 /* bytes */
+#define PAD_HEAD (1 + 5 + PAD_NAME)
+
+/* A section of the input. */
+typedef struct section {
+    uint8_t id;
+    uint64_t at, body, end;
+} section;
+
+/* A component being read: where, and its definitions still to come. */
+typedef struct reading {
+    const sl_component *component;
+    uint64_t at, end;
+    uint32_t segment; /* the next of component->segments */
+    uint32_t def;     /* from where to look for the next nested component */
+    bool padded;      /* padding has been left out just now */
+} reading;
+
+/* --- Lengths
+ * ------------------------------------------------------------------------ */
+
+static bool too_large(sl_rewriter *rw)
+{
+    sl_fail(rw->err, SL_ERANGE, SL_ERR_NO_PLACE,
+            "a section would have 4 GiB or more: fewer inline segments or "
+            "larger chunks are needed");
+    return false;
+}
+
+bool sl_rewrite_fits(sl_rewriter *rw, uint64_t more)
+{
+    for (const sl_rewrite_frame *f = rw->frames; f != NULL; f = f->outer)
+        if (more > UINT32_MAX || rw->out.at - f->body > UINT32_MAX - more)
+            return too_large(rw);
+    return true;
+}
+
+void sl_rewrite_open(sl_rewriter *rw, sl_rewrite_frame *f, uint8_t id)
+{
+    sl_output_u8(&rw->out, id);
+    sl_output_u32_padded(&rw->out, 0);
+    *f = (sl_rewrite_frame){rw->out.at, rw->frames};
+    rw->frames = f;
+}
+
+void sl_rewrite_close(sl_rewriter *rw)
+{
+    const sl_rewrite_frame *f = rw->frames;
+    if (sl_rewrite_fits(rw, 0) && rw->err->code == SL_OK)
+        sl_output_patch_u32(&rw->out, f->body - 5,
+                            (uint32_t)(rw->out.at - f->body));
+    rw->frames = f->outer;
+}
+
+/* --- Padding
+ * ------------------------------------------------------------------------ */
+
+/* A custom section that makes what comes `before` bytes behind it stand at
+ * `phase` modulo the alignment. */
+static void pad(sl_output *out, uint64_t before, uint64_t phase)
+{
+    uint64_t start = out->at + PAD_HEAD + before;
+    uint64_t zeros = (phase - start) % SL_BUNDLE_ALIGN;
+    sl_output_u8(out, SECTION_CUSTOM);
+    sl_output_u32_padded(out, PAD_NAME + (uint32_t)zeros);
+    sl_output_bytes(out, pad_name, PAD_NAME);
+    sl_output_zeros(out, zeros);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+    while (len != 0 && *bytes == 0) {
+        bytes++;
+        len--;
+    }
+    return len == 0;
+}
+
+static bool is_pad(sl_rewriter *rw, const section *s)
+{
+    uint64_t len = s->end - s->body;
+    if (s->id != SECTION_CUSTOM || len < PAD_NAME ||
+        len > PAD_NAME + SL_BUNDLE_ALIGN)
+        return false;
+    uint8_t *body = sl_malloc((size_t)len);
+    if (body == NULL) {
+        sl_fail(rw->err, SL_ENOMEM, s->at, "out of memory");
+        return false;
+    }
+    bool pads = rw->source->read_at(rw->source, s->body, body, (size_t)len,
+                                    rw->err) == SL_OK &&
+                memcmp(body, pad_name, PAD_NAME) == 0 &&
+                is_zero(body + PAD_NAME, (size_t)len - PAD_NAME);
+    sl_free(body);
+    return pads;
+}
+
+static bool is_aligned(const sl_segment_def *s)
+{
+    return s->form == SL_SEGMENT_INLINE && s->offset % SL_BUNDLE_ALIGN == 0;
+}
+
+/* --- Segments
+ * ----------------------------------------------------------------------- */
+
+static uint64_t end_of(const sl_segment_def *s)
+{
+    return s->offset + (s->form == SL_SEGMENT_INLINE ? s->size : s->table_size);
+}
+
+bool sl_rewrite_inline(sl_rewriter *rw, sl_name what, uint64_t size)
+{
+    const uint32_t head = 1 + 1 + 5; /* count, form, padded length */
+    if (size > UINT32_MAX - head) {
+        sl_fail(rw->err, SL_ERANGE, SL_ERR_NO_PLACE,
+                "%.*s: %" PRIu64
+                " bytes are too many for an inline segment (less than 4 GiB)",
+                SL_NAME_ARGS(what), size);
+        return false;
+    }
+    if (!sl_rewrite_fits(rw, PAD_HEAD + SL_BUNDLE_ALIGN + 1 + 5 + head + size))
+        return false;
+    pad(&rw->out, 1 + 5 + head, 0);
+    sl_output_u8(&rw->out, SL_SECTION_DATA);
+    sl_output_u32_padded(&rw->out, head + (uint32_t)size);
+    sl_output_bytes(&rw->out, (uint8_t[]){1, SEGMENT_INLINE}, 2);
+    sl_output_u32_padded(&rw->out, (uint32_t)size);
+    return rw->err->code == SL_OK;
+}
+
+/* Whether it gets a section of its own. */
+static bool stands_alone(sl_rewriter *rw, const sl_segment_def *s)
+{
+    sl_fate fate = rw->ops->fate(rw, s);
+    return fate == SL_FATE_FILL || (fate == SL_FATE_KEEP && is_aligned(s));
+}
+
+static void write_alone(sl_rewriter *rw, const sl_segment_def *s)
+{
+    if (!sl_rewrite_inline(rw, s->reference, s->size))
+        return;
+    if (rw->ops->fate(rw, s) == SL_FATE_FILL)
+        rw->ops->write(rw, s);
+    else
+        sl_output_copy(&rw->out, rw->source, s->offset, s->size);
+}
+
+/* The first of `n` segments and those behind it that share its section: how
+ * many. `at` is where the first one's definition starts. */
+static uint32_t write_run(sl_rewriter *rw, const sl_segment_def *s, uint32_t n,
+                          uint64_t at)
+{
+    uint32_t run = 1;
+    while (run < n && !stands_alone(rw, &s[run]))
+        run++;
+    sl_rewrite_frame f;
+    sl_rewrite_open(rw, &f, SL_SECTION_DATA);
+    sl_output_u64(&rw->out, run);
+    for (uint32_t i = 0; i < run && rw->err->code == SL_OK; i++) {
+        if (rw->ops->fate(rw, &s[i]) != SL_FATE_KEEP)
+            rw->ops->write(rw, &s[i]);
+        else if (sl_rewrite_fits(rw, end_of(&s[i]) - at))
+            sl_output_copy(&rw->out, rw->source, at, end_of(&s[i]) - at);
+        at = end_of(&s[i]);
+    }
+    sl_rewrite_close(rw);
+    return run;
+}
+
+static bool changes(sl_rewriter *rw, const sl_segment_def *s, uint32_t n)
+{
+    while (n != 0 && rw->ops->fate(rw, s) == SL_FATE_KEEP) {
+        s++;
+        n--;
+    }
+    return n != 0;
+}
+
+/* As it is, its payloads at the offsets modulo the alignment that they had. */
+static void copy_data_section(sl_rewriter *rw, const reading *r,
+                              const section *s, const sl_segment_def *segment,
+                              uint32_t n)
+{
+    bool aligned = false;
+    for (uint32_t i = 0; i < n; i++)
+        aligned |= is_aligned(&segment[i]);
+    if (r->padded || (aligned && (rw->out.at - s->at) % SL_BUNDLE_ALIGN != 0))
+        pad(&rw->out, 0, s->at);
+    if (sl_rewrite_fits(rw, s->end - s->at))
+        sl_output_copy(&rw->out, rw->source, s->at, s->end - s->at);
+}
+
+/* How many of the component's next segments are in the section. */
+static uint32_t count_segments(const reading *r, const section *s)
+{
+    const sl_component *c = r->component;
+    uint32_t n = 0;
+    while (r->segment + n < c->n_segments &&
+           end_of(&c->segments[r->segment + n]) <= s->end &&
+           c->segments[r->segment + n].offset >= s->body)
+        n++;
+    return n;
+}
+
+static void data_section(sl_rewriter *rw, reading *r, const section *s)
+{
+    const sl_segment_def *segment = &r->component->segments[r->segment];
+    uint32_t n = count_segments(r, s);
+    r->segment += n;
+    if (!changes(rw, segment, n)) {
+        copy_data_section(rw, r, s, segment, n);
+        return;
+    }
+    uint64_t at = s->body; /* of the next definition */
+    uint8_t head[5] = {0};
+    size_t len =
+        s->end - at < sizeof head ? (size_t)(s->end - at) : sizeof head;
+    if (rw->source->read_at(rw->source, at, head, len, rw->err) != SL_OK)
+        return;
+    sl_reader count = sl_reader_over(head, len, at, rw->err);
+    sl_read_u32(&count);
+    at = sl_reader_at(&count);
+    for (uint32_t i = 0, done; i < n && rw->err->code == SL_OK; i += done) {
+        done = 1;
+        if (stands_alone(rw, &segment[i]))
+            write_alone(rw, &segment[i]);
+        else
+            done = write_run(rw, &segment[i], n - i, at);
+        at = end_of(&segment[i + done - 1]);
+    }
+}
+
+/* --- Components
+ * --------------------------------------------------------------------- */
+
+static void rewrite_component(sl_rewriter *rw, const sl_component *c);
+
+/* Whether something in it, however deep, is not simply copied. */
+static bool touches(sl_rewriter *rw, const sl_component *c, bool shifted)
+{
+    if (changes(rw, c->segments, c->n_segments))
+        return true;
+    for (uint32_t i = 0; shifted && i < c->n_segments; i++)
+        if (is_aligned(&c->segments[i]))
+            return true;
+    for (uint32_t i = 0; i < c->n_defs; i++)
+        if (c->defs[i].kind == SL_DEF_COMPONENT &&
+            touches(rw, c->defs[i].of.component, shifted))
+            return true;
+    return false;
+}
+
+static void nested_component(sl_rewriter *rw, reading *r, const section *s)
+{
+    const sl_component *c = r->component;
+    while (r->def < c->n_defs && c->defs[r->def].kind != SL_DEF_COMPONENT)
+        r->def++;
+    const sl_component *inner = c->defs[r->def++].of.component;
+    if (touches(rw, inner, (rw->out.at - s->at) % SL_BUNDLE_ALIGN != 0)) {
+        sl_rewrite_frame f;
+        sl_rewrite_open(rw, &f, SECTION_COMPONENT);
+        rewrite_component(rw, inner);
+        sl_rewrite_close(rw);
+    } else if (sl_rewrite_fits(rw, s->end - s->at)) {
+        sl_output_copy(&rw->out, rw->source, s->at, s->end - s->at);
+    }
+}
+
+static bool read_section(sl_rewriter *rw, uint64_t at, uint64_t end, section *s)
+{
+    uint8_t head[6] = {0};
+    size_t n = end - at < sizeof head ? (size_t)(end - at) : sizeof head;
+    if (rw->source->read_at(rw->source, at, head, n, rw->err) != SL_OK)
+        return false;
+    sl_reader r = sl_reader_over(head, n, at, rw->err);
+    s->at = at;
+    s->id = sl_read_u8(&r);
+    uint32_t size = sl_read_u32(&r);
+    s->body = sl_reader_at(&r);
+    s->end = s->body + size;
+    if (sl_reader_ok(&r) && s->end > end)
+        sl_reader_fail(&r, SL_EMALFORMED, "unexpected end");
+    return sl_reader_ok(&r);
+}
+
+/* Padding in front of a payload is made anew with it. */
+static bool pads_payload(sl_rewriter *rw, const reading *r, const section *s)
+{
+    section next;
+    const sl_component *c = r->component;
+    return s->end < r->end && r->segment < c->n_segments &&
+           is_aligned(&c->segments[r->segment]) && is_pad(rw, s) &&
+           read_section(rw, s->end, r->end, &next) &&
+           next.id == SL_SECTION_DATA &&
+           c->segments[r->segment].offset >= next.body &&
+           c->segments[r->segment].offset <= next.end;
+}
+
+static void write_section(sl_rewriter *rw, reading *r, const section *s)
+{
+    bool pads = pads_payload(rw, r, s);
+    if (pads)
+        ; /* left out */
+    else if (s->id == SL_SECTION_DATA)
+        data_section(rw, r, s);
+    else if (s->id == SECTION_COMPONENT)
+        nested_component(rw, r, s);
+    else if (s->id == SECTION_IMPORT && rw->ops->imports != NULL &&
+             r->component->parent == NULL)
+        rw->ops->imports(rw, s->body, (uint32_t)(s->end - s->body));
+    else if (sl_rewrite_fits(rw, s->end - s->at))
+        sl_output_copy(&rw->out, rw->source, s->at, s->end - s->at);
+    r->padded = pads;
+}
+
+static void rewrite_component(sl_rewriter *rw, const sl_component *c)
+{
+    reading r = {.component = c, .at = c->at + 8, .end = c->at + c->size};
+    section s;
+    sl_output_copy(&rw->out, rw->source, c->at, 8);
+    while (r.at < r.end && rw->err->code == SL_OK &&
+           read_section(rw, r.at, r.end, &s)) {
+        write_section(rw, &r, &s);
+        r.at = s.end;
+    }
+}
+
+sl_status sl_rewrite(sl_rewriter *rw)
+{
+    rewrite_component(rw, rw->component);
+    return sl_output_flush(&rw->out);
+}

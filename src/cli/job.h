@@ -1,0 +1,41 @@
+/* What the commands have in common that move segments between components and
+ * files: bundle, externalize, internalize. */
+#ifndef SL_CLI_JOB_H
+#define SL_CLI_JOB_H
+
+#include <getopt.h>
+
+#include "bundle/bundle.h"
+#include "cli/cli.h"
+
+typedef struct cli_job {
+    const cli_command *command;
+    const char *input, *output;
+    bool force;
+    bool shaped;        /* --zstd or --chunk was given */
+    sl_outside outside; /* .folder NULL: none was given */
+} cli_job;
+
+/* Rows of an option table; cli_job_option() takes what they give. */
+#define CLI_JOB_FORCE                                                          \
+    {                                                                          \
+        "force", no_argument, NULL, 'F'                                        \
+    }
+#define CLI_JOB_OUTSIDE                                                        \
+    {"zstd", required_argument, NULL, 'z'},                                    \
+    {                                                                          \
+        "chunk", required_argument, NULL, 'c'                                  \
+    }
+
+void cli_job_init(cli_job *job, const cli_command *command);
+/* One option as getopt_long() gave it; also -o. CLI_OK or reported. */
+int cli_job_option(cli_job *job, int option, char **argv);
+/* What is left: the input. CLI_OK or reported. */
+int cli_job_operands(cli_job *job, int argc, char **argv);
+
+typedef sl_status cli_job_work(cli_job *job, sl_bundle_job *ask, void *arg,
+                               sl_err *err);
+/* Opens the input and works, with progress and ^C. An exit code, reported. */
+int cli_job_run(cli_job *job, cli_job_work *work, void *arg);
+
+#endif
