@@ -123,7 +123,7 @@ typedef enum sluice_extern_kind {
 typedef struct sluice_extern {
     sluice_name name;
     sluice_extern_kind kind;
-    const sluice_type *type; /**< of a function or a type; else NULL */
+    const sluice_type *type; /**< of a function, type or value; else NULL */
     const void *instance; /**< of an instance: for sluice_extern_member() */
 } sluice_extern;
 
@@ -142,9 +142,11 @@ SLUICE_API bool sluice_extern_member(const sluice_extern *of, size_t index,
 /** One definition of a component, for tools that show what is inside. */
 typedef struct sluice_item {
     unsigned depth;    /**< nesting: 0 is the component itself */
-    const char *sort;  /**< "core module", "instance", "core data", ... */
+    const char *sort;  /**< "core module", "instance", "core data", ..., and
+                            "start" */
     const char *how;   /**< "definition", "import", "export", "alias", ... */
-    uint32_t index;    /**< in the index space of its sort */
+    uint32_t index;    /**< in the index space of its sort; of a start, how
+                            many came before it */
     sluice_name name;  /**< of the import, export or definition; may be empty */
     uint64_t offset;   /**< of the definition, or of a segment's first payload
                             byte, in the file */

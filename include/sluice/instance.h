@@ -172,14 +172,48 @@ SLUICE_API sluice_status sluice_linker_segment(sluice_linker *linker,
                                                sluice_segment *segment,
                                                sluice_error *error);
 
+/**
+ * Supply a value import by name: every instance gets a copy. The value must be
+ * of the type that the import says, which is checked at instantiation, and
+ * equal to the one that `(eq ...)` asks for.
+ * @param interface  as for sluice_linker_func(); NULL: an import of the
+ *                   component itself
+ * @param value  taken (moved out of *value, which is zeroed), also on failure;
+ *               plain data: see sluice_linker_value_from() for resources,
+ *               streams and futures
+ * @return SLUICE_OK, SLUICE_ENOMEM, SLUICE_EUSAGE (defined already; a resource,
+ *         stream or future inside)
+ */
+SLUICE_API sluice_status sluice_linker_value(sluice_linker *linker,
+                                             const char *interface,
+                                             const char *name,
+                                             sluice_val *value,
+                                             sluice_error *error);
+/** Fills *out with the value of an import, for one instance in `store`: taken.
+ * @return false: there is none, instantiation fails with SLUICE_EUNLINKABLE */
+typedef bool (*sluice_value_fn)(void *ctx, sluice_store *store,
+                                sluice_val *out);
+/** Supply a value import by a function that makes one for each instance. `ctx`
+ * and `free_ctx` as for sluice_linker_func().
+ * @return SLUICE_OK, SLUICE_ENOMEM, SLUICE_EUSAGE (defined already) */
+SLUICE_API sluice_status sluice_linker_value_from(sluice_linker *linker,
+                                                  const char *interface,
+                                                  const char *name,
+                                                  sluice_value_fn make,
+                                                  void *ctx,
+                                                  void (*free_ctx)(void *),
+                                                  sluice_error *error);
+
 /* --- Instances and calls --------------------------------------------------- */
 
 typedef struct sluice_instance sluice_instance;
 typedef struct sluice_func sluice_func;
 
 /**
- * Instantiate a component: link its imports, run its core start functions. No
- * byte of a segment is read.
+ * Instantiate a component: link its imports, run its start functions, those of
+ * core modules and its own. No byte of a segment is read. A start function may
+ * not block before it has returned (it traps); what it does after that goes on
+ * as the loop runs.
  * @param linker  may be NULL when nothing is imported
  * @return NULL on failure: SLUICE_EUNLINKABLE (names the import), SLUICE_ETRAP,
  *         SLUICE_ELIMIT, SLUICE_ENOMEM. Belongs to the store.
@@ -199,6 +233,16 @@ SLUICE_API const sluice_type *sluice_func_type(const sluice_func *func);
  * sluice_segment_free(). */
 SLUICE_API sluice_segment *sluice_instance_segment(sluice_instance *instance,
                                                    const char *name);
+
+/** An exported value, by "name" or "interface#name". *out is yours:
+ * sluice_val_deinit(). Plain data is copied and may be asked for again; with a
+ * resource, stream or future inside it is moved, once.
+ * @return SLUICE_OK, SLUICE_ENOMEM, SLUICE_EUSAGE (no such value, or moved
+ *         away); *out is zeroed then */
+SLUICE_API sluice_status sluice_instance_value(sluice_instance *instance,
+                                               const char *name,
+                                               sluice_val *out,
+                                               sluice_error *error);
 
 /** Called once, on the loop. On SLUICE_OK `result` is the function's result
  * (NULL: it has none), borrowed for the call: move out of it what you keep and

@@ -81,10 +81,10 @@ sluice_status sl_api_fail(sluice_error *error, sluice_status status,
 sluice_status sl_api_outcome(sluice_error *error, sluice_store *store,
                              sl_status status);
 
-/* Moves a value out of an arena into host memory: everything is copied, except
- * streams, futures and owned resources, which are taken out of *from. False: out
- * of memory; *to is then zeroed. */
-bool sl_api_take(sl_val *from, sl_val *to);
+/* store.c: what an instance exports as "name" or "interface#name"; NULL: nothing
+ * of this sort. */
+const sl_item *sl_api_export(sluice_instance *instance, const char *name,
+                             sl_sort sort);
 
 /* resource.c: what releasing an owned resource does: its destructor runs on the
  * loop's next turn. */

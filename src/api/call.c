@@ -133,7 +133,7 @@ static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
         sl_arena arena;
         sl_arena_init(&arena);
         if (sl_val_to_utf8((sl_val *)result, &arena) == SL_OK &&
-            sl_api_take((sl_val *)result, &p->result))
+            sl_val_take((sl_val *)result, &p->result))
             p->has_result = true;
         else
             fail(p, SLUICE_ENOMEM, "the result could not be taken");

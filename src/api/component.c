@@ -247,6 +247,8 @@ static bool fill_extern(const sl_extern *externs, uint32_t n, size_t index,
         out->instance = e->type.type;
     else if (out->kind == SLUICE_EXTERN_FUNC || out->kind == SLUICE_EXTERN_TYPE)
         out->type = e->type.type;
+    else if (out->kind == SLUICE_EXTERN_VALUE)
+        out->type = e->type.type->of.value.type;
     return true;
 }
 

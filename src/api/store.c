@@ -213,9 +213,8 @@ static const sl_item *find_export(const sl_exports *exports, sl_name name,
     return NULL;
 }
 
-/* "name" or "interface#name". */
-static const sl_item *find(sluice_instance *instance, const char *name,
-                           sl_sort sort)
+const sl_item *sl_api_export(sluice_instance *instance, const char *name,
+                             sl_sort sort)
 {
     const char *hash = strrchr(name, '#');
     const sl_exports *exports = &instance->inst->exports;
@@ -233,7 +232,7 @@ static const sl_item *find(sluice_instance *instance, const char *name,
 
 sluice_func *sluice_instance_func(sluice_instance *instance, const char *name)
 {
-    const sl_item *item = find(instance, name, SL_SORT_FUNC);
+    const sl_item *item = sl_api_export(instance, name, SL_SORT_FUNC);
     if (item == NULL)
         return NULL;
     for (sluice_func *f = instance->funcs; f != NULL; f = f->next)
@@ -255,6 +254,6 @@ const sluice_type *sluice_func_type(const sluice_func *func)
 sluice_segment *sluice_instance_segment(sluice_instance *instance,
                                         const char *name)
 {
-    const sl_item *item = find(instance, name, SL_SORT_CORE_DATA);
+    const sl_item *item = sl_api_export(instance, name, SL_SORT_CORE_DATA);
     return item == NULL ? NULL : sl_api_segment_wrap(item->of.segment);
 }

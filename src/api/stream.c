@@ -71,7 +71,7 @@ static bool take_vals(sluice_reader *r, uint32_t n)
     sl_arena_init(&arena);
     uint32_t i = 0;
     while (i < n && sl_val_to_utf8(&from[i], &arena) == SL_OK &&
-           sl_api_take(&from[i], &r->vals[i]))
+           sl_val_take(&from[i], &r->vals[i]))
         i++;
     sl_arena_deinit(&arena);
     for (uint32_t k = 0; i < n && k < i; k++)
@@ -419,7 +419,7 @@ static void future_came(void *arg, uint32_t n, sl_copy_result result,
         out = &val;
     } else if (f->elem != NULL) {
         sl_val *from = sl_host_reader_vals(f->reader);
-        if (sl_val_to_utf8(from, &arena) == SL_OK && sl_api_take(from, &val))
+        if (sl_val_to_utf8(from, &arena) == SL_OK && sl_val_take(from, &val))
             out = &val;
         else
             sl_api_fail(&error, SLUICE_ENOMEM, "out of memory");

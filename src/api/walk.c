@@ -10,6 +10,28 @@ typedef struct walk {
     char detail[512];
 } walk;
 
+/* The constant as text would be too long: its type and bytes say enough. */
+static void describe_value(walk *w, const sl_type *value)
+{
+    char text[256];
+    snprintf(w->detail, sizeof w->detail, "%s, %u bytes",
+             sl_type_text(value->of.value.type, text, sizeof text),
+             (unsigned)value->of.value.len);
+}
+
+static void describe_start(walk *w, const sl_def *def)
+{
+    int len = snprintf(w->detail, sizeof w->detail, "func %u (",
+                       (unsigned)def->of.start.func);
+    for (uint32_t i = 0; i < def->of.start.n && len < 480; i++)
+        len += snprintf(w->detail + len, sizeof w->detail - (size_t)len,
+                        "%svalue %u", i != 0 ? ", " : "",
+                        (unsigned)def->of.start.args[i]);
+    snprintf(w->detail + len, sizeof w->detail - (size_t)len,
+             def->of.start.result != NULL ? ") -> value %u" : ")",
+             (unsigned)def->makes.index);
+}
+
 static const char *how_of(const sl_def *def)
 {
     switch (def->kind) {
@@ -113,6 +135,13 @@ static void describe(walk *w, const sl_component *c, const sl_def *def,
         item->size = segment->size;
         break;
     }
+    case SL_DEF_VALUE:
+        describe_value(w, def->of.value);
+        break;
+    case SL_DEF_START:
+        item->sort = "start";
+        describe_start(w, def);
+        break;
     case SL_DEF_CORE_TYPE:
         break;
     }
@@ -120,6 +149,7 @@ static void describe(walk *w, const sl_component *c, const sl_def *def,
 
 static bool walk_component(walk *w, const sl_component *c, unsigned depth)
 {
+    uint32_t n_starts = 0;
     for (uint32_t i = 0; i < c->n_defs; i++) {
         const sl_def *def = &c->defs[i];
         sluice_item item = {
@@ -131,6 +161,8 @@ static bool walk_component(walk *w, const sl_component *c, unsigned depth)
             .detail = w->detail,
         };
         w->detail[0] = '\0';
+        if (def->kind == SL_DEF_START)
+            item.index = n_starts++;
         describe(w, c, def, &item);
         if (!w->visit(w->arg, &item))
             return false;

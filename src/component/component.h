@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/source.h"
 #include "component/types.h"
+#include "component/value.h"
 #include "core/module.h"
 
 typedef struct sl_component sl_component;
@@ -135,12 +136,15 @@ typedef enum sl_def_kind {
     SL_DEF_IMPORT,
     SL_DEF_EXPORT,
     SL_DEF_DATA,
+    SL_DEF_VALUE,
+    SL_DEF_START,
 } sl_def_kind;
 
 typedef struct sl_def {
     sl_def_kind kind;
     uint64_t at;      /* offset of the definition in the source */
-    sl_sortidx makes; /* the index it adds; an export adds one too */
+    sl_sortidx makes; /* the index it adds; an export adds one too, a start
+                         one for its result, if it has one */
     union {
         const sl_module *module;       /* CORE_MODULE */
         const sl_component *component; /* COMPONENT */
@@ -174,6 +178,13 @@ typedef struct sl_def {
             sl_sortidx item;
         } export_;
         uint32_t segment; /* DATA: index into segments */
+        const sl_type *value; /* VALUE: a constant */
+        struct {              /* START */
+            uint32_t func;
+            uint32_t n;
+            const uint32_t *args;  /* indices of values */
+            const sl_type *result; /* a VALUE; NULL: none */
+        } start;
     } of;
 } sl_def;
 
@@ -223,6 +234,14 @@ void sl_component_free(sl_component *component); /* outermost; NULL is fine */
  * (SL_EUNLINKABLE or SL_EINVALID as `code` says) with why not. */
 bool sl_externtype_matches(const sl_externtype *have, const sl_externtype *want,
                            sl_status code, sl_err *err);
+
+/* valuedef.c: the constant that a VALUE type is, built: release it with
+ * sluice_val_deinit(). SL_ENOMEM. */
+sl_status sl_value_constant(const sl_type *value, sl_val *out, sl_err *err);
+/* Whether two constants are the same value; types of theirs that differ in
+ * names alone do not matter. SL_ENOMEM. */
+sl_status sl_constants_equal(const sl_type *a, const sl_type *b, bool *equal,
+                             sl_err *err);
 
 /* The export's position by name, or SL_NO_INDEX. */
 uint32_t sl_component_export(const sl_component *component, sl_name name);

@@ -110,6 +110,8 @@ typedef struct sl_scope {
     sl_ptrmap import_named, export_named; /* types with a visible name */
     SL_VEC(sl_def) defs;
     SL_VEC(sl_segment_def) segments;
+    SL_VEC(bool) used; /* whether each value of a SCOPE_COMPONENT has been
+                          consumed, as far as any was looked at */
     uint64_t scratch; /* its share of sl_decoder.scratch */
     uint32_t n_resources;
     sl_valtype context_type; /* of context.get and .set; 0: none yet */
@@ -186,6 +188,8 @@ const sl_type *sl_finish_externs(sl_decoder *d, sl_type *type, uint64_t at);
 /* Gives a COMPONENT or INSTANCE type the imports, exports and resources of a
  * scope, and sums it up. */
 bool sl_scope_take(sl_decoder *d, sl_scope *s, sl_type *type, uint64_t at);
+/* Which value it is: one of a type, of which no more is known. */
+const sl_type *sl_fresh_value(sl_decoder *d, const sl_type *type, uint64_t at);
 /* A fresh abstract resource. */
 const sl_type *sl_fresh_resource(sl_decoder *d, sl_name name);
 /* A further name for a type: what an import or export of it introduces. */
@@ -226,6 +230,16 @@ bool sl_decode_core_instance(sl_decoder *d, sl_scope *s, sl_reader *r);
 bool sl_decode_instance(sl_decoder *d, sl_scope *s, sl_reader *r);
 bool sl_decode_alias(sl_decoder *d, sl_scope *s, sl_reader *r);
 
+/* --- valuedef.c: values and start ----------------------------------------- */
+
+bool sl_decode_value(sl_decoder *d, sl_scope *s, sl_reader *r);
+bool sl_decode_start(sl_decoder *d, sl_scope *s, sl_reader *r);
+/* Binary.md "Start Definitions": an export, an argument or a start uses the
+ * item up, if it is a value. */
+bool sl_use_value(sl_decoder *d, sl_scope *s, sl_sortidx item, uint64_t at);
+/* At the end of a component: every value has been used. */
+bool sl_check_used(sl_decoder *d, sl_scope *s, uint64_t at);
+
 /* --- canondef.c ----------------------------------------------------------- */
 
 bool sl_decode_canon(sl_decoder *d, sl_scope *s, sl_reader *r);
@@ -263,5 +277,7 @@ bool sl_match_extern(sl_matcher *m, const sl_externtype *have,
                      const sl_externtype *want);
 bool sl_match_core(sl_matcher *m, const sl_core_externtype *have,
                    const sl_core_externtype *want);
+/* Value types; they match when they are equal. */
+bool sl_match_valtype(sl_matcher *m, const sl_type *have, const sl_type *want);
 
 #endif

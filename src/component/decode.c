@@ -124,7 +124,9 @@ static bool custom_section(sl_scan *c, sl_scope *s, uint64_t len)
 
 typedef bool decode_fn(sl_decoder *d, sl_scope *s, sl_reader *r);
 
-static bool vec_section(sl_scan *c, sl_scope *s, uint64_t len, decode_fn *decode)
+/* A section of definitions: a vec of them, or the one that a start is. */
+static bool def_section(sl_scan *c, sl_scope *s, uint64_t len, bool vec,
+                        decode_fn *decode)
 {
     sl_decoder *d = c->d;
     uint64_t at = c->at;
@@ -132,7 +134,7 @@ static bool vec_section(sl_scan *c, sl_scope *s, uint64_t len, decode_fn *decode
     if (bytes == NULL)
         return false;
     sl_reader r = sl_reader_over(bytes, (size_t)len, at, d->err);
-    uint32_t n = sl_read_u32(&r);
+    uint32_t n = vec ? sl_read_u32(&r) : 1;
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++)
         if (!decode(d, s, &r))
             break;
@@ -174,20 +176,14 @@ static bool nested_component(sl_scan *c, sl_scope *parent, uint64_t len)
     return sl_scope_add(d, parent, SL_SORT_COMPONENT, out->type, at);
 }
 
-static bool unsupported_values(sl_decoder *d, uint64_t at)
-{
-    sl_fail(d->err, SL_EUNSUPPORTED, at,
-            "unsupported feature `values`: value and start sections");
-    return false;
-}
-
 static bool decode_section(sl_scan *c, sl_scope *s)
 {
     static decode_fn *const fns[] = {
         [2] = sl_decode_core_instance, [3] = sl_decode_core_type,
         [5] = sl_decode_instance,      [6] = sl_decode_alias,
         [7] = sl_decode_type,          [8] = sl_decode_canon,
-        [10] = sl_decode_import,       [11] = sl_decode_export,
+        [9] = sl_decode_start,         [10] = sl_decode_import,
+        [11] = sl_decode_export,       [12] = sl_decode_value,
     };
     sl_decoder *d = c->d;
     uint64_t at = c->at;
@@ -210,11 +206,13 @@ static bool decode_section(sl_scan *c, sl_scope *s)
         return nested_component(c, s, len);
     case 9:
     case 12:
-        return unsupported_values(d, at);
+        return sl_dec_gate(d, at, SL_FEATURE_VALUES,
+                           "value and start sections") &&
+               def_section(c, s, len, id == 12, fns[id]);
     case 13:
         return data_section(c, s, len);
     default:
-        return vec_section(c, s, len, fns[id]);
+        return def_section(c, s, len, true, fns[id]);
     }
 }
 
@@ -288,7 +286,8 @@ static bool decode_sections(sl_scan *c, sl_scope *s, sl_component *out)
         return false;
     while (c->at < c->end && sl_dec_ok(c->d))
         decode_section(c, s);
-    return sl_dec_ok(c->d) && finish(c->d, s, out);
+    return sl_dec_ok(c->d) && sl_check_used(c->d, s, c->end) &&
+           finish(c->d, s, out);
 }
 
 /* The suite's words for what a reader calls "unexpected end". */

@@ -65,6 +65,16 @@ const sl_type *sl_fresh_resource(sl_decoder *d, sl_name name)
     return type;
 }
 
+const sl_type *sl_fresh_value(sl_decoder *d, const sl_type *type, uint64_t at)
+{
+    sl_type *value = sl_dec_new(d, sl_type);
+    if (value == NULL)
+        return NULL;
+    value->kind = SL_T_VALUE;
+    value->of.value.type = type;
+    return sl_finish(d, value, at);
+}
+
 const sl_type *sl_rename(sl_decoder *d, const sl_type *type)
 {
     switch (type->kind) {

@@ -58,12 +58,8 @@ bool sl_decode_sort(sl_decoder *d, sl_reader *r, const char *what, sl_sort *out)
                      sort != SL_SORT_CORE_DATA))
         return sl_dec_bad_byte(r, bytes[bytes[0] == 0], what);
     *out = (sl_sort)sort;
-    if (sort == SL_SORT_VALUE) {
-        sl_fail(d->err, SL_EUNSUPPORTED, at,
-                "unsupported feature `values`: sort value");
-        return false;
-    }
-    return true;
+    return sort != SL_SORT_VALUE ||
+           sl_dec_gate(d, at, SL_FEATURE_VALUES, "sort value");
 }
 
 bool sl_item_externtype(sl_decoder *d, const sl_scope *s, sl_sortidx item,
@@ -324,7 +320,7 @@ static bool externs_shown(const visible *v, const sl_extern *x, uint32_t n)
             ok = all_shown(v, t);
             break;
         case SL_SORT_VALUE:
-            ok = is_shown(v, t);
+            ok = is_shown(v, t->of.value.type);
             break;
         default: /* components see to it themselves */
             break;
@@ -393,7 +389,8 @@ static bool check_visible(sl_decoder *d, sl_scope *s, const sl_extern *ext,
 
 /* --- Extern types --------------------------------------------------------- */
 
-/* An externtype as read. `sub`: (sub resource), type is NULL still. */
+/* An externtype as read. `sub`: (sub resource), type is NULL still; or a value
+ * of any kind, type is then its value type. */
 typedef struct raw_extern {
     sl_externtype type;
     bool sub;
@@ -434,6 +431,25 @@ static bool decode_bound(sl_decoder *d, sl_scope *s, sl_reader *r,
     return sl_dec_ok(d);
 }
 
+/* valuebound: (eq i) is the value itself. */
+static bool decode_valuebound(sl_decoder *d, sl_scope *s, sl_reader *r,
+                              raw_extern *out)
+{
+    uint8_t byte = sl_read_u8(r);
+    uint64_t at = sl_reader_at(r);
+    if (byte > 1)
+        return sl_dec_bad_byte(r, byte, "value bound");
+    out->sub = byte == 1;
+    if (out->sub) {
+        out->type.type = sl_decode_valtype(d, s, r);
+        return out->type.type != NULL;
+    }
+    uint32_t index = sl_read_u32(r);
+    if (sl_reader_ok(r))
+        out->type.type = sl_scope_get(d, s, SL_SORT_VALUE, index, at);
+    return sl_dec_ok(d);
+}
+
 static bool decode_externtype(sl_decoder *d, sl_scope *s, sl_reader *r,
                               raw_extern *out)
 {
@@ -452,6 +468,8 @@ static bool decode_externtype(sl_decoder *d, sl_scope *s, sl_reader *r,
         return true;
     if (out->type.sort == SL_SORT_TYPE)
         return decode_bound(d, s, r, out);
+    if (out->type.sort == SL_SORT_VALUE)
+        return decode_valuebound(d, s, r, out);
     uint64_t at = sl_reader_at(r);
     uint32_t index = sl_read_u32(r);
     for (size_t i = 0; i < 3 && sl_reader_ok(r); i++)
@@ -460,13 +478,15 @@ static bool decode_externtype(sl_decoder *d, sl_scope *s, sl_reader *r,
     return sl_dec_ok(d);
 }
 
-/* What an extern type introduces: fresh resources, further names. */
+/* What an extern type introduces: fresh resources and values, further names. */
 static bool introduce(sl_decoder *d, sl_types *resources, sl_name name,
                       raw_extern raw, uint64_t at, sl_externtype *out)
 {
     *out = raw.type;
     if (raw.sub) {
-        out->type = sl_fresh_resource(d, name);
+        out->type = out->sort == SL_SORT_VALUE
+                        ? sl_fresh_value(d, raw.type.type, at)
+                        : sl_fresh_resource(d, name);
         if (out->type != NULL && !sl_vec_push(resources, out->type))
             return sl_dec_nomem(d);
     } else if (out->sort == SL_SORT_TYPE) {
@@ -500,6 +520,27 @@ bool sl_decode_import(sl_decoder *d, sl_scope *s, sl_reader *r)
 
 /* --- Exports -------------------------------------------------------------- */
 
+/* Binary.md "Type Definitions": components and their types export no borrows,
+ * not in an instance either. */
+static bool check_exported(sl_decoder *d, const sl_scope *s,
+                           const sl_externtype *type, uint64_t at)
+{
+    if (s->kind == SL_SCOPE_INSTANCE_TYPE)
+        return true;
+    if (type->sort == SL_SORT_VALUE)
+        return !type->type->has_borrow ||
+               sl_dec_invalid(d, at,
+                              "exported value cannot contain a `borrow` type");
+    if (type->sort != SL_SORT_INSTANCE)
+        return true;
+    for (uint32_t i = 0; i < type->type->of.component.n_exports; i++)
+        if (!sl_dec_burn(d, at) ||
+            !check_exported(d, s, &type->type->of.component.exports[i].type,
+                            at))
+            return false;
+    return true;
+}
+
 bool sl_decode_exportdecl(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
     uint64_t at = sl_reader_at(r);
@@ -509,6 +550,7 @@ bool sl_decode_exportdecl(sl_decoder *d, sl_scope *s, sl_reader *r)
     return sl_decode_extern_name(d, r, &ext.name, &implements) &&
            decode_externtype(d, s, r, &raw) &&
            introduce(d, &s->defined, ext.name, raw, at, &ext.type) &&
+           check_exported(d, s, &ext.type, at) &&
            sl_add_extern(d, &s->exports, ext, implements, at) &&
            check_visible(d, s, &ext, false, at) &&
            sl_scope_add(d, s, ext.type.sort, ext.type.type, at);
@@ -537,6 +579,18 @@ static bool ascribe_sub(sl_decoder *d, sl_scope *s, sl_name name,
     return sl_vec_push(&s->defined, out->type) || sl_dec_nomem(d);
 }
 
+/* (export "v" (value $v) (value t)): that it is $v is not to be seen. */
+static bool ascribe_value(sl_decoder *d, sl_scope *s, const raw_extern *raw,
+                          const sl_type *have, uint64_t at, sl_externtype *out)
+{
+    sl_matcher m = {.d = d};
+    if (!sl_match_valtype(&m, have->of.value.type, raw->type.type))
+        return not_compatible(d, &m, at);
+    out->type = sl_fresh_value(d, raw->type.type, at);
+    return out->type != NULL &&
+           (sl_vec_push(&s->defined, out->type) || sl_dec_nomem(d));
+}
+
 /* The ascribed type, with what it left open replaced by what is exported. */
 static bool ascribe(sl_decoder *d, sl_scope *s, sl_name name, raw_extern raw,
                     const sl_externtype *have, uint64_t at, sl_externtype *out)
@@ -546,10 +600,14 @@ static bool ascribe(sl_decoder *d, sl_scope *s, sl_name name, raw_extern raw,
     *out = raw.type;
     if (raw.sub && have->sort == SL_SORT_TYPE)
         return ascribe_sub(d, s, name, have->type, at, out);
+    if (raw.sub && raw.type.sort == SL_SORT_VALUE &&
+        have->sort == SL_SORT_VALUE)
+        return ascribe_value(d, s, &raw, have->type, at, out);
     if (raw.sub)
         return sl_dec_invalid(d, at,
                               "ascribed type of export is not compatible: "
-                              "expected type, found %s",
+                              "expected %s, found %s",
+                              sl_sort_text(raw.type.sort),
                               sl_sort_text(have->sort));
     bool ok = sl_match_extern(&m, have, &raw.type) || not_compatible(d, &m, at);
     if (ok && out->sort == SL_SORT_TYPE)
@@ -591,7 +649,9 @@ bool sl_decode_export(sl_decoder *d, sl_scope *s, sl_reader *r)
         return false;
     if (!ascribed && have.sort == SL_SORT_TYPE)
         ext.type.type = sl_rename(d, have.type);
-    if (!sl_dec_ok(d) || !sl_add_extern(d, &s->exports, ext, implements, at) ||
+    if (!sl_dec_ok(d) || !sl_use_value(d, s, item, at) ||
+        !check_exported(d, s, &ext.type, at) ||
+        !sl_add_extern(d, &s->exports, ext, implements, at) ||
         !check_visible(d, s, &ext, false, at))
         return false;
     sl_def *def = sl_scope_def(d, s, SL_DEF_EXPORT, ext.type.sort, at);
@@ -599,5 +659,7 @@ bool sl_decode_export(sl_decoder *d, sl_scope *s, sl_reader *r)
         return false;
     def->of.export_.export_ = (uint32_t)s->exports.externs.n - 1;
     def->of.export_.item = item;
-    return sl_scope_add(d, s, ext.type.sort, ext.type.type, at);
+    /* The index that an export adds stands for what is out of hand. */
+    return sl_scope_add(d, s, ext.type.sort, ext.type.type, at) &&
+           sl_use_value(d, s, def->makes, at);
 }

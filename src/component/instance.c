@@ -186,7 +186,7 @@ static bool decode_args(sl_decoder *d, sl_scope *s, sl_reader *r, arg_vec *args,
         if (!sl_reader_ok(r))
             return false;
         sl_scope_get(d, s, arg.item.sort, arg.item.index, at);
-        if (!sl_dec_ok(d))
+        if (!sl_dec_ok(d) || !sl_use_value(d, s, arg.item, at))
             return false;
         if (sl_map_get(names, arg.name, NULL))
             return sl_dec_invalid(d, at,
@@ -307,7 +307,8 @@ static bool decode_bag(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def)
         args[i].name = ext.name;
         args[i].item.index = sl_read_u32(r);
         if (!sl_reader_ok(r) ||
-            !sl_item_externtype(d, s, args[i].item, at, &ext.type))
+            !sl_item_externtype(d, s, args[i].item, at, &ext.type) ||
+            !sl_use_value(d, s, args[i].item, at))
             break;
         sl_add_extern(d, &ns, ext, implements, at);
     }
@@ -457,6 +458,8 @@ static bool any_free(sl_decoder *d, sl_ptrmap *seen, const sl_type *t,
         return any_free(d, seen, t->of.list.elem, at);
     case SL_T_MAP:
         return any_free(d, seen, t->of.map.value, at);
+    case SL_T_VALUE:
+        return any_free(d, seen, t->of.value.type, at);
     case SL_T_RESULT:
         return any_free(d, seen, t->of.result.ok, at) ||
                any_free(d, seen, t->of.result.error, at);
@@ -544,6 +547,9 @@ bool sl_decode_alias(sl_decoder *d, sl_scope *s, sl_reader *r)
     if (!sl_reader_ok(r))
         return false;
     int sort = sl_sort_of_bytes(d, bytes);
+    if (sort == SL_SORT_VALUE &&
+        !sl_dec_gate(d, at, SL_FEATURE_VALUES, "sort value"))
+        return false;
     switch (target) {
     case 0x00:
         if (sort < 0 || (sort < SL_SORT_FUNC && sort != SL_SORT_CORE_MODULE &&

@@ -277,6 +277,9 @@ void sl_type_finish(sl_type *type)
         take_labels(type, type->of.func.params, type->of.func.n_params);
         take_part(type, type->of.func.result);
         break;
+    case SL_T_VALUE:
+        take_part(type, type->of.value.type);
+        break;
     default:
         type->has_resource = type->kind == SL_T_RESOURCE;
         break;

@@ -103,6 +103,9 @@ static bool subst_parts(sl_subst *x, sl_type *out)
         out->of.func.result = sl_substitute(x, was.of.func.result);
         return out->of.func.params != was.of.func.params ||
                out->of.func.result != was.of.func.result;
+    case SL_T_VALUE:
+        out->of.value.type = sl_substitute(x, was.of.value.type);
+        return out->of.value.type != was.of.value.type;
     case SL_T_COMPONENT:
     case SL_T_INSTANCE:
         out->of.component.imports = subst_externs(x, was.of.component.imports,
@@ -116,7 +119,8 @@ static bool subst_parts(sl_subst *x, sl_type *out)
     }
 }
 
-/* The resource that `slot` asks for, made now if that was its order. */
+/* What the type asks for: the resource or value, made now if that was its
+ * order. */
 static const sl_type *settle(sl_subst *x, const sl_type *type,
                              const sl_type *to)
 {
@@ -124,7 +128,10 @@ static const sl_type *settle(sl_subst *x, const sl_type *type,
         return type;
     if (to != &sl_make_fresh)
         return to;
-    const sl_type *fresh = sl_fresh_resource(x->d, type->of.resource.name);
+    const sl_type *fresh =
+        type->kind == SL_T_VALUE
+            ? sl_fresh_value(x->d, sl_substitute(x, type->of.value.type), x->at)
+            : sl_fresh_resource(x->d, type->of.resource.name);
     if (fresh == NULL || !put(x, type, fresh))
         return type;
     if (!sl_vec_push(x->fresh, fresh))
@@ -292,6 +299,7 @@ static const char *kind_text(const sl_type *t, char *out, size_t cap)
         [SL_T_FUTURE] = "future",     [SL_T_RESOURCE] = "resource",
         [SL_T_FUNC] = "func",         [SL_T_COMPONENT] = "component",
         [SL_T_INSTANCE] = "instance", [SL_T_CORE_MODULE] = "core module",
+        [SL_T_VALUE] = "value",
     };
     if (t->kind < SL_T_N_PRIMITIVES)
         return sl_type_text(t, out, cap);
@@ -455,6 +463,51 @@ static bool match_value(sl_matcher *m, const sl_type *have, const sl_type *want,
                   kind_text(have, h, sizeof h));
     return no(m, "expected %s, found %s", kind_text(want, w, sizeof w),
               kind_text(have, h, sizeof h));
+}
+
+bool sl_match_valtype(sl_matcher *m, const sl_type *have, const sl_type *want)
+{
+    return match_value(m, have, want, false);
+}
+
+/* --- Values --------------------------------------------------------------- */
+
+static bool match_constants(sl_matcher *m, const sl_type *have,
+                            const sl_type *want)
+{
+    sl_err err = {0};
+    bool equal;
+    uint64_t steps = (uint64_t)have->of.value.len + want->of.value.len;
+    uint64_t *fuel = m->d != NULL ? &m->d->fuel : &m->fuel;
+    *fuel -= *fuel < steps ? *fuel : steps;
+    if (!burn(m))
+        return false;
+    if (sl_constants_equal(have, want, &equal, &err) != SL_OK)
+        return no_memory(m);
+    return equal || no(m, "values are not the same");
+}
+
+/* valuebound: of a wanted type (value t) any value will do, and stands for it
+ * from then on; (eq i) wants one and no other. */
+static bool match_valuebound(sl_matcher *m, const sl_type *have,
+                             const sl_type *want)
+{
+    if (!match_value(m, have->of.value.type, want->of.value.type, false))
+        return false;
+    const void **slot =
+        m->have == NULL ? NULL : sl_ptrmap_at(m->have, have, false);
+    const sl_type *h = slot != NULL && *slot != NULL ? *slot : have;
+    slot = m->want == NULL ? NULL : sl_ptrmap_at(m->want, want, false);
+    bool open =
+        slot != NULL ? *slot == NULL : m->loose && want->of.value.bytes == NULL;
+    if (open)
+        return bind(m, want, h);
+    const sl_type *w = slot != NULL ? *slot : want;
+    if (h == w)
+        return true;
+    if (h->of.value.bytes != NULL && w->of.value.bytes != NULL)
+        return match_constants(m, h, w);
+    return no(m, "values are not the same");
 }
 
 /* --- Functions ------------------------------------------------------------ */
@@ -743,7 +796,7 @@ bool sl_match_extern(sl_matcher *m, const sl_externtype *have,
     case SL_SORT_FUNC:
         return match_func(m, have->type, want->type);
     case SL_SORT_VALUE:
-        return match_value(m, have->type, want->type, false);
+        return match_valuebound(m, have->type, want->type);
     case SL_SORT_TYPE:
         return match_type(m, have->type, want->type);
     case SL_SORT_COMPONENT:

@@ -150,6 +150,7 @@ void sl_scope_deinit(sl_decoder *d, sl_scope *s)
     sl_ptrmap_deinit(&s->export_named);
     sl_vec_deinit(&s->defs);
     sl_vec_deinit(&s->segments);
+    sl_vec_deinit(&s->used);
 }
 
 /* A growing vector's share of the budget: twice its elements, and the block

@@ -283,6 +283,9 @@ static void say_type(writer *w, const sl_type *type)
     case SL_T_CORE_MODULE:
         say(w, "core module");
         break;
+    case SL_T_VALUE:
+        say_type(w, type->of.value.type);
+        break;
     default:
         say(w, "%s", primitive_text[type->kind]);
         break;

@@ -47,6 +47,7 @@ typedef enum sl_type_kind {
     SL_T_COMPONENT,
     SL_T_INSTANCE,
     SL_T_CORE_MODULE,
+    SL_T_VALUE, /* which value it is, not what type it has */
 } sl_type_kind;
 
 typedef struct sl_type sl_type;
@@ -94,7 +95,7 @@ typedef struct sl_externtype {
     sl_sort sort; /* CORE_MODULE, CORE_DATA, FUNC, VALUE, TYPE, COMPONENT or
                      INSTANCE */
     const sl_type *type; /* NULL for CORE_DATA. TYPE: the type itself, a
-                            RESOURCE for (sub resource) */
+                            RESOURCE for (sub resource). VALUE: a VALUE */
 } sl_externtype;
 
 typedef struct sl_extern {
@@ -150,10 +151,11 @@ struct sl_type {
         struct { /* COMPONENT; INSTANCE has exports only */
             uint32_t n_imports, n_exports;
             const sl_extern *imports, *exports;
-            /* The resources this type binds: those its imports and exports
-             * introduce by (sub resource). Instantiation replaces the former
-             * by what is supplied, the latter by fresh ones. An instance that
-             * exists (not a mere type) binds none. */
+            /* The resources and values this type binds: those its imports and
+             * exports introduce by (sub resource) and (value t).
+             * Instantiation replaces the former by what is supplied, the
+             * latter by fresh ones. An instance that exists (not a mere type)
+             * binds none. */
             uint32_t n_imported, n_defined;
             const sl_type *const *imported, *const *defined;
         } component;
@@ -162,6 +164,13 @@ struct sl_type {
             const sl_core_import *imports;
             const struct sl_core_module_export *exports;
         } module;
+        struct { /* VALUE: its identity is its address, or its contents when
+                    they are known. Explainer.md "Value Definitions" */
+            const sl_type *type;  /* a value type */
+            const uint8_t *bytes; /* a constant: val(type) of Binary.md; NULL:
+                                     any value of the type */
+            uint32_t len;
+        } value;
     } of;
 };
 

@@ -18,6 +18,18 @@ typedef struct sl_val_drops {
 } sl_val_drops;
 extern sl_val_drops sl_val_drop;
 
+/* Moves a value out of an arena into host memory: everything is copied, except
+ * streams, futures and owned resources, which are taken out of *from. False:
+ * out of memory; *to is then zeroed. */
+bool sl_val_take(sl_val *from, sl_val *to);
+
+typedef enum sl_val_held {
+    SL_VAL_PLAIN,   /* data alone: it can be copied */
+    SL_VAL_HANDLES, /* streams, futures or resources too: it can be moved */
+    SL_VAL_GONE,    /* some of those have been moved away */
+} sl_val_held;
+sl_val_held sl_val_holding(const sl_val *val);
+
 /* Bytes of an element of a packed list; 0: not a number kind. */
 size_t sl_val_elem_size(sluice_kind elem);
 

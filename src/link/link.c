@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "link/link.h"
+#include "link/value.h"
 
 typedef struct replay {
     sl_store *store;
@@ -408,6 +408,37 @@ static sl_status define_data(replay *r, const sl_def *def)
     return SL_OK;
 }
 
+static sl_status define_value(replay *r, const sl_def *def)
+{
+    sl_val val;
+    sl_item item = {.sort = SL_SORT_VALUE};
+    sl_status st = sl_value_constant(def->of.value, &val, r->err);
+    if (st == SL_OK)
+        st = sl_value_new(r->store, &val, &item.of.value, r->err);
+    if (st == SL_OK)
+        define(r, def, item);
+    return st;
+}
+
+static sl_status define_start(replay *r, const sl_def *def)
+{
+    uint32_t n = def->of.start.n;
+    sl_item item = {.sort = SL_SORT_VALUE};
+    sl_value **args = sl_arena_array(&r->inst->arena, sl_value *, n);
+    if (args == NULL)
+        return no_memory(r);
+    for (uint32_t i = 0; i < n; i++)
+        args[i] =
+            sl_instance_item(r->inst, SL_SORT_VALUE, def->of.start.args[i])
+                ->of.value;
+    sl_funcinst *func =
+        sl_instance_item(r->inst, SL_SORT_FUNC, def->of.start.func)->of.func;
+    sl_status st = sl_start(r->inst, func, args, &item.of.value, r->err);
+    if (st == SL_OK && def->of.start.result != NULL)
+        define(r, def, item);
+    return st;
+}
+
 static sl_status replay_def(replay *r, const sl_def *def)
 {
     switch (def->kind) {
@@ -439,6 +470,10 @@ static sl_status replay_def(replay *r, const sl_def *def)
         return define_export(r, def);
     case SL_DEF_DATA:
         return define_data(r, def);
+    case SL_DEF_VALUE:
+        return define_value(r, def);
+    case SL_DEF_START:
+        return define_start(r, def);
     }
     return SL_OK;
 }
@@ -521,6 +556,8 @@ sl_status sl_link_root(sl_store *store, const sl_component *component,
         return r.err->code;
     *out = r.inst;
     sl_status st = resolve_imports(&r, resolver, arg);
+    if (st == SL_OK)
+        st = sl_check_imported_values(component, r.imports, r.err);
     if (st == SL_OK)
         st = replay_all(&r);
     release_segments(&r);

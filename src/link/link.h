@@ -6,9 +6,11 @@
 
 #include "canon/canon.h"
 
+typedef struct sl_value sl_value; /* value.h */
+
 /* Instantiates the root (parent NULL) or a nested component. `imports` has one
  * item per import of the component, in order, already matched by type. The
- * instance belongs to the store, also when this fails half-way. Runs core
+ * instance belongs to the store, also when this fails half-way. Runs
  * start functions. SL_ETRAP (store->trap), SL_EUNLINKABLE, SL_ENOMEM. */
 sl_status sl_instantiate(sl_store *store, const sl_component *component,
                          sl_instance *parent, const sl_item *imports,

@@ -4,12 +4,14 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "link/value.h"
 
 typedef enum host_kind {
     HOST_FUNC,
     HOST_SEGMENT,
     HOST_RESOURCE,
     HOST_MODULE,
+    HOST_VALUE,
 } host_kind;
 
 typedef struct host_item {
@@ -24,6 +26,7 @@ typedef struct host_item {
             const char *type;
         } func;
         sl_segment *(*open)(void *ctx, sl_store *store, sl_err *err);
+        bool (*make)(void *ctx, sl_store *store, sl_val *out, sl_err *err);
         sl_resource resource; /* one for all stores: it is the host's */
         struct {
             const sl_module *module;
@@ -160,6 +163,14 @@ sl_status sl_linker_segment(sl_linker *linker, sl_name name,
     return add_item(linker, no_interface, item, err);
 }
 
+sl_status sl_linker_value(sl_linker *linker, sl_name interface, sl_name name,
+                          const sl_host_value *def, sl_err *err)
+{
+    host_item item = {name, HOST_VALUE, def->ctx, def->free_ctx, {{0}}};
+    item.of.make = def->make;
+    return add_item(linker, interface, item, err);
+}
+
 sl_status sl_linker_resource(sl_linker *linker, sl_name interface, sl_name name,
                              const sl_host_resource *def, sl_err *err)
 {
@@ -276,11 +287,29 @@ static sl_status give_segment(const host_item *host, sl_instance *root,
     return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "segment cannot be opened");
 }
 
+static sl_status give_value(const host_item *host, sl_instance *root, place at,
+                            const sl_type *type, sl_item *out, sl_err *err)
+{
+    sl_val val = {0};
+    sl_err why = {0};
+    if (!host->of.make(host->ctx, root->store, &val, &why)) {
+        sluice_val_deinit(&val);
+        return why.code == SL_OK ? no_memory(err)
+                                 : unlinkable(at, why.msg, err);
+    }
+    if (sl_val_check(&val, type, &why) != SL_OK) {
+        sluice_val_deinit(&val);
+        return unlinkable(at, why.msg, err);
+    }
+    return sl_value_new(root->store, &val, &out->of.value, err);
+}
+
 static const sl_sort host_sorts[] = {
     [HOST_FUNC] = SL_SORT_FUNC,
     [HOST_SEGMENT] = SL_SORT_CORE_DATA,
     [HOST_RESOURCE] = SL_SORT_TYPE,
     [HOST_MODULE] = SL_SORT_CORE_MODULE,
+    [HOST_VALUE] = SL_SORT_VALUE,
 };
 
 static sl_status give(host_item *host, sl_instance *root, place at,
@@ -296,6 +325,8 @@ static sl_status give(host_item *host, sl_instance *root, place at,
     case HOST_RESOURCE:
         out->of.resource = &host->of.resource;
         return SL_OK;
+    case HOST_VALUE:
+        return give_value(host, root, at, want->type->of.value.type, out, err);
     default:
         return give_module(host, at, want, out, err);
     }

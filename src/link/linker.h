@@ -49,6 +49,16 @@ sl_status sl_linker_resource(sl_linker *linker, sl_name interface, sl_name name,
 sl_status sl_linker_module(sl_linker *linker, sl_name interface, sl_name name,
                            const sl_module *module, sl_err *err);
 
+/* A value import: `make` fills in one for each instance, which is taken; false
+ * with err, or without when memory is short. */
+typedef struct sl_host_value {
+    bool (*make)(void *ctx, sl_store *store, sl_val *out, sl_err *err);
+    void *ctx;
+    void (*free_ctx)(void *ctx);
+} sl_host_value;
+sl_status sl_linker_value(sl_linker *linker, sl_name interface, sl_name name,
+                          const sl_host_value *def, sl_err *err);
+
 /* The exports of a component instance as an imported instance. */
 sl_status sl_linker_instance(sl_linker *linker, sl_name interface,
                              const sl_instance *instance, sl_err *err);

@@ -36,7 +36,7 @@ static void test_sections__well_formed_or_not(void **state)
     expect_body("\x00\x03\x02hi", SL_OK, "");
     expect_body("\x00\x03\x02\xff\xfe", SL_EMALFORMED,
                 "malformed UTF-8 encoding");
-    expect_body("\x09\x01\x00", SL_EUNSUPPORTED, "unsupported feature");
+    expect_body("\x09\x01\x00", SL_EINVALID, "unknown function 0");
 }
 
 /* A failure's place is an offset in the whole source. */

@@ -13,9 +13,10 @@ GROUP(decode);
 GROUP(data);
 GROUP(hostile);
 GROUP(real);
+GROUP(value);
 
 int main(void)
 {
     return RUN(layout) + RUN(names) + RUN(decode) + RUN(data) + RUN(hostile) +
-           RUN(real);
+           RUN(real) + RUN(value);
 }
