@@ -22,8 +22,8 @@ ELEMS = {
 
 # --- Signatures: name, parameter, result, modes -----------------------------
 # A kind is "u32", "string", "own", "borrow", "error", None or (stream or
-# future, element). Modes: S a function of a synchronous type; async types lifted
-# A synchronously, C with a callback, K stackful.
+# future, element). Modes: S a function of a synchronous type; async types
+# lifted A synchronously, C with a callback, K stackful.
 
 
 def _signatures():

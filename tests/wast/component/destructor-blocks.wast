@@ -1,7 +1,7 @@
 ;; CanonicalABI.md "canon lift": while a synchronous call is blocked, other
-;; threads of its instance run. One of them may drop a resource of the instance's
-;; own, whose destructor is a synchronous call again; when that blocks too, the
-;; first call's thread may go on before it, up to its end.
+;; threads of its instance run. One of them may drop a resource of the
+;; instance's own, whose destructor is a synchronous call again; when that
+;; blocks too, the first call's thread may go on before it, up to its end.
 (component
   (core module $Libc
     (memory (export "mem") 1)
@@ -86,7 +86,7 @@
   (func (export "log") (result u32) (canon lift (core func $main "log"))))
 
 (assert_return (invoke "run" (u32.const 1)) (u32.const 1234567))
-;; The caller hears of the result only when those who ran meanwhile have stopped.
+;; The caller hears of the result when those who ran meanwhile have stopped.
 (assert_return (invoke "run" (u32.const 2)) (u32.const 1234))
 (assert_return (invoke "log") (u32.const 123456))
 (assert_return (invoke "run" (u32.const 1)) (u32.const 1234567))
