@@ -14,33 +14,33 @@ typedef struct network {
 } network;
 
 static const network v4_special[] = {
-    {{0}, 8},              /* this network */
-    {{10}, 8},             /* private */
-    {{100, 64}, 10},       /* shared: carriers' NAT */
-    {{127}, 8},            /* loopback */
-    {{169, 254}, 16},      /* link-local; metadata services */
-    {{172, 16}, 12},       /* private */
-    {{192, 0, 0}, 24},     /* protocol assignments */
-    {{192, 0, 2}, 24},     /* documentation */
-    {{192, 168}, 16},      /* private */
-    {{198, 18}, 15},       /* benchmarking */
-    {{198, 51, 100}, 24},  /* documentation */
-    {{203, 0, 113}, 24},   /* documentation */
-    {{224}, 4},            /* multicast */
-    {{240}, 4},            /* reserved, broadcast */
+    {{0}, 8},             /* this network */
+    {{10}, 8},            /* private */
+    {{100, 64}, 10},      /* shared: carriers' NAT */
+    {{127}, 8},           /* loopback */
+    {{169, 254}, 16},     /* link-local; metadata services */
+    {{172, 16}, 12},      /* private */
+    {{192, 0, 0}, 24},    /* protocol assignments */
+    {{192, 0, 2}, 24},    /* documentation */
+    {{192, 168}, 16},     /* private */
+    {{198, 18}, 15},      /* benchmarking */
+    {{198, 51, 100}, 24}, /* documentation */
+    {{203, 0, 113}, 24},  /* documentation */
+    {{224}, 4},           /* multicast */
+    {{240}, 4},           /* reserved, broadcast */
 };
 
 static const network v6_special[] = {
-    {{0x01}, 8},                   /* discard-only 100::/64 is in it */
+    {{0x01}, 8},                       /* discard-only 100::/64 is in it */
     {{0, 0x64, 0xff, 0x9b, 0, 1}, 48}, /* local translation */
-    {{0x20, 0x01}, 23},            /* protocol assignments, Teredo */
-    {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
-    {{0x3f, 0xff}, 20},            /* documentation */
-    {{0x5f}, 8},                   /* segment routing */
-    {{0xfc}, 7},                   /* unique local */
-    {{0xfe, 0x80}, 10},            /* link-local */
-    {{0xfe, 0xc0}, 10},            /* site-local */
-    {{0xff}, 8},                   /* multicast */
+    {{0x20, 0x01}, 23},                /* protocol assignments, Teredo */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},    /* documentation */
+    {{0x3f, 0xff}, 20},                /* documentation */
+    {{0x5f}, 8},                       /* segment routing */
+    {{0xfc}, 7},                       /* unique local */
+    {{0xfe, 0x80}, 10},                /* link-local */
+    {{0xfe, 0xc0}, 10},                /* site-local */
+    {{0xff}, 8},                       /* multicast */
 };
 
 /* Where an IPv4 address lies inside of IPv6 ones that begin so. */
@@ -48,11 +48,11 @@ static const struct {
     network net;
     uint8_t at;
 } v4_inside[] = {
-    {{{[10] = 0xff, 0xff}, 96}, 12},      /* mapped */
-    {{{0}, 96}, 12},                      /* compatible; :: and ::1 */
-    {{{[8] = 0xff, 0xff}, 96}, 12},       /* translated */
-    {{{0, 0x64, 0xff, 0x9b}, 96}, 12},    /* NAT64 */
-    {{{0x20, 0x02}, 16}, 2},              /* 6to4 */
+    {{{[10] = 0xff, 0xff}, 96}, 12},   /* mapped */
+    {{{0}, 96}, 12},                   /* compatible; :: and ::1 */
+    {{{[8] = 0xff, 0xff}, 96}, 12},    /* translated */
+    {{{0, 0x64, 0xff, 0x9b}, 96}, 12}, /* NAT64 */
+    {{{0x20, 0x02}, 16}, 2},           /* 6to4 */
 };
 
 static bool inside(const uint8_t *bytes, const network *net)

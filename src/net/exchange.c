@@ -2,9 +2,10 @@
  * section 14 (ranges), 13.1.5 (If-Range), 15.4 (redirects). */
 #include "net/http_int.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -13,8 +14,8 @@
 
 /* Of an answer that is of no use, read so that its connection can be used
  * again. */
-#define JUNK_MAX ((uint64_t)16 << 10)
-#define PROGRESS ((uint64_t)256 << 10)
+#define JUNK_MAX     ((uint64_t)16 << 10)
+#define PROGRESS     ((uint64_t)256 << 10)
 #define DELAY_MAX_MS ((uint64_t)10000)
 
 /* --- Set-up
@@ -221,8 +222,7 @@ static bool same_size(sl_exchange *x, uint64_t size)
     if (x->id->size == SL_HTTP_UNKNOWN)
         x->id->size = size;
     if (x->id->size != size)
-        fail(x, SL_HTTP_FAILED,
-             "the resource has %llu bytes instead of %llu",
+        fail(x, SL_HTTP_FAILED, "the resource has %llu bytes instead of %llu",
              (unsigned long long)size, (unsigned long long)x->id->size);
     return x->verdict == SL_HTTP_PENDING;
 }
@@ -381,27 +381,47 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     return n;
 }
 
+/* Our socket with that port on this side, or NULL. curl does not tell which
+ * one a transfer uses before it is over. */
+static sl_socket *find_socket(const sl_sockets *sockets, long local_port)
+{
+    for (size_t i = 0; i < sockets->n; i++) {
+        union {
+            struct sockaddr any;
+            struct sockaddr_in v4;
+            struct sockaddr_in6 v6;
+        } a = {0};
+        socklen_t size = sizeof a;
+        if (getsockname(sockets->v[i].fd, &a.any, &size) != 0)
+            continue;
+        in_port_t port =
+            a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port;
+        if (ntohs(port) == local_port)
+            return &sockets->v[i];
+    }
+    return NULL;
+}
+
 /* A connection that is used again must be silent: what waits there, behind the
  * end of the answer before, would be taken for our answer. HTTP/2 has frames,
- * and a new TLS connection brings tickets. */
-static bool is_unclean(const sl_exchange *x)
+ * and a new TLS connection brings tickets. (The rest of a TLS record that has
+ * been read already is not seen.) */
+static bool is_unclean(const sl_exchange *x, int local_port)
 {
-    curl_socket_t fd = CURL_SOCKET_BAD;
     char byte;
-    bool http1 = !sl_url_is_https(x->hop) || (x->peer->http1 && !x->peer->http2);
-    return http1 && !x->connected &&
-           curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
-           fd != CURL_SOCKET_BAD &&
-           recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+    if (x->connected)
+        return false;
+    const sl_socket *s = find_socket(x->sockets, local_port);
+    return s != NULL && s->http1 &&
+           recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
 static int on_sent(void *arg, char *ip, char *local_ip, int port,
                    int local_port)
 {
     sl_exchange *x = arg;
-    (void)ip, (void)local_ip, (void)port, (void)local_port;
-    if (getenv("NETDBG")) { curl_socket_t f=-1; char b; curl_easy_getinfo(x->easy, CURLINFO_ACTIVESOCKET,&f); fprintf(stderr,"sent %s conn %d fd %d peek %d\n", x->hop, x->connected, (int)f, (int)recv(f,&b,1,MSG_PEEK|MSG_DONTWAIT)); }
-    if (is_unclean(x)) {
+    (void)ip, (void)local_ip, (void)port;
+    if (is_unclean(x, local_port)) {
         x->unclean = true;
         return CURL_PREREQFUNC_ABORT;
     }
@@ -423,7 +443,21 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
     x->connected = true;
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    if (fd >= 0 && !sl_vec_push(x->sockets, (sl_socket){fd, false})) {
+        close(fd);
+        fd = CURL_SOCKET_BAD;
+    }
+    return fd;
+}
+
+static int on_socket_close(void *arg, curl_socket_t fd)
+{
+    sl_sockets *sockets = arg;
+    for (size_t i = 0; i < sockets->n; i++)
+        if (sockets->v[i].fd == fd)
+            sockets->v[i] = sl_vec_pop(sockets);
+    return close(fd);
 }
 
 /* --- Starting
@@ -483,6 +517,8 @@ static CURLcode set_options(sl_exchange *x, void *private)
         SET(CAINFO, x->config->ca_file);
     SET(OPENSOCKETFUNCTION, on_socket);
     SET(OPENSOCKETDATA, x);
+    SET(CLOSESOCKETFUNCTION, on_socket_close);
+    SET(CLOSESOCKETDATA, x->sockets);
     SET(PREREQFUNCTION, on_sent);
     SET(PREREQDATA, x);
     SET(HEADERFUNCTION, on_header);
@@ -611,8 +647,8 @@ static bool hopeless(CURLcode code)
 
 static void explain_code(sl_exchange *x, CURLcode code)
 {
-    const char *detail = x->curl_error[0] != '\0' ? x->curl_error
-                                                  : curl_easy_strerror(code);
+    const char *detail =
+        x->curl_error[0] != '\0' ? x->curl_error : curl_easy_strerror(code);
     sl_verdict verdict = hopeless(code) ? SL_HTTP_FAILED : SL_HTTP_RETRY;
     if (x->refused && code == CURLE_COULDNT_CONNECT)
         fail(x, SL_HTTP_FAILED, "%s is not a public address",
@@ -641,16 +677,20 @@ static void conclude_code(sl_exchange *x, CURLcode code)
         conclude(x, SL_HTTP_DONE);
 }
 
+/* How the connection speaks, once it has spoken. */
 static void note_version(sl_exchange *x)
 {
-    long version = 0;
-    if (x->easy == NULL ||
-        curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version) != CURLE_OK)
+    long version = 0, port = 0;
+    if (x->easy == NULL || !x->answered ||
+        curl_easy_getinfo(x->easy, CURLINFO_HTTP_VERSION, &version) !=
+            CURLE_OK ||
+        curl_easy_getinfo(x->easy, CURLINFO_LOCAL_PORT, &port) != CURLE_OK)
         return;
-    if (version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1)
-        x->peer->http1 = true;
-    else if (version == CURL_HTTP_VERSION_2_0)
-        x->peer->http2 = true;
+    sl_socket *s = find_socket(x->sockets, port);
+    x->http2 = version == CURL_HTTP_VERSION_2_0;
+    if (s != NULL)
+        s->http1 = version == CURL_HTTP_VERSION_1_0 ||
+                   version == CURL_HTTP_VERSION_1_1;
 }
 
 sl_verdict sl_exchange_end(sl_exchange *x, CURLcode code)

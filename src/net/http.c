@@ -57,7 +57,7 @@ static void on_ready(void *arg, int events, int error)
 static void drop_socket(net_socket *s)
 {
     sl_poll_stop(s->poll);
-    *(s->prev != NULL ? &s->prev->next : &s->http->sockets) = s->next;
+    *(s->prev != NULL ? &s->prev->next : &s->http->watched) = s->next;
     if (s->next != NULL)
         s->next->prev = s->prev;
     sl_free(s);
@@ -75,10 +75,10 @@ static net_socket *add_socket(sl_http *http, curl_socket_t fd, int events)
         sl_free(s);
         return NULL;
     }
-    s->next = http->sockets;
+    s->next = http->watched;
     if (s->next != NULL)
         s->next->prev = s;
-    http->sockets = s;
+    http->watched = s;
     return s;
 }
 
@@ -121,8 +121,8 @@ static int on_curl_timer(CURLM *multi, long ms, void *arg)
     http->timer = NULL;
     if (ms < 0)
         return 0;
-    http->timer = sl_timer_start(http->loop, (uint64_t)ms * 1000000, on_time,
-                                 http, NULL);
+    http->timer =
+        sl_timer_start(http->loop, (uint64_t)ms * 1000000, on_time, http, NULL);
     http->starved |= http->timer == NULL;
     return 0;
 }
@@ -237,6 +237,8 @@ static void end_transfer(sl_http_request *r, CURLcode code)
 {
     curl_multi_remove_handle(r->http->multi, r->x.easy);
     sl_verdict verdict = sl_exchange_end(&r->x, code);
+    if (r->x.http2)
+        r->object->origin->http2 = true;
     if (verdict == SL_HTTP_REDIRECT) {
         if (sl_exchange_follow(&r->x, r) && attach(r))
             return;
@@ -272,7 +274,7 @@ static void start(sl_http_request *r)
     x->config = &http->config;
     x->stats = &http->stats;
     x->id = &r->object->id;
-    x->peer = &origin->peer;
+    x->sockets = &http->sockets;
     x->url = r->object->url;
     x->body = sl_http_spread;
     x->deadline_moved = on_deadline_moved;
@@ -282,7 +284,7 @@ static void start(sl_http_request *r)
     x->last_ns = r->last_ns;
     set_range(r);
     origin->active++;
-    r->counted = !origin->peer.http2;
+    r->counted = !origin->http2;
     http->connections += r->counted;
     r->reserved = x->to - x->from;
     http->reserved += r->reserved;
@@ -305,7 +307,7 @@ static bool may_start(const sl_http *http, const sl_http_origin *origin,
                       const sl_http_request *r)
 {
     const sl_http_config *c = &http->config;
-    uint32_t places = origin->peer.http2 ? STREAMS_MAX : c->per_origin;
+    uint32_t places = origin->http2 ? STREAMS_MAX : c->per_origin;
     uint32_t total = c->connections;
     if (r->background && places > 1)
         places--;
@@ -313,7 +315,7 @@ static bool may_start(const sl_http *http, const sl_http_origin *origin,
         total--;
     uint64_t len = r->to - r->reads.first->at;
     return origin->active < places &&
-           (origin->peer.http2 || http->connections < total) &&
+           (origin->http2 || http->connections < total) &&
            (http->reserved == 0 || (http->reserved <= c->in_flight &&
                                     len <= c->in_flight - http->reserved));
 }
@@ -453,10 +455,11 @@ void sl_http_free(sl_http *http)
         curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, NULL);
         curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, NULL);
     }
-    while (http->sockets != NULL)
-        drop_socket(http->sockets);
+    while (http->watched != NULL)
+        drop_socket(http->watched);
     sl_timer_cancel(http->timer);
     curl_multi_cleanup(http->multi);
+    sl_vec_deinit(&http->sockets);
     sl_http_config_deinit(&http->config);
     sl_free(http);
 }

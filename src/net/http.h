@@ -43,10 +43,10 @@ typedef struct sl_http_config {
     uint32_t retry_delay_ms; /* before the first; doubles, up to 10 s */
     uint32_t retry_after_max_ms; /* the longest Retry-After that is obeyed */
     uint32_t redirects;
-    uint32_t per_origin;     /* connections to one origin */
-    uint32_t connections;    /* in all */
-    uint64_t in_flight;      /* bytes asked for and not here yet, in all */
-    const char *ca_file;     /* PEM; NULL: the system's authorities */
+    uint32_t per_origin;  /* connections to one origin */
+    uint32_t connections; /* in all */
+    uint64_t in_flight;   /* bytes asked for and not here yet, in all */
+    const char *ca_file;  /* PEM; NULL: the system's authorities */
     /* Value of an Authorization header and the only origin that ever sees it
      * ("https://example.com"); not after a redirect has led elsewhere. NULL:
      * none. */

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
+#include "base/vec.h"
 #include "net/http.h"
 
 /* --- url.c
@@ -61,11 +62,6 @@ typedef struct sl_identity {
     char *validator;
 } sl_identity;
 
-/* What is known of the server; outlives them as well. */
-typedef struct sl_peer {
-    bool http1, http2; /* how its answers came so far */
-} sl_peer;
-
 typedef enum sl_verdict {
     SL_HTTP_PENDING,
     SL_HTTP_DONE,     /* every byte of the range has been given to `body` */
@@ -73,6 +69,13 @@ typedef enum sl_verdict {
     SL_HTTP_RETRY,    /* err: why; worth another attempt */
     SL_HTTP_FAILED,   /* err: why */
 } sl_verdict;
+
+/* The open sockets of a multi handle; goes after it. */
+typedef struct sl_socket {
+    int fd;
+    bool http1; /* its answers are HTTP/1 */
+} sl_socket;
+typedef SL_VEC(sl_socket) sl_sockets;
 
 /* One range asked for and its answer, redirects included; attempts after a
  * failure are further exchanges. Drivers (http.c, source.c) put `easy` into a
@@ -82,7 +85,7 @@ struct sl_exchange {
     const sl_http_config *config;
     sl_http_stats *stats;
     sl_identity *id;
-    sl_peer *peer;
+    sl_sockets *sockets;
     const char *url;   /* the resource's */
     uint64_t from, to; /* asked for: [from, to) */
     bool probe;        /* the resource may end before `to` */
@@ -97,6 +100,7 @@ struct sl_exchange {
     sl_verdict verdict;
     sl_err err;
     uint64_t retry_after_ms;
+    bool http2; /* the answer came that way */
     /* Private. */
     sl_answer answer;
     char *hop;
@@ -129,7 +133,8 @@ bool sl_exchange_follow(sl_exchange *x, void *private);
  * passed): what has come of it. Closes `easy`, which must not be in a multi
  * handle any more. */
 sl_verdict sl_exchange_end(sl_exchange *x, CURLcode code);
-/* Whether the deadline has passed for good; otherwise there may be a new one. */
+/* Whether the deadline has passed for good; otherwise there may be a new one.
+ */
 bool sl_exchange_late(sl_exchange *x, uint64_t now_ns);
 /* Abandons it; releases what it holds. */
 void sl_exchange_deinit(sl_exchange *x);

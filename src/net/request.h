@@ -17,10 +17,10 @@ typedef struct sl_http_reads {
 } sl_http_reads;
 
 enum { /* of a read */
-    SL_READ_IDLE = 0,
-    SL_READ_WAITING, /* in `reads` of its request */
-    SL_READ_HERE,    /* in `finished` of the sl_http */
-    SL_READ_FAILED,  /* there as well; the request knows why */
+       SL_READ_IDLE = 0,
+       SL_READ_WAITING, /* in `reads` of its request */
+       SL_READ_HERE,    /* in `finished` of the sl_http */
+       SL_READ_FAILED,  /* there as well; the request knows why */
 };
 
 typedef enum sl_http_state {
@@ -54,9 +54,9 @@ struct sl_http_origin {
     sl_http_origin *next;
     uint32_t refs; /* objects */
     uint32_t active;
-    sl_peer peer; /* HTTP/2: many requests share a connection */
+    bool http2;                /* many requests share a connection */
     sl_http_requests queue[2]; /* foreground, background */
-    char name[]; /* "https://example.com:8443" */
+    char name[];               /* "https://example.com:8443" */
 };
 
 struct sl_http_object {
@@ -75,13 +75,14 @@ struct sl_http {
     sl_http_stats stats;
     CURLM *multi;
     sl_timer *timer; /* curl's */
-    struct net_socket *sockets;
+    struct net_socket *watched;
+    sl_sockets sockets;
     sl_http_object *objects;
     sl_http_origin *origins;
     sl_http_requests active, resting;
-    uint32_t connections;  /* that active requests may have */
-    uint64_t reserved;     /* bytes in flight */
-    bool starved;          /* something could not be watched: no memory */
+    uint32_t connections;   /* that active requests may have */
+    uint64_t reserved;      /* bytes in flight */
+    bool starved;           /* something could not be watched: no memory */
     sl_http_reads finished; /* not delivered yet */
     sl_post deliver;
     bool *gone; /* set when freed inside of a delivery */

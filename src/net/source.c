@@ -21,12 +21,12 @@ typedef struct block {
 } block;
 
 typedef struct http_source {
-    sl_source base; /* first */
+    sl_source base;       /* first */
     pthread_mutex_t lock; /* of everything below */
     sl_http_config config;
     sl_http_stats stats;
     sl_identity id;
-    sl_peer peer;
+    sl_sockets sockets;
     char *url;
     CURLM *multi;
     block blocks[N_BLOCKS];
@@ -94,8 +94,7 @@ static sl_verdict attempt(http_source *s, sl_exchange *x)
 
 static void rest(uint64_t ns)
 {
-    struct timespec left = {(time_t)(ns / 1000000000),
-                            (long)(ns % 1000000000)};
+    struct timespec left = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
     while (nanosleep(&left, &left) != 0)
         continue; /* a signal */
 }
@@ -112,15 +111,14 @@ static sl_status read_range(http_source *s, uint64_t at, uint8_t *to,
     x->config = &s->config;
     x->stats = &s->stats;
     x->id = &s->id;
-    x->peer = &s->peer;
+    x->sockets = &s->sockets;
     x->url = s->url;
     x->from = at;
     x->to = at + len;
     x->probe = probe;
     x->body = take_body;
     if (s->config.total_ms != 0)
-        x->last_ns =
-            sl_loop_now_ns() + (uint64_t)s->config.total_ms * 1000000;
+        x->last_ns = sl_loop_now_ns() + (uint64_t)s->config.total_ms * 1000000;
     for (;;) {
         tries++;
         verdict = attempt(s, x);
@@ -220,8 +218,8 @@ static sl_status read_locked(http_source *s, uint64_t at, uint8_t *to,
 /* --- The source
  * ------------------------------------------------------------------- */
 
-static sl_status read_http(sl_source *source, uint64_t at, void *to,
-                           size_t len, sl_err *err)
+static sl_status read_http(sl_source *source, uint64_t at, void *to, size_t len,
+                           sl_err *err)
 {
     http_source *s = (http_source *)source;
     if (at > source->size || len > source->size - at)
@@ -238,6 +236,7 @@ static void close_http(sl_source *source)
     for (size_t i = 0; i < N_BLOCKS; i++)
         sl_free(s->blocks[i].bytes);
     curl_multi_cleanup(s->multi);
+    sl_vec_deinit(&s->sockets);
     sl_identity_deinit(&s->id);
     sl_http_config_deinit(&s->config);
     pthread_mutex_destroy(&s->lock);

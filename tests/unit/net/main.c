@@ -1,0 +1,28 @@
+#include "check.h"
+
+#include "fixture.h"
+
+extern const struct CMUnitTest url_tests[];
+extern const size_t n_url_tests;
+extern const struct CMUnitTest read_tests[];
+extern const size_t n_read_tests;
+extern const struct CMUnitTest wrong_tests[];
+extern const size_t n_wrong_tests;
+extern const struct CMUnitTest source_tests[];
+extern const size_t n_source_tests;
+
+int main(void)
+{
+    if (start_origin(NULL) != 0)
+        return 1;
+    int failed =
+        _cmocka_run_group_tests("net/url", url_tests, n_url_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("net/read", read_tests, n_read_tests,
+                                      NULL, NULL);
+    failed += _cmocka_run_group_tests("net/wrong", wrong_tests, n_wrong_tests,
+                                      NULL, NULL);
+    failed += _cmocka_run_group_tests("net/source", source_tests,
+                                      n_source_tests, NULL, NULL);
+    stop_origin(NULL);
+    return failed;
+}
