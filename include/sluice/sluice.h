@@ -6,6 +6,7 @@
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
 
+#include "sluice/cache.h"
 #include "sluice/component.h"
 #include "sluice/error.h"
 #include "sluice/fetch.h"

@@ -183,7 +183,7 @@ static sl_status no_root(const char *dir, const char *below, bool create,
         why = "not a directory (a link is not followed)";
         break;
     }
-    return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "no cache: %s%s: %s", dir,
+    return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s%s: no cache: %s", dir,
                    below, why);
 }
 

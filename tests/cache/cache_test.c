@@ -3,6 +3,7 @@
  * means harm. docs/data-segments.md, section 7.
  *
  *     cache_test crash|faults|processes|hostile|full
+ *     cache_test fill DIR      puts three chunks there, and notes a URL
  *
  * Whatever happens: no wrong byte is read, nothing hangs, and afterwards the
  * cache is sound. Exits with 77 when something cannot be tried here. */
@@ -574,6 +575,20 @@ static void test_full(void)
     check(umount2(dir, MNT_DETACH) == 0);
 }
 
+/* For tests of the command. */
+static int fill(const char *name)
+{
+    make_chunks();
+    sl_disk *disk = sl_disk_open(name, 0, 0, NULL);
+    check(disk != NULL);
+    for (uint32_t i = 1; i <= 3; i++) {
+        check(put(disk, i));
+        note(disk, i);
+    }
+    sl_disk_unref(disk);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -584,6 +599,8 @@ int main(int argc, char **argv)
         {"processes", test_processes}, {"hostile", test_hostile},
         {"full", test_full},
     };
+    if (argc == 3 && strcmp(argv[1], "fill") == 0)
+        return fill(argv[2]);
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         if (argc != 2 || strcmp(argv[1], tests[i].name) != 0)
             continue;
