@@ -29,11 +29,13 @@ typedef struct sluice_limits {
     uint32_t component_depth;    /**< nesting of components and types */
 } sluice_limits;
 
-/** For untrusted guests, many in one process. */
+/** Limits for untrusted guests, many in one process. @return by value; any
+ * thread */
 SLUICE_API sluice_limits sluice_limits_strict(void);
-/** For a program somebody chose to run: the default. */
+/** Limits for a program somebody chose to run: the default. @return by value;
+ * any thread */
 SLUICE_API sluice_limits sluice_limits_default(void);
-/** The specification's own limits only. */
+/** The specification's own limits only. @return by value; any thread */
 SLUICE_API sluice_limits sluice_limits_none(void);
 
 /** What stores share: configuration and, later, compiled code and caches. */
@@ -47,12 +49,14 @@ typedef struct sluice_engine sluice_engine;
  */
 SLUICE_API sluice_engine *sluice_engine_new(const sluice_limits *limits,
                                             sluice_error *error);
+/** Frees an engine, after everything that was made from it. NULL is fine. Any
+ * thread that no other uses it in. */
 SLUICE_API void sluice_engine_free(sluice_engine *engine);
 /** Switch a gated feature of the Component Model on or off, by the name that
  * messages use ("resources", "threads", "error-context", ...; "all"). For
  * components made afterwards. What is on but not built yet validates, and is
  * refused at instantiation.
- * @return false: no such feature */
+ * @return false: no such feature. Before other threads use the engine. */
 SLUICE_API bool sluice_engine_set_feature(sluice_engine *engine,
                                           const char *name, bool on);
 
@@ -72,10 +76,13 @@ SLUICE_API sluice_component *sluice_component_open(sluice_engine *engine,
                                                    sluice_error *error);
 
 /** The same from bytes in memory, which must outlive the component unchanged
- * (`copy` false) or are copied. */
-SLUICE_API sluice_component *
-sluice_component_from_buffer(sluice_engine *engine, const void *bytes,
-                             size_t len, bool copy, sluice_error *error);
+ * (`copy` false) or are copied.
+ * @return NULL as for sluice_component_open(), but for SLUICE_EIO. Yours:
+ *         sluice_component_free(). Any thread. */
+SLUICE_API sluice_component *sluice_component_from_buffer(sluice_engine *engine,
+                                                          const void *bytes,
+                                                          size_t len, bool copy,
+                                                          sluice_error *error);
 
 /** A place to read a component from. `read_at` fills exactly `len` bytes from
  * offset `at` and may block; it returns false when it cannot. `close` (may be
@@ -89,7 +96,9 @@ typedef struct sluice_source {
 } sluice_source;
 
 /** The same from an embedder's source, of which a copy is kept; `close` is
- * called also on failure. */
+ * called also on failure.
+ * @return NULL as for sluice_component_open(); SLUICE_EIO when `read_at` says
+ *         false. Yours: sluice_component_free(). Any thread. */
 SLUICE_API sluice_component *
 sluice_component_from_source(sluice_engine *engine, const sluice_source *source,
                              sluice_error *error);
@@ -106,7 +115,7 @@ SLUICE_API sluice_status sluice_component_set_base(sluice_component *component,
                                                    sluice_error *error);
 
 /** Frees the component; stores that instantiated it must be gone. NULL is
- * fine. */
+ * fine. Any thread. */
 SLUICE_API void sluice_component_free(sluice_component *component);
 
 /** What an import or export is. */
@@ -127,14 +136,19 @@ typedef struct sluice_extern {
     const void *instance; /**< of an instance: for sluice_extern_member() */
 } sluice_extern;
 
+/** How many imports the component has. Any thread. */
 SLUICE_API size_t sluice_component_n_imports(const sluice_component *c);
+/** How many exports the component has. Any thread. */
 SLUICE_API size_t sluice_component_n_exports(const sluice_component *c);
-/** @return false when `index` is out of range */
+/** One import; what *out points to belongs to the component. Any thread.
+ * @return false when `index` is out of range */
 SLUICE_API bool sluice_component_import(const sluice_component *c, size_t index,
                                         sluice_extern *out);
+/** One export, in the same way. Any thread.
+ * @return false when `index` is out of range */
 SLUICE_API bool sluice_component_export(const sluice_component *c, size_t index,
                                         sluice_extern *out);
-/** The members of an imported or exported instance.
+/** The members of an imported or exported instance. Any thread.
  * @return false when `index` is out of range or `of` is no instance */
 SLUICE_API bool sluice_extern_member(const sluice_extern *of, size_t index,
                                      sluice_extern *out);
@@ -155,7 +169,7 @@ typedef struct sluice_item {
 } sluice_item;
 
 /** Calls `visit` for every definition, nested components in place, until it
- * returns false. The item is borrowed for the call. */
+ * returns false. The item is borrowed for the call. Any thread. */
 SLUICE_API void sluice_component_walk(const sluice_component *component,
                                       bool (*visit)(void *arg,
                                                     const sluice_item *item),

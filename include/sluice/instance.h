@@ -40,7 +40,7 @@ SLUICE_API sluice_store *sluice_store_new(sluice_engine *engine,
  * once more before uv_loop_close(). Not from inside a callback of the same
  * store. NULL is fine. */
 SLUICE_API void sluice_store_free(sluice_store *store);
-/** The loop the store lives on. */
+/** The loop the store lives on: borrowed, as long as the store lives. */
 SLUICE_API struct uv_loop_s *sluice_store_loop(sluice_store *store);
 /** Runs the loop until *done is true.
  * @return SLUICE_OK, or SLUICE_EDEADLOCK when nothing is left that could make
@@ -53,8 +53,10 @@ SLUICE_API void sluice_store_interrupt(sluice_store *store);
 /** Test schedules: every choice the specification leaves to the host (order,
  * sizes, delays) is taken from this seed; 0 is the ordinary order. */
 SLUICE_API void sluice_store_set_seed(sluice_store *store, uint64_t seed);
-/** A trap in a task that no call waits for any more (it went on after its
- * result). NULL: such traps are dropped. */
+/** Be told of a trap in a task that no call waits for any more (it went on
+ * after its result): `fn(arg, error)` on the loop, the error borrowed
+ * (SLUICE_ETRAP, SLUICE_EDEADLINE or SLUICE_EEXIT). `fn` NULL, as at first:
+ * nobody is told. */
 SLUICE_API void sluice_store_on_trap(sluice_store *store,
                                      void (*fn)(void *arg,
                                                 const sluice_error *error),
@@ -69,9 +71,9 @@ SLUICE_API void sluice_store_on_trap(sluice_store *store,
  *
  * When a call's time is over, `done` comes with SLUICE_EDEADLINE. If guest code
  * runs on its behalf just then (any code it has led to, in any instance), that
- * traps: within a few microseconds of guest code, or a millisecond inside of one
- * bulk instruction; its instance is poisoned as by any trap, and the error has
- * the backtrace. If it waits, the callee is asked to stop as by
+ * traps: within a few microseconds of guest code, or a millisecond inside of
+ * one bulk instruction; its instance is poisoned as by any trap, and the error
+ * has the backtrace. If it waits, the callee is asked to stop as by
  * sluice_pending_cancel() and no instance is harmed. What goes on after the
  * result or the deadline is nobody's any more: after the deadline it traps when
  * it keeps the loop for 100 ms at a time. Calls wait on the store's loop, so
@@ -83,8 +85,8 @@ SLUICE_API void sluice_store_set_call_timeout(sluice_store *store,
                                               uint64_t timeout_ns);
 /**
  * Until when the store runs guest code at all, counted from now. Then what runs
- * traps, every call under way ends with SLUICE_EDEADLINE, and what would start is
- * refused with it, until the deadline is set anew.
+ * traps, every call under way ends with SLUICE_EDEADLINE, and what would start
+ * is refused with it, until the deadline is set anew.
  * @param after_ns  nanoseconds; SLUICE_NO_DEADLINE, as at first: no limit
  * @return SLUICE_OK, or SLUICE_ENOMEM: the deadline is as before
  * On the store's thread.
@@ -98,9 +100,10 @@ typedef struct sluice_stats {
     uint64_t bytes_to_guest;  /**< of segments, copied into linear memory */
     uint64_t bytes_forwarded; /**< of segments, handed on without doing so */
     uint64_t data_faults;
-    uint64_t memory_bytes;    /**< live linear memory */
+    uint64_t memory_bytes; /**< live linear memory */
     uint32_t instances, tasks, stream_ends;
 } sluice_stats;
+/** The counters as they are now. @return by value */
 SLUICE_API sluice_stats sluice_store_stats(const sluice_store *store);
 
 /* --- Linkers: what a component's imports are given ------------------------ */
@@ -110,8 +113,12 @@ SLUICE_API sluice_stats sluice_store_stats(const sluice_store *store);
  * instances go on using its functions. */
 typedef struct sluice_linker sluice_linker;
 
+/** Make a linker without definitions.
+ * @return NULL on SLUICE_ENOMEM. Yours: sluice_linker_free(). */
 SLUICE_API sluice_linker *sluice_linker_new(sluice_engine *engine,
                                             sluice_error *error);
+/** Frees the linker, calling every `free_ctx`, after the stores that use its
+ * functions. NULL is fine. */
 SLUICE_API void sluice_linker_free(sluice_linker *linker);
 
 /** A call from a guest that the host has not answered yet. Answer it once, with
@@ -135,16 +142,21 @@ SLUICE_API void sluice_call_return(sluice_call *call, sluice_val *result);
 SLUICE_API void sluice_call_trap(sluice_call *call, const char *message);
 /** Ends the guest's run with SLUICE_EEXIT and this code. */
 SLUICE_API void sluice_call_exit(sluice_call *call, int code);
+/** The store the call came from: borrowed. */
 SLUICE_API sluice_store *sluice_call_store(sluice_call *call);
-/** The type of the function that was called. */
+/** The type of the function that was called: as long as its component lives. */
 SLUICE_API const sluice_type *sluice_call_type(sluice_call *call);
-/** Be told when the guest asks to cancel this call: it may still return as
- * usual, or with sluice_call_cancelled(). Also when the store goes before the
- * call was answered: `call` must not be used any more once `fn` has returned
- * then (`gone` is true). `fn` is called at most once for each. */
+/** Be told when the guest asks to cancel this call (`gone` false): it may still
+ * return as usual, or with sluice_call_cancelled(). And when nobody can take an
+ * answer any more (`gone` true), because the guest has trapped or the store
+ * goes: `call` must not be used any more once `fn` has returned then. Stop what
+ * works for the call: timers keep the loop alive. Each comes at most once,
+ * `gone` last, on the store's thread; none after the answer. A host that does
+ * not ask may answer after a trap; that is dropped. */
 SLUICE_API void sluice_call_on_cancel(sluice_call *call,
                                       void (*fn)(void *arg, bool gone),
                                       void *arg);
+/** Answers that the call was cancelled, after the guest has asked for that. */
 SLUICE_API void sluice_call_cancelled(sluice_call *call);
 
 /**
@@ -166,7 +178,8 @@ SLUICE_API sluice_status sluice_linker_func(sluice_linker *linker,
                                             void (*free_ctx)(void *),
                                             sluice_error *error);
 /** Supply a `core data` import of the component by name. The linker keeps a
- * reference of its own. */
+ * reference of its own.
+ * @return SLUICE_OK, SLUICE_ENOMEM, SLUICE_EUSAGE (defined already) */
 SLUICE_API sluice_status sluice_linker_segment(sluice_linker *linker,
                                                const char *name,
                                                sluice_segment *segment,
@@ -228,6 +241,7 @@ SLUICE_API sluice_instance *sluice_instantiate(sluice_store *store,
  * store. @return NULL when there is none */
 SLUICE_API sluice_func *sluice_instance_func(sluice_instance *instance,
                                              const char *name);
+/** The type of an exported function: as long as its component lives. */
 SLUICE_API const sluice_type *sluice_func_type(const sluice_func *func);
 /** An exported segment, NULL when there is none. Yours: release it with
  * sluice_segment_free(). */
@@ -260,6 +274,8 @@ typedef struct sluice_pending sluice_pending;
  *              otherwise
  * @param pending  may be NULL; else set to the call, valid until `done` has
  *              been called
+ * @return SLUICE_OK: `done` will be called, with `arg`. Or, and then it will
+ * not, SLUICE_EUSAGE, SLUICE_ENOMEM, SLUICE_EDEADLINE (the store's has passed)
  */
 SLUICE_API sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
                                           size_t n_args, sluice_done_fn done,
@@ -279,7 +295,11 @@ SLUICE_API sluice_status sluice_pending_set_deadline(sluice_pending *pending,
                                                      uint64_t after_ns);
 
 /** Calls a function and runs the loop until it has returned. Fills *result
- * (yours: sluice_val_deinit()) when the function has one. */
+ * (yours: sluice_val_deinit()) when the function has one.
+ * @param args  taken, as by sluice_func_call()
+ * @return as that, what `done` would hear (SLUICE_ETRAP, SLUICE_EEXIT,
+ *         SLUICE_ELIMIT, SLUICE_ENOMEM, SLUICE_EDEADLINE), or SLUICE_EDEADLOCK:
+ *         nothing is left that could make it return */
 SLUICE_API sluice_status sluice_func_call_wait(sluice_func *func,
                                                sluice_val *args, size_t n_args,
                                                sluice_val *result,

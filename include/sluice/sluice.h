@@ -22,7 +22,8 @@ extern "C" {
 #endif
 
 #define SLUICE_VERSION "0.1.0"
-/** The library's version, for a check against SLUICE_VERSION. */
+/** The library's version, for a check against SLUICE_VERSION. Static storage,
+ * any thread. */
 SLUICE_API const char *sluice_version(void);
 
 #ifdef __cplusplus

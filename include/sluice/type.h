@@ -35,7 +35,8 @@ SLUICE_API const sluice_type *sluice_type_elem(const sluice_type *type);
 /** Fields of a record, members of a tuple, flags, or cases of a variant, enum,
  * option (none, some) or result (ok, error); 2 for a map (key, value). */
 SLUICE_API size_t sluice_type_n_parts(const sluice_type *type);
-/** A part's label (empty in a tuple) and type (NULL: no payload).
+/** A part's label (empty in a tuple) and type (NULL: no payload), both borrowed
+ * from the component.
  * @return false when `index` is out of range */
 SLUICE_API bool sluice_type_part(const sluice_type *type, size_t index,
                                  sluice_name *label, const sluice_type **part);
@@ -44,7 +45,8 @@ SLUICE_API size_t sluice_type_fixed_length(const sluice_type *type);
 
 /** Parameters of a function type. */
 SLUICE_API size_t sluice_type_n_params(const sluice_type *func);
-/** @return false when `index` is out of range */
+/** A parameter's name and type, both borrowed from the component.
+ * @return false when `index` is out of range */
 SLUICE_API bool sluice_type_param(const sluice_type *func, size_t index,
                                   sluice_name *name, const sluice_type **type);
 /** The result of a function type; NULL: none. */
@@ -53,7 +55,7 @@ SLUICE_API const sluice_type *sluice_type_result(const sluice_type *func);
 SLUICE_API bool sluice_type_is_async(const sluice_type *func);
 
 /** Stands for "no type" where NULL means another one: the elements of a stream
- * without payload. Nothing can be asked of it. Static storage, any thread. */
+ * without payload. @return static storage; nothing can be asked of it */
 SLUICE_API const sluice_type *sluice_type_none(void);
 
 /** Writes the type as text ("list<u8>") and a NUL into out[cap], cutting it

@@ -113,7 +113,8 @@ SLUICE_API void sluice_val_deinit(sluice_val *val);
 /** A deep copy. Streams, futures and resources cannot be copied (they move).
  * @return false: out of memory, or one of these inside */
 SLUICE_API bool sluice_val_copy(const sluice_val *from, sluice_val *to);
-/** Deep equality; NaNs are equal to each other. */
+/** Whether two values are the same, all the way down; NaNs are equal to each
+ * other. */
 SLUICE_API bool sluice_val_eq(const sluice_val *a, const sluice_val *b);
 
 /** Makers. Each fills *out with a value that owns its memory, copying what it

@@ -22,7 +22,10 @@ typedef struct sluice_wasi_config {
     int stdin_fd, stdout_fd, stderr_fd; /**< else these; 0 in all: closed */
 } sluice_wasi_config;
 
-/** Define the interfaces of WASI in a linker. */
+/** Define the interfaces of WASI in a linker. Nothing of *config is kept but
+ * copies; descriptors must stay open as long as stores use the linker.
+ * @return SLUICE_OK, SLUICE_ENOMEM, SLUICE_EUSAGE (defined already). On the
+ * thread of the stores that will use the linker. */
 SLUICE_API sluice_status sluice_linker_wasi(sluice_linker *linker,
                                             const sluice_wasi_config *config,
                                             sluice_error *error);

@@ -382,12 +382,28 @@ sluice_status sluice_future_new(struct sluice_store *store,
     return SLUICE_OK;
 }
 
-void sluice_promise_set(sluice_promise *promise, sluice_val *val)
+sluice_status sluice_promise_set(sluice_promise *promise, sluice_val *val)
 {
     sl_err err = {0};
-    sl_host_future_resolve((sl_host_future *)promise, val, &err);
+    sl_host_future *future = (sl_host_future *)promise;
+    const sl_type *elem;
+    sl_status st = SL_OK;
+    if (sl_host_future_wanted(future, &elem) &&
+        ((val == NULL) != (elem == NULL) ||
+         (val != NULL && sl_val_check(val, elem, &err) != SL_OK)))
+        st = SL_EUSAGE;
+    if (st == SL_OK)
+        st = sl_host_future_resolve(future, val, &err);
+    else
+        sl_host_future_free(future);
     if (val != NULL)
         sluice_val_deinit(val);
+    return (sluice_status)st;
+}
+
+void sluice_promise_drop(sluice_promise *promise)
+{
+    sl_host_future_free((sl_host_future *)promise);
 }
 
 struct future_read {

@@ -382,6 +382,25 @@ static uint32_t lower(sl_host_writer *w, sl_val *vals, uint32_t n)
     return 0;
 }
 
+/* A future's value will never come. A guest that drops its writable end before
+ * it has written traps (CanonicalABI.md, "canon future.drop-writable"), so no
+ * reader is prepared for this: a guest that reads cannot go on. */
+static void abandon(sl_host_writer *w)
+{
+    static const char why[] = "the host has no value for a future";
+    sl_copy *copy = w->copy;
+    if (copy == NULL)
+        return;
+    if (copy->inst == NULL) {
+        finish(w, SL_COPY_DROPPED);
+    } else if (w->in_read) {
+        w->status = sl_store_trap(w->base.store, "%s", why);
+    } else {
+        w->copy = NULL;
+        sl_instance_trap(copy->inst, "%s", why);
+    }
+}
+
 static sl_status writer_read(sl_shared *shared, sl_copy *copy)
 {
     sl_host_writer *w = (sl_host_writer *)shared;
@@ -391,6 +410,8 @@ static sl_status writer_read(sl_shared *shared, sl_copy *copy)
     w->in_read = true;
     if (w->resolved)
         (void)lower(w, w->value, 1);
+    else if (w->closed && w->base.is_future)
+        abandon(w);
     else if (w->host != NULL && w->host->want != NULL)
         w->host->want(w->arg, sl_buffer_remain(copy->buffer));
     w->in_read = false;
@@ -542,6 +563,8 @@ void sl_host_writer_close(sl_host_writer *w)
     w->closed = true;
     if (w->copy != NULL && !w->in_read && !w->base.is_future)
         finish(w, SL_COPY_DROPPED);
+    if (w->base.is_future && !w->resolved && !w->in_read)
+        abandon(w);
     sl_shared_unref(&w->base);
 }
 
@@ -567,13 +590,19 @@ sl_host_future *sl_host_future_new(sl_store *store, const sl_type *elem,
 /* Kept until it is read, or moved to the reader that waits. */
 static sl_status keep_value(sl_host_writer *w, sl_val *val, sl_err *err)
 {
+    if (val != NULL && w->base.elem != NULL) {
+        w->value = sl_arena_new(&w->arena, sl_val);
+        if (w->value == NULL || !take_val(&w->arena, val, w->value))
+            return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    }
     w->resolved = true;
-    if (val == NULL || w->base.elem == NULL)
-        return SL_OK;
-    w->value = sl_arena_new(&w->arena, sl_val);
-    if (w->value == NULL || !take_val(&w->arena, val, w->value))
-        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     return SL_OK;
+}
+
+bool sl_host_future_wanted(const sl_host_future *future, const sl_type **elem)
+{
+    *elem = future->writer.base.elem;
+    return future->writer.host != NULL;
 }
 
 sl_status sl_host_future_resolve(sl_host_future *future, sl_val *val,

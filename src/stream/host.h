@@ -86,7 +86,11 @@ sl_host_future *sl_host_future_new(sl_store *store, const sl_type *elem,
  * streams and futures taken; NULL: no payload), and frees `future`. */
 sl_status sl_host_future_resolve(sl_host_future *future, sl_val *val,
                                  sl_err *err);
-/* Without a value: who reads it waits for ever. NULL is fine. */
+/* Whether somebody may still read it: only then is *elem, its payload's type,
+ * sure to be there. */
+bool sl_host_future_wanted(const sl_host_future *future, const sl_type **elem);
+/* Without a value: a host that reads it hears of that, a guest traps. NULL is
+ * fine. */
 void sl_host_future_free(sl_host_future *future);
 
 /* --- Descriptors

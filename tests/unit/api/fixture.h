@@ -270,4 +270,32 @@ void temp_file(char path[64], const void *data, size_t len);
     "    (canon lift (core func $m \"produce\") async"                         \
     "      (callback (func $m \"cb\")))))"
 
+/* "keep" takes a new handle from the host and keeps it; "read" lends it back;
+ * "drop" drops it. */
+#define HOST_RESOURCE                                                          \
+    "(component"                                                               \
+    "  (import \"file\" (type $f (sub resource)))"                             \
+    "  (import \"open\" (func $open (param \"n\" u32) (result (own $f))))"     \
+    "  (import \"size\" (func $size (param \"f\" (borrow $f)) (result u32)))"  \
+    "  (core func $open (canon lower (func $open)))"                           \
+    "  (core func $size (canon lower (func $size)))"                           \
+    "  (core func $drop (canon resource.drop $f))"                             \
+    "  (core module $M"                                                        \
+    "    (import \"\" \"open\" (func $open (param i32) (result i32)))"         \
+    "    (import \"\" \"size\" (func $size (param i32) (result i32)))"         \
+    "    (import \"\" \"drop\" (func $drop (param i32)))"                      \
+    "    (global $h (mut i32) (i32.const 0))"                                  \
+    "    (func (export \"keep\") (param i32) (result i32)"                     \
+    "      (global.set $h (call $open (local.get 0))) (global.get $h))"        \
+    "    (func (export \"read\") (result i32) (call $size (global.get $h)))"   \
+    "    (func (export \"drop\") (call $drop (global.get $h))))"               \
+    "  (core instance $m (instantiate $M (with \"\" (instance"                 \
+    "    (export \"open\" (func $open)) (export \"size\" (func $size))"        \
+    "    (export \"drop\" (func $drop))))))"                                   \
+    "  (func (export \"keep\") (param \"n\" u32) (result u32)"                 \
+    "    (canon lift (core func $m \"keep\")))"                                \
+    "  (func (export \"read\") (result u32)"                                   \
+    "    (canon lift (core func $m \"read\")))"                                \
+    "  (func (export \"drop\") (canon lift (core func $m \"drop\"))))"
+
 #endif

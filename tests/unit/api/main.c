@@ -19,6 +19,7 @@ TESTS(deadline)
 TESTS(start)
 TESTS(fetch)
 TESTS(sweep)
+TESTS(sweep_all)
 
 int main(void)
 {
@@ -35,5 +36,6 @@ int main(void)
     RUN(start)
     RUN(fetch)
     RUN(sweep)
+    RUN(sweep_all)
     return failed != 0;
 }

@@ -684,6 +684,118 @@ static void test_future__dropped_and_the_store_goes(void **state)
     fixture_deinit(&f);
 }
 
+/* "get" reads a future and gives back what it brought. */
+#define GETTER                                                                 \
+    "(component"                                                               \
+    "  (type $f (future u16))"                                                 \
+    "  (core module $Memory (memory (export \"memory\") 1))"                   \
+    "  (core instance $memory (instantiate $Memory))"                          \
+    "  (core func $read (canon future.read $f (memory $memory \"memory\")))"   \
+    "  (core module $M"                                                        \
+    "    (import \"\" \"memory\" (memory 1))"                                  \
+    "    (import \"\" \"read\" (func $read (param i32 i32) (result i32)))"     \
+    "    (func (export \"get\") (param i32) (result i32)"                      \
+    "      (drop (call $read (local.get 0) (i32.const 0)))"                    \
+    "      (i32.load16_u (i32.const 0))))"                                     \
+    "  (core instance $m (instantiate $M (with \"\" (instance"                 \
+    "    (export \"memory\" (memory $memory \"memory\"))"                      \
+    "    (export \"read\" (func $read))))))"                                   \
+    "  (func (export \"get\") async (param \"x\" (future u16)) (result u16)"   \
+    "    (canon lift (core func $m \"get\"))))"
+
+/* Before (0) and while (1) somebody reads: a value, none, one of another type. */
+static void test_promise__kept_and_not(void **state)
+{
+    (void)state;
+    for (int reads = 0; reads < 2; reads++)
+        for (int how = 0; how < 4; how++) {
+            fixture f;
+            outcome out;
+            sluice_promise *p;
+            sluice_name name;
+            const sluice_type *type;
+            sluice_val arg = {.kind = SLUICE_FUTURE};
+            fixture_init(&f, GETTER);
+            fixture_instantiate(&f);
+            assert_true(sluice_type_param(sluice_func_type(func_of(&f, "get")),
+                                          0, &name, &type));
+            assert_int_equal(sluice_future_new(f.store, sluice_type_elem(type),
+                                               &p, &arg.of.future, &f.error),
+                             SLUICE_OK);
+            if (reads)
+                begin(&f, "get", &arg, &out);
+            sluice_val good = {.kind = SLUICE_U16, .of.u16 = 77};
+            sluice_val bad = u32_val(77);
+            if (how == 0)
+                assert_int_equal(sluice_promise_set(p, &good), SLUICE_OK);
+            else if (how == 1)
+                assert_int_equal(sluice_promise_set(p, NULL), SLUICE_EUSAGE);
+            else if (how == 2)
+                assert_int_equal(sluice_promise_set(p, &bad), SLUICE_EUSAGE);
+            else
+                sluice_promise_drop(p);
+            if (!reads)
+                begin(&f, "get", &arg, &out);
+            assert_int_equal(finish(&f, &out),
+                             how == 0 ? SLUICE_OK : SLUICE_ETRAP);
+            if (how == 0)
+                assert_int_equal(out.result.of.u16, 77);
+            else
+                assert_string_equal(out.error.message,
+                                    "the host has no value for a future");
+            fixture_deinit(&f);
+        }
+}
+
+static void test_promise__dropped_before_the_host_reads(void **state)
+{
+    (void)state;
+    for (int reads = 0; reads < 2; reads++) {
+        fixture f;
+        sluice_promise *p;
+        sluice_future *future;
+        step s = {0};
+        fixture_init(&f, PASS("(future string)"));
+        fixture_instantiate(&f);
+        sluice_future_new(f.store, elem_of(&f, "pass"), &p, &future, &f.error);
+        if (reads)
+            sluice_future_read(future, came, &s);
+        sluice_promise_drop(p);
+        if (!reads)
+            sluice_future_read(future, came, &s);
+        assert_false(s.done);
+        finish_step(&f, &s);
+        assert_int_equal(s.error.status, SLUICE_ECANCELLED);
+        sluice_promise_drop(NULL);
+        fixture_deinit(&f);
+    }
+}
+
+static void test_stream__of_nothing(void **state)
+{
+    (void)state;
+    fixture f;
+    sluice_writer *w;
+    sluice_val in = {.kind = SLUICE_STREAM}, out;
+    step s = {0}, written = {0};
+    fixture_init(&f, PASS("(stream)"));
+    fixture_instantiate(&f);
+    assert_int_equal(sluice_stream_new(f.store, sluice_type_none(), &w,
+                                       &in.of.stream, &f.error),
+                     SLUICE_OK);
+    assert_int_equal(call(&f, "pass", &in, &out), SLUICE_OK);
+    sluice_reader *r = sluice_reader_new(out.of.stream, &f.error);
+    assert_int_equal(sluice_reader_read(r, NULL, 10, was_read, &s), SLUICE_OK);
+    assert_int_equal(sluice_writer_write(w, NULL, 7, was_written, &written),
+                     SLUICE_OK);
+    finish_step(&f, &s);
+    assert_int_equal(s.n, 7);
+    finish_step(&f, &written);
+    sluice_reader_free(r);
+    sluice_writer_close(w);
+    fixture_deinit(&f);
+}
+
 const struct CMUnitTest stream_tests[] = {
     cmocka_unit_test(test_reader__numbers_piece_by_piece),
     cmocka_unit_test(test_reader__values),
@@ -702,5 +814,8 @@ const struct CMUnitTest stream_tests[] = {
     cmocka_unit_test(test_future__set_and_read_in_any_order),
     cmocka_unit_test(test_future__numbers_and_nothing),
     cmocka_unit_test(test_future__dropped_and_the_store_goes),
+    cmocka_unit_test(test_promise__kept_and_not),
+    cmocka_unit_test(test_promise__dropped_before_the_host_reads),
+    cmocka_unit_test(test_stream__of_nothing),
 };
 const size_t n_stream_tests = N(stream_tests);
