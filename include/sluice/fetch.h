@@ -35,7 +35,7 @@ typedef struct sluice_http_config {
 
 /** 10 s to connect, 30 s to the first byte, 1 KiB/s over 30 s, 3 retries, 5
  * redirects, 6 connections to an origin and 64 in all, 64 MiB in flight, public
- * addresses only, no authorization. Any thread. */
+ * addresses only, no authorization. @return by value; any thread. */
 SLUICE_API sluice_http_config sluice_http_config_default(void);
 
 /** Set how stores, components and segments made afterwards fetch. Before other
@@ -51,7 +51,7 @@ SLUICE_API sluice_status sluice_engine_set_http(
  * cache that has nothing. Before the first store is made.
  * @param dir    NULL: $XDG_CACHE_HOME/sluice, else ~/.cache/sluice
  * @param limit  bytes; 0: 4 GiB
- * @return SLUICE_OK, SLUICE_ENOMEM */
+ * @return SLUICE_OK, SLUICE_ENOMEM. Before other threads use the engine. */
 SLUICE_API sluice_status sluice_engine_set_cache(sluice_engine *engine,
                                                  const char *dir,
                                                  uint64_t limit,
@@ -93,7 +93,7 @@ typedef enum sluice_fault_answer {
 
 /** Hear of data faults before they trap, or end the stream of a host that reads.
  * The handler runs on the loop's thread, possibly inside of a guest's call: it
- * must not call into the store. NULL: faults trap. */
+ * must not call into the store. `fn` gets `arg`; NULL: faults trap. */
 SLUICE_API void sluice_store_on_fault(
     sluice_store *store,
     sluice_fault_answer (*fn)(void *arg, const sluice_fault *fault), void *arg);

@@ -65,6 +65,8 @@ static bool up(run *r, link_fn *link)
 {
     r->engine = sluice_engine_new(NULL, &r->error);
     if (r->engine != NULL)
+        (void)sluice_engine_set_feature(r->engine, "all", true);
+    if (r->engine != NULL)
         r->component = sluice_component_from_buffer(
             r->engine, r->binary->data, r->binary->len, false, &r->error);
     if (r->component != NULL)
@@ -884,6 +886,147 @@ static void test_sweep__segments(void **state)
     sweep(segments, BYTES);
 }
 
+/* --- Values of components
+ * ------------------------------------------------------------------ */
+
+#define VALUES                                                                 \
+    "(component"                                                               \
+    "  (import \"a\" (value $a string))"                                       \
+    "  (import \"b\" (value $b (list u8)))"                                    \
+    "  (export \"c\" (value $a))"                                              \
+    "  (export \"d\" (value $b)))"
+
+static bool make_bytes(void *ctx, sluice_store *store, sluice_val *out)
+{
+    assert_non_null(store);
+    run *r = ctx;
+    return made(r, sluice_val_bytes(out, SLUICE_U8, "xyz", 3));
+}
+
+static bool link_values(run *r)
+{
+    sluice_val text = {0};
+    return made(r, sluice_val_string(&text, "text", 4)) &&
+           good(r,
+                sluice_linker_value(r->linker, NULL, "a", &text, &r->error)) &&
+           good(r, sluice_linker_value_from(r->linker, NULL, "b", make_bytes, r,
+                                            NULL, &r->error));
+}
+
+static void component_values(run *r)
+{
+    sluice_val c = {0}, d = {0};
+    if (up(r, link_values)) {
+        if (good(r, sluice_instance_value(r->instance, "c", &c, &r->error)))
+            assert_string_equal(c.of.string.data, "text");
+        if (good(r, sluice_instance_value(r->instance, "d", &d, &r->error)))
+            assert_memory_equal(d.of.bytes.data, "xyz", 3);
+    }
+    sluice_val_deinit(&c);
+    sluice_val_deinit(&d);
+    down(r);
+}
+
+static void test_sweep__component_values(void **state)
+{
+    (void)state;
+    sweep(component_values, VALUES);
+}
+
+/* --- Bytes from elsewhere
+ * ------------------------------------------------------------------- */
+
+#define EXTERNAL                                                               \
+    "(component (core data $d (external \"x.bin\" (size 8) (chunk 4096)"       \
+    " (sha256 \"\\af\\55\\70\\f5\\a1\\81\\0b\\7a\\f7\\8c\\af\\4b"              \
+    "\\c7\\0a\\66\\0f\\0d\\f5\\1e\\42\\ba\\f9\\1d\\4d\\e5\\b2"                 \
+    "\\32\\8d\\e0\\e8\\3d\\fc\")))"                                            \
+    " (export \"d\" (core data $d)))"
+
+static sluice_fault_answer trap_it(void *arg, const sluice_fault *fault)
+{
+    (void)arg;
+    assert_true(fault->cause[0] != '\0');
+    return SLUICE_FAULT_TRAP;
+}
+
+static void refused(run *r)
+{
+    if (r->error.status != SLUICE_EIO && r->error.status != SLUICE_EINVALID)
+        good(r, r->error.status);
+}
+
+static void elsewhere(run *r)
+{
+    sluice_segment *file = NULL, *external = NULL;
+    FILE *open_file = fopen(r->path, "r");
+    assert_non_null(open_file);
+    r->engine = sluice_engine_new(NULL, &r->error);
+    if (r->engine == NULL) {
+        good(r, r->error.status);
+        goto out;
+    }
+    sluice_http_config config = sluice_http_config_default();
+    config.authorization = "Bearer x";
+    config.authorization_origin = "https://example.com";
+    good(r, sluice_engine_set_http(r->engine, &config, &r->error));
+    good(r,
+         sluice_engine_set_cache(r->engine, "/nowhere/at/all", 1, &r->error));
+    /* Private addresses: nothing is sent. */
+    assert_null(sluice_component_open_url(r->engine, "http://127.0.0.1:1/a",
+                                          &r->error));
+    refused(r);
+    assert_null(
+        sluice_segment_from_url(r->engine, "http://127.0.0.1:1/a", &r->error));
+    refused(r);
+    file = sluice_segment_from_fd(fileno(open_file), &r->error);
+    if (file == NULL)
+        good(r, r->error.status);
+    (void)sluice_engine_set_feature(r->engine, "all", true);
+    r->component = sluice_component_from_buffer(
+        r->engine, r->binary->data, r->binary->len, false, &r->error);
+    if (r->component == NULL ||
+        sluice_component_set_base(r->component, "/nowhere", &r->error) !=
+            SLUICE_OK ||
+        (r->store = sluice_store_new(r->engine, NULL, &r->error)) == NULL ||
+        (r->instance = sluice_instantiate(r->store, NULL, r->component,
+                                          &r->error)) == NULL) {
+        good(r, r->error.status);
+        goto out;
+    }
+    sluice_store_on_fault(r->store, trap_it, NULL);
+    external = sluice_instance_segment(r->instance, "d");
+    if (!made(r, external != NULL))
+        goto out;
+    sluice_stream *stream =
+        sluice_segment_read(r->store, external, 0, 8, &r->error);
+    sluice_reader *reader =
+        stream != NULL ? sluice_reader_new(stream, &r->error) : NULL;
+    if (reader == NULL) {
+        good(r, r->error.status);
+        goto out;
+    }
+    uint8_t piece[8];
+    transfer t = {0};
+    if (made(r,
+             sluice_reader_read(reader, piece, 8, was_read, &t) == SLUICE_OK)) {
+        wait(r, &t.done);
+        assert_int_not_equal(t.error.status, SLUICE_OK); /* no such file */
+    }
+    sluice_reader_free(reader);
+out:
+    sluice_segment_free(file);
+    sluice_segment_free(external);
+    fclose(open_file);
+    down(r);
+}
+
+static void test_sweep__bytes_from_elsewhere(void **state)
+{
+    (void)state;
+    sweep(elsewhere, EXTERNAL);
+}
+
 const struct CMUnitTest sweep_all_tests[] = {
     cmocka_unit_test(test_sweep__values),
     cmocka_unit_test(test_sweep__components),
@@ -897,5 +1040,7 @@ const struct CMUnitTest sweep_all_tests[] = {
     cmocka_unit_test(test_sweep__descriptors),
     cmocka_unit_test(test_sweep__futures),
     cmocka_unit_test(test_sweep__segments),
+    cmocka_unit_test(test_sweep__component_values),
+    cmocka_unit_test(test_sweep__bytes_from_elsewhere),
 };
 const size_t n_sweep_all_tests = N(sweep_all_tests);
