@@ -134,6 +134,13 @@ typedef struct sluice_extern {
     sluice_extern_kind kind;
     const sluice_type *type; /**< of a function, type or value; else NULL */
     const void *instance; /**< of an instance: for sluice_extern_member() */
+    /* Attributes of the name, which no type depends on; .data is NULL where
+     * there is none. Borrowed from the component, as is the name. */
+    sluice_name implements; /**< the interface that the instance implements
+                                 under a name of its own */
+    sluice_name version_suffix; /**< what the version in the name leaves out:
+                                     "a:b/c@0.2" and ".6" are 0.2.6 */
+    sluice_name external_id; /**< what it is called elsewhere */
 } sluice_extern;
 
 /** How many imports the component has. Any thread. */
@@ -166,6 +173,8 @@ typedef struct sluice_item {
                             byte, in the file */
     uint64_t size;     /**< bytes of a module, component or segment; else 0 */
     const char *detail; /**< more words ("func(x: u32) -> u32"); may be "" */
+    /* Of an import or export, as in sluice_extern. */
+    sluice_name implements, version_suffix, external_id;
 } sluice_item;
 
 /** Calls `visit` for every definition, nested components in place, until it

@@ -240,6 +240,14 @@ static bool fill_extern(const sl_extern *externs, uint32_t n, size_t index,
         return false;
     const sl_extern *e = &externs[index];
     *out = (sluice_extern){.name = {e->name.data, e->name.len}};
+    if (e->attributes != NULL) {
+        const sl_attributes *a = e->attributes;
+        out->implements = (sluice_name){a->implements.data, a->implements.len};
+        out->version_suffix = (sluice_name){a->version_suffix.data,
+                                            a->version_suffix.len};
+        out->external_id =
+            (sluice_name){a->external_id.data, a->external_id.len};
+    }
     for (size_t i = 0; i < sizeof extern_kinds / sizeof *extern_kinds; i++)
         if (extern_kinds[i].sort == e->type.sort)
             out->kind = extern_kinds[i].kind;

@@ -78,14 +78,27 @@ static void describe_type(walk *w, const sl_externtype *type)
         sl_type_text(type->type, w->detail, sizeof w->detail);
 }
 
+static void describe_extern(walk *w, const sl_extern *e, sluice_item *item)
+{
+    item->name = (sluice_name){e->name.data, e->name.len};
+    describe_type(w, &e->type);
+    if (e->attributes == NULL)
+        return;
+    const sl_attributes *a = e->attributes;
+    item->implements = (sluice_name){a->implements.data, a->implements.len};
+    item->version_suffix =
+        (sluice_name){a->version_suffix.data, a->version_suffix.len};
+    item->external_id = (sluice_name){a->external_id.data, a->external_id.len};
+}
+
 static void describe(walk *w, const sl_component *c, const sl_def *def,
                      sluice_item *item)
 {
     switch (def->kind) {
     case SL_DEF_CORE_MODULE:
         item->size = def->of.module->len;
-        item->name = (sluice_name){def->of.module->name.data,
-                                   def->of.module->name.len};
+        item->name =
+            (sluice_name){def->of.module->name.data, def->of.module->name.len};
         describe_module(w, def->of.module);
         break;
     case SL_DEF_COMPONENT:
@@ -99,8 +112,8 @@ static void describe(walk *w, const sl_component *c, const sl_def *def,
         break;
     case SL_DEF_ALIAS_EXPORT:
     case SL_DEF_ALIAS_CORE_EXPORT:
-        item->name = (sluice_name){def->of.alias.name.data,
-                                   def->of.alias.name.len};
+        item->name =
+            (sluice_name){def->of.alias.name.data, def->of.alias.name.len};
         snprintf(w->detail, sizeof w->detail, "of %sinstance %u",
                  def->kind == SL_DEF_ALIAS_EXPORT ? "" : "core ",
                  (unsigned)def->of.alias.instance);
@@ -117,18 +130,12 @@ static void describe(walk *w, const sl_component *c, const sl_def *def,
         snprintf(w->detail, sizeof w->detail, "%s",
                  sl_canons[def->of.canon.kind].text);
         break;
-    case SL_DEF_IMPORT: {
-        const sl_extern *import = &c->imports[def->of.import.import];
-        item->name = (sluice_name){import->name.data, import->name.len};
-        describe_type(w, &import->type);
+    case SL_DEF_IMPORT:
+        describe_extern(w, &c->imports[def->of.import.import], item);
         break;
-    }
-    case SL_DEF_EXPORT: {
-        const sl_extern *export_ = &c->exports[def->of.export_.export_];
-        item->name = (sluice_name){export_->name.data, export_->name.len};
-        describe_type(w, &export_->type);
+    case SL_DEF_EXPORT:
+        describe_extern(w, &c->exports[def->of.export_.export_], item);
         break;
-    }
     case SL_DEF_DATA: {
         const sl_segment_def *segment = &c->segments[def->of.segment];
         item->offset = segment->offset;

@@ -1,5 +1,6 @@
 /* Built-ins on streams and futures. CanonicalABI.md "canon {stream,future}.new"
- * to "canon {stream,future}.drop-{readable,writable}". */
+ * to "canon {stream,future}.drop-{readable,writable}", and of the later text
+ * (docs/spec-pins.md) "canon {stream,future}.forward". */
 #include "canon/canon_int.h"
 
 /* --- new ------------------------------------------------------------------ */
@@ -248,4 +249,41 @@ sl_status sl_canon_FUTURE_DROP_WRITABLE(sl_core_thread *core, void *ctx,
 {
     (void)core;
     return drop(ctx, SL_WRITABLE, v);
+}
+
+/* --- forward -------------------------------------------------------------- */
+
+static sl_status forward(const sl_canon_fn *fn, const sl_slot *v)
+{
+    sl_instance *inst = fn->inst;
+    const sl_type *type = fn->canon->type;
+    sl_end *readable, *writable;
+    sl_shared *from, *to;
+
+    SL_TRAP_UNLESS_MAY_LEAVE(inst);
+    sl_status status =
+        sl_end_expect(inst, v[0].i32, SL_READABLE, type, &readable);
+    if (status == SL_OK)
+        status = sl_end_take(readable, &from);
+    if (status != SL_OK)
+        return status;
+    status = sl_end_expect(inst, v[1].i32, SL_WRITABLE, type, &writable);
+    if (status == SL_OK)
+        status = sl_end_take(writable, &to);
+    if (status == SL_OK)
+        return sl_shared_forward(from, to);
+    sl_shared_drop(from, SL_READABLE);
+    return status;
+}
+
+sl_status sl_canon_STREAM_FORWARD(sl_core_thread *core, void *ctx, sl_slot *v)
+{
+    (void)core;
+    return forward(ctx, v);
+}
+
+sl_status sl_canon_FUTURE_FORWARD(sl_core_thread *core, void *ctx, sl_slot *v)
+{
+    (void)core;
+    return forward(ctx, v);
 }

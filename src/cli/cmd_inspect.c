@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 static const struct option options[] = {
@@ -30,6 +31,22 @@ static uint64_t alignment_of(uint64_t offset)
     return align;
 }
 
+/* The attributes of a name. */
+static const struct attribute {
+    const char *word, *key;
+    size_t at; /* in sluice_item */
+} attributes[] = {
+    {"implements", "implements", offsetof(sluice_item, implements)},
+    {"versionsuffix", "version_suffix", offsetof(sluice_item, version_suffix)},
+    {"external-id", "external_id", offsetof(sluice_item, external_id)},
+};
+#define N_ATTRIBUTES (sizeof attributes / sizeof *attributes)
+
+static sluice_name attribute_of(const sluice_item *item, size_t i)
+{
+    return *(const sluice_name *)((const char *)item + attributes[i].at);
+}
+
 static void show_tree(const sluice_item *item)
 {
     printf("%*s%s", (int)(2 * item->depth), "", item->sort);
@@ -41,6 +58,14 @@ static void show_tree(const sluice_item *item)
         fputs(" \"", stdout);
         cli_put(stdout, item->name.data, item->name.len);
         putchar('"');
+    }
+    for (size_t i = 0; i < N_ATTRIBUTES; i++) {
+        sluice_name value = attribute_of(item, i);
+        if (value.data == NULL)
+            continue;
+        printf(" (%s \"", attributes[i].word);
+        cli_put(stdout, value.data, value.len);
+        fputs("\")", stdout);
     }
     if (is_segment(item))
         printf(": %" PRIu64 " bytes at %" PRIu64 ", aligned to %" PRIu64,
@@ -71,15 +96,23 @@ static void put_json_string(const char *data, size_t len)
 
 static void show_json(const sluice_item *item, bool first)
 {
-    printf("%s\n  {\"depth\": %u, \"sort\": \"%s\", \"how\": \"%s\", \"index\": "
-           "%" PRIu32 ", \"offset\": %" PRIu64 ", \"size\": %" PRIu64,
-           first ? "" : ",", item->depth, item->sort, item->how, item->index,
-           item->offset, item->size);
+    printf(
+        "%s\n  {\"depth\": %u, \"sort\": \"%s\", \"how\": \"%s\", \"index\": "
+        "%" PRIu32 ", \"offset\": %" PRIu64 ", \"size\": %" PRIu64,
+        first ? "" : ",", item->depth, item->sort, item->how, item->index,
+        item->offset, item->size);
     if (is_segment(item))
         printf(", \"alignment\": %" PRIu64, alignment_of(item->offset));
     if (item->name.len != 0) {
         fputs(", \"name\": ", stdout);
         put_json_string(item->name.data, item->name.len);
+    }
+    for (size_t i = 0; i < N_ATTRIBUTES; i++) {
+        sluice_name value = attribute_of(item, i);
+        if (value.data == NULL)
+            continue;
+        printf(", \"%s\": ", attributes[i].key);
+        put_json_string(value.data, value.len);
     }
     if (item->detail[0] != '\0') {
         fputs(", \"detail\": ", stdout);
@@ -117,8 +150,9 @@ static int run(int argc, char **argv)
                  !sluice_engine_set_feature(engine, optarg, true))
             code = cli_usage(&cli_inspect, "no feature `%s`", optarg);
         else if (option != 'f')
-            code = cli_usage(&cli_inspect, "unknown option or missing value: %s",
-                             argv[optind - 1]);
+            code =
+                cli_usage(&cli_inspect, "unknown option or missing value: %s",
+                          argv[optind - 1]);
     }
     if (code == CLI_OK && argc - optind != 1)
         code = cli_usage(&cli_inspect, "one input file is needed");

@@ -12,15 +12,17 @@ static int run(int argc, char **argv)
 const cli_command cli_wast = {
     "wast",
     "run test scripts (.wast)",
-    "usage: sluice wast [--seed N | --seeds N] [--nyi FILE] [--filter TEXT] "
-    "[-v] FILE...\n\n"
+    "usage: sluice wast [--seed N | --seeds N] [--features NAME] [--nyi FILE]\n"
+    "                   [--filter TEXT] [-v] FILE...\n\n"
     "Runs scripts in the language of the specification's test suites, core "
     "and\ncomponent. Prints a line per file, what failed with file and line, "
     "and last\n`N passed, N failed, N skipped`.\n\n"
     "  --seed N       choose every schedule the specification leaves open "
     "(order,\n                 sizes, delays) from this seed; 0: the ordinary "
     "one\n"
-    "  --seeds N      run everything under each of the seeds 0 to N-1\n"
+    "  --seeds N      run everything under each of the seeds 0 to N-1; a line "
+    "per\n                 seed and a table of the files\n"
+    "  --features NAME  run components that need a gated feature too\n"
     "  --nyi FILE     known failures, `FILE[:LINE] REASON` per line; one that "
     "passes\n                 is a failure\n"
     "  --filter TEXT  only assertions that contain TEXT\n"

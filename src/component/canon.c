@@ -23,6 +23,9 @@ const char *sl_feature_text(sl_feature feature)
         [SL_FEATURE_MEMORY64] = "memory64",
         [SL_FEATURE_ATTRIBUTES] = "attributes",
         [SL_FEATURE_GC] = "gc",
+        [SL_FEATURE_FORWARD] = "forward",
+        [SL_FEATURE_CANCELLABLE] = "cancellable",
+        [SL_FEATURE_HYPHENS] = "hyphens",
     };
     return (unsigned)feature < SL_N_FEATURES ? text[feature] : "unknown";
 }
@@ -36,5 +39,7 @@ sl_features sl_features_default(void)
            SL_FEATURE_BIT(SL_FEATURE_MAP) |
            SL_FEATURE_BIT(SL_FEATURE_FIXED_LISTS) |
            SL_FEATURE_BIT(SL_FEATURE_MEMORY64) |
-           SL_FEATURE_BIT(SL_FEATURE_ATTRIBUTES);
+           SL_FEATURE_BIT(SL_FEATURE_ATTRIBUTES) |
+           SL_FEATURE_BIT(SL_FEATURE_CANCELLABLE) |
+           SL_FEATURE_BIT(SL_FEATURE_HYPHENS);
 }

@@ -28,10 +28,12 @@ static bool set_encoding(sl_decoder *d, sl_canon_opts *o, bool *seen,
 
 static bool decode_opts(sl_decoder *d, sl_reader *r, sl_canon_opts *o)
 {
-    static const char *const text[] = {"memory", "realloc", "post-return",
-                                       "async", "callback"};
-    uint32_t *const index[] = {&o->memory, &o->realloc, &o->post_return, NULL,
-                               &o->callback};
+    static const char *const text[] = {"memory", "realloc",  "post-return",
+                                       "async",  "callback", "core-type",
+                                       "gc"};
+    uint32_t *const index[] = {&o->memory, &o->realloc,  &o->post_return,
+                               NULL,       &o->callback, &o->core_type};
+    bool *const flag[] = {[3] = &o->async_, [6] = &o->gc};
     bool encoding = false;
     uint32_t n = sl_dec_count(d, r, 10, "canonical options");
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++) {
@@ -39,16 +41,21 @@ static bool decode_opts(sl_decoder *d, sl_reader *r, sl_canon_opts *o)
         uint8_t code = sl_read_u8(r);
         if (!sl_reader_ok(r))
             return false;
-        if (code > 7)
+        if (code > 9)
             return sl_dec_bad_byte(r, code, "canonical option");
+        if (code > 7 &&
+            !sl_dec_gate(d, at, SL_FEATURE_GC,
+                         code == 8 ? "option core-type" : "option gc"))
+            return false;
         if (code <= 2) {
             if (!set_encoding(d, o, &encoding, code, at))
                 return false;
-        } else if (code == 6) {
-            if (o->async_)
-                return twice(d, at, text[3]);
-            o->async_ = true;
-            if (!sl_dec_gate(d, at, SL_FEATURE_ASYNC, "option async"))
+        } else if (code == 6 || code == 9) {
+            if (*flag[code - 3])
+                return twice(d, at, text[code - 3]);
+            *flag[code - 3] = true;
+            if (code == 6 &&
+                !sl_dec_gate(d, at, SL_FEATURE_ASYNC, "option async"))
                 return false;
         } else {
             uint32_t value = sl_read_u32(r);
@@ -96,6 +103,10 @@ static bool check_opts(sl_decoder *d, sl_scope *s, sl_canon_opts *o,
 {
     static const sl_valtype i32s[] = {SL_I32, SL_I32, SL_I32, SL_I32, SL_I32};
     static const sl_valtype i64s[] = {SL_I64, SL_I64, SL_I64, SL_I64, SL_I64};
+    if (o->core_type != SL_NO_INDEX && !o->gc)
+        return sl_dec_invalid(d, at,
+                              "canonical option `core-type` requires `gc` to "
+                              "also be specified");
     if (o->memory != SL_NO_INDEX &&
         !check_memory(d, s, o->memory, at, &o->is64))
         return false;
@@ -321,6 +332,47 @@ static bool check_lower(sl_decoder *d, sl_canon *c, uint64_t at)
     return c->core != NULL;
 }
 
+/* gc and core-type, which no official text defines yet: only what they cannot
+ * do without (docs/spec-pins.md). The core signature is the core type's or the
+ * lifted function's, and what memory is for has no say. */
+static bool check_gc(sl_decoder *d, sl_scope *s, sl_canon *c, uint64_t at)
+{
+    const sl_canon_opts *o = &c->opts;
+    bool lift = c->kind == SL_CANON_LIFT;
+    const sl_core_type *type = NULL;
+    if (!lift && c->kind != SL_CANON_LOWER)
+        return sl_dec_invalid(d, at,
+                              "canonical option `gc` cannot be specified for "
+                              "%s",
+                              sl_canons[c->kind].text);
+    if (!check_async(d, c, at))
+        return false;
+    if (o->core_type != SL_NO_INDEX) {
+        type = sl_scope_get(d, s, SL_SORT_CORE_TYPE, o->core_type, at);
+        if (type == NULL)
+            return false;
+        if (type->func == NULL)
+            return sl_dec_invalid(d, at,
+                                  "core type index %u is not a function type",
+                                  (unsigned)o->core_type);
+        c->core = type->func;
+    }
+    if (!lift)
+        return refuse(d, o->post_return, "post-return", "lowerings", at) &&
+               refuse(d, o->callback, "callback", "lowerings", at) &&
+               need(d, o->core_type, "core-type", at);
+    const sl_functype *callee =
+        sl_scope_get(d, s, SL_SORT_CORE_FUNC, c->func, at);
+    if (callee == NULL)
+        return false;
+    if (type != NULL && !sl_core_functype_matches(callee, type->func))
+        return sl_dec_invalid(d, at,
+                              "canonical option `core-type` is not the type of "
+                              "the lifted core function");
+    c->core = callee;
+    return true;
+}
+
 /* --- Built-ins ------------------------------------------------------------ */
 
 /* CanonicalABI.md "canon task.return". */
@@ -437,6 +489,17 @@ static bool decode_flag(sl_reader *r, bool *out)
     return sl_reader_ok(r);
 }
 
+/* Later texts have nothing but 0x00 here. */
+static bool decode_cancellable(sl_decoder *d, sl_reader *r, sl_canon *c)
+{
+    uint64_t at = sl_reader_at(r);
+    char what[64];
+    snprintf(what, sizeof what, "a cancellable %s", sl_canons[c->kind].text);
+    return decode_flag(r, &c->cancellable) &&
+           (!c->cancellable ||
+            sl_dec_gate(d, at, SL_FEATURE_CANCELLABLE, what));
+}
+
 static bool decode_zero(sl_reader *r, const char *what, uint32_t *index)
 {
     uint8_t byte = sl_read_u8(r);
@@ -462,10 +525,11 @@ static bool decode_start(sl_decoder *d, sl_scope *s, sl_reader *r,
                           (unsigned)index);
 }
 
-static bool decode_core_type(sl_decoder *d, sl_reader *r, sl_valtype *out)
+static bool decode_core_type(sl_decoder *d, const sl_scope *s, sl_reader *r,
+                             sl_valtype *out)
 {
     uint64_t at = sl_reader_at(r);
-    if (!sl_decode_core_valtype(d, r, out))
+    if (!sl_decode_core_valtype(d, &s->items[SL_SORT_CORE_TYPE], r, out))
         return false;
     return *out == SL_I32 || *out == SL_I64 ||
            sl_dec_invalid(d, at, "type must be `i32` or `i64`, not `%s`",
@@ -494,9 +558,9 @@ static bool decode_immediate(sl_decoder *d, sl_scope *s, sl_reader *r,
     case 'a':
         return decode_flag(r, &c->async_);
     case 'c':
-        return decode_flag(r, &c->cancellable);
+        return decode_cancellable(d, r, c);
     case 'v':
-        return decode_core_type(d, r, &c->core_type);
+        return decode_core_type(d, s, r, &c->core_type);
     case 'n':
         c->slot = sl_read_u32(r);
         return sl_reader_ok(r);
@@ -534,12 +598,18 @@ static bool find_type(sl_decoder *d, sl_scope *s, sl_canon *c, const extra *x,
 static bool check_kind(sl_decoder *d, sl_scope *s, sl_canon *c, const extra *x,
                        uint64_t at)
 {
+    if (c->kind == SL_CANON_LOWER) {
+        c->type = sl_scope_get(d, s, SL_SORT_FUNC, c->func, at);
+        if (c->type == NULL)
+            return false;
+    }
+    if (c->opts.gc)
+        return check_gc(d, s, c, at);
     switch (c->kind) {
     case SL_CANON_LIFT:
         return check_lift(d, s, c, at);
     case SL_CANON_LOWER:
-        c->type = sl_scope_get(d, s, SL_SORT_FUNC, c->func, at);
-        return c->type != NULL && check_lower(d, c, at);
+        return check_lower(d, c, at);
     case SL_CANON_RESOURCE_NEW:
     case SL_CANON_RESOURCE_REP:
         return check_local(d, s, c, at);
@@ -572,29 +642,42 @@ static bool check_kind(sl_decoder *d, sl_scope *s, sl_canon *c, const extra *x,
     }
 }
 
-static int kind_of(const sl_decoder *d, uint8_t code)
+static int kind_of(uint8_t code)
 {
     for (int i = 0; i < SL_N_CANONS; i++)
         if (sl_canons[i].code == code)
-            return sl_canons[i].feature == SL_FEATURE_DATA &&
-                           !sl_dec_has(d, SL_FEATURE_DATA)
-                       ? -1
-                       : i;
+            return i;
     return -1;
+}
+
+/* A code that the pinned texts do not allocate, of a feature that is off. */
+static bool unallocated(sl_decoder *d, uint8_t code, int kind, uint64_t at)
+{
+    sl_feature feature = sl_canons[kind].feature;
+    if (sl_dec_has(d, feature) ||
+        (feature != SL_FEATURE_DATA && feature != SL_FEATURE_FORWARD))
+        return false;
+    sl_fail(d->err, SL_EMALFORMED, at,
+            "invalid leading byte (0x%x) for canonical function: unsupported "
+            "feature `%s`: %s",
+            code, sl_feature_text(feature), sl_canons[kind].text);
+    return true;
 }
 
 bool sl_decode_canon(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
     uint64_t at = sl_reader_at(r);
     uint8_t code = sl_read_u8(r);
-    int kind = kind_of(d, code);
+    int kind = kind_of(code);
     if (kind < 0 || !sl_reader_ok(r))
         return sl_dec_bad_byte(r, code, "canonical function");
+    if (unallocated(d, code, kind, at))
+        return false;
 
     const sl_canon_row *row = &sl_canons[kind];
     sl_canon c = {.kind = (sl_canon_kind)kind};
     c.opts.memory = c.opts.realloc = c.opts.post_return = SL_NO_INDEX;
-    c.opts.callback = SL_NO_INDEX;
+    c.opts.callback = c.opts.core_type = SL_NO_INDEX;
     extra x = {.type = SL_NO_INDEX};
     for (const char *imm = row->imms; *imm != 0; imm++)
         if (!decode_immediate(d, s, r, *imm, &c, &x))

@@ -38,6 +38,9 @@ typedef enum sl_feature { /* the gates of Explainer.md, and ours */
     SL_FEATURE_MEMORY64,
     SL_FEATURE_ATTRIBUTES, /* implements, external-id, versionsuffix */
     SL_FEATURE_GC,
+    SL_FEATURE_FORWARD,    /* stream.forward, future.forward */
+    SL_FEATURE_CANCELLABLE, /* the immediate of waits and thread.* */
+    SL_FEATURE_HYPHENS,     /* names may differ in hyphens alone */
     SL_N_FEATURES,
 } sl_feature;
 typedef uint64_t sl_features; /* bit per sl_feature */
@@ -64,7 +67,9 @@ typedef enum sl_string_encoding {
 typedef struct sl_canon_opts {
     sl_string_encoding encoding;
     uint32_t memory, realloc, post_return, callback; /* SL_NO_INDEX: absent */
+    uint32_t core_type; /* with gc alone; SL_NO_INDEX: absent */
     bool async_;
+    bool gc; /* values as garbage-collected objects: cannot run */
     bool is64; /* the memory has 64-bit addresses */
 } sl_canon_opts;
 

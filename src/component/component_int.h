@@ -48,6 +48,32 @@ typedef SL_VEC(const void *) sl_items;
 typedef SL_VEC(const sl_type *) sl_types;
 typedef SL_VEC(sl_extern) sl_externs;
 
+/* --- Declared core types (rectype.c) -------------------------------------- */
+
+typedef enum sl_comp_kind { SL_COMP_FUNC, SL_COMP_STRUCT, SL_COMP_ARRAY } sl_comp_kind;
+
+typedef struct sl_field {
+    sl_valtype type; /* or a packed type's code */
+    bool mutable_;
+} sl_field;
+
+/* A type of a recursive group, in canonical form: equal types are one. */
+typedef struct sl_deftype {
+    sl_comp_kind kind;
+    bool final;
+    uint32_t number;                /* what references to it say */
+    uint32_t depth;                 /* of supertypes above it */
+    const struct sl_deftype *super; /* NULL: none */
+    sl_functype func;               /* FUNC */
+    uint32_t n_fields;              /* STRUCT; ARRAY: 1 */
+    const sl_field *fields;
+} sl_deftype;
+
+typedef struct sl_rectypes {
+    SL_VEC(sl_deftype *) types; /* by number */
+    sl_map groups;              /* a group's key -> its first type's number */
+} sl_rectypes;
+
 /* The outermost component and what must be freed besides its arena. */
 typedef struct sl_root {
     sl_component component; /* first: this is what callers hold */
@@ -66,11 +92,15 @@ typedef struct sl_decoder {
     uint64_t scratch;      /* heap of the scopes being decoded */
     uint64_t fuel;         /* steps of comparing and substituting types left */
     sl_ptrmap export_maps; /* sl_externs or core exports -> sl_map */
+    sl_rectypes rectypes;
+    char path[96]; /* where a failure is: "component 2 > component 0" */
+    bool path_cut; /* ... from further out than there was room for */
 } sl_decoder;
 
-/* An entry of the core type index space: one of the two. */
+/* An entry of the core type index space: a declared type or a module type. */
 typedef struct sl_core_type {
-    const sl_functype *func;
+    const sl_deftype *def;
+    const sl_functype *func; /* a declared function type's own */
     const sl_type *module;
 } sl_core_type;
 
@@ -198,10 +228,26 @@ const sl_type *sl_rename(sl_decoder *d, const sl_type *type);
 /* --- coretype.c ----------------------------------------------------------- */
 
 bool sl_decode_core_type(sl_decoder *d, sl_scope *s, sl_reader *r);
-bool sl_decode_core_valtype(sl_decoder *d, sl_reader *r, sl_valtype *out);
 /* The CORE_MODULE type of a decoded module. */
 const sl_type *sl_module_type(sl_decoder *d, const sl_module *module,
                               uint64_t at);
+
+/* --- rectype.c: declared core types --------------------------------------- */
+
+/* A value type that may name types of the space (of sl_core_type). */
+bool sl_decode_core_valtype(sl_decoder *d, const sl_items *space, sl_reader *r,
+                            sl_valtype *out);
+/* core:rectype, of which `form` was read: the numbers of the `n` types it adds
+ * to the space begin at `first`. */
+bool sl_decode_rectype(sl_decoder *d, const sl_items *space, sl_reader *r,
+                       uint8_t form, uint32_t *first, uint32_t *n);
+void sl_rectypes_deinit(sl_rectypes *all);
+bool sl_core_is_ref(sl_valtype t);
+/* Core specification, "Validation / Matching". `all` NULL: a declared type
+ * matches only itself. */
+bool sl_core_valtype_matches(const sl_rectypes *all, sl_valtype have,
+                             sl_valtype want);
+bool sl_core_functype_matches(const sl_functype *have, const sl_functype *want);
 
 /* --- extern.c: imports, exports, names, visibility ------------------------ */
 
@@ -214,12 +260,14 @@ int sl_sort_of_bytes(const sl_decoder *d, const uint8_t bytes[2]); /* or -1 */
 /* The sort of what can be imported or exported; `what` for the message. */
 bool sl_decode_sort(sl_decoder *d, sl_reader *r, const char *what,
                     sl_sort *out);
-/* nameattributes; `implements` gets whether `implements` was among them. */
-bool sl_decode_extern_name(sl_decoder *d, sl_reader *r, sl_name *name,
-                           bool *implements);
+/* nameattributes: the name and the attributes of `out`. */
+bool sl_decode_extern_name(sl_decoder *d, sl_reader *r, sl_extern *out);
+/* What to add about a conflict of two names: whether it is hyphens that do not
+ * count. */
+const char *sl_hyphens_text(const sl_decoder *d, sl_name a, sl_name b);
 /* Adds a name to a namespace after all the checks that names need. */
 bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext,
-                   bool implements, uint64_t at);
+                   uint64_t at);
 /* The type of an item as it would be imported or exported. */
 bool sl_item_externtype(sl_decoder *d, const sl_scope *s, sl_sortidx item,
                         uint64_t at, sl_externtype *out);

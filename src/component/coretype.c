@@ -1,64 +1,13 @@
-/* Core types at component level: function types and module types.
+/* Core types at component level: declared types and module types.
  * Binary.md "Type Definitions", core:type. */
 #include "component/component_int.h"
 
-/* --- Value and function types --------------------------------------------- */
-
-bool sl_decode_core_valtype(sl_decoder *d, sl_reader *r, sl_valtype *out)
-{
-    uint64_t at = sl_reader_at(r);
-    uint8_t byte = sl_read_u8(r);
-    *out = byte;
-    switch (byte) {
-    case SL_I32:
-    case SL_I64:
-    case SL_F32:
-    case SL_F64:
-    case SL_V128:
-    case SL_FUNCREF:
-    case SL_EXTERNREF:
-    case SL_EXNREF:
-        return sl_reader_ok(r);
-    default:
-        if (!sl_reader_ok(r))
-            return false;
-        if (byte >= 0x63 && byte <= 0x74) { /* other reference types */
-            sl_fail(d->err, SL_EUNSUPPORTED, at,
-                    "unsupported feature `gc`: reference type 0x%x", byte);
-            return false;
-        }
-        return sl_dec_bad_byte(r, byte, "core value type");
-    }
-}
-
-static const sl_functype *decode_functype(sl_decoder *d, sl_reader *r)
-{
-    sl_functype *type = sl_dec_new(d, sl_functype);
-    uint32_t n[2] = {0, 0};
-    SL_VEC(sl_valtype) v = {0};
-    for (int part = 0; part < 2; part++) {
-        n[part] = sl_dec_count(d, r, SL_MAX_PARAMS, "core parameters");
-        for (uint32_t i = 0; i < n[part] && sl_dec_ok(d); i++) {
-            sl_valtype t;
-            if (sl_decode_core_valtype(d, r, &t) && !sl_vec_push(&v, t))
-                sl_dec_nomem(d);
-        }
-    }
-    if (type != NULL && sl_dec_ok(d)) {
-        type->n_params = n[0];
-        type->n_results = n[1];
-        type->types = sl_dec_copy(d, v.v, v.n, sizeof *v.v);
-    }
-    sl_vec_deinit(&v);
-    return sl_dec_ok(d) ? type : NULL;
-}
-
 /* --- Module types: what they import and export ---------------------------- */
 
-/* A module type being decoded; it has an index space of function types. */
+/* A module type being decoded; it has an index space of declared types. */
 typedef struct module_scope {
     sl_scope *outer;
-    SL_VEC(const sl_functype *) types;
+    sl_items types; /* of sl_core_type */
     SL_VEC(sl_core_import) imports;
     SL_VEC(sl_core_module_export) exports;
     sl_map export_names;
@@ -101,30 +50,40 @@ static bool decode_memory(sl_decoder *d, sl_reader *r, sl_limits *out)
     return true;
 }
 
-static bool decode_table(sl_decoder *d, sl_reader *r, sl_tabletype *out)
+static bool decode_table(sl_decoder *d, module_scope *m, sl_reader *r,
+                         sl_tabletype *out)
 {
     uint64_t at = sl_reader_at(r);
-    if (!sl_decode_core_valtype(d, r, &out->elem))
+    if (!sl_decode_core_valtype(d, &m->types, r, &out->elem))
         return false;
-    if (!sl_valtype_is_ref(out->elem)) {
+    if (!sl_core_is_ref(out->elem)) {
         sl_fail(d->err, SL_EMALFORMED, at, "malformed reference type");
         return false;
     }
     return decode_limits(d, r, &out->limits);
 }
 
-static const sl_functype *module_type(sl_decoder *d, module_scope *m,
-                                      sl_reader *r)
+static const sl_core_type *module_type(sl_decoder *d, const module_scope *m,
+                                       uint32_t index, uint64_t at)
 {
-    uint64_t at = sl_reader_at(r);
-    uint32_t index = sl_read_u32(r);
-    if (!sl_reader_ok(r))
-        return NULL;
     if (index < m->types.n)
         return m->types.v[index];
     sl_dec_invalid(d, at, "unknown type %u: type index out of bounds",
                    (unsigned)index);
     return NULL;
+}
+
+static const sl_functype *module_functype(sl_decoder *d, const module_scope *m,
+                                          sl_reader *r)
+{
+    uint64_t at = sl_reader_at(r);
+    uint32_t index = sl_read_u32(r);
+    const sl_core_type *type =
+        sl_reader_ok(r) ? module_type(d, m, index, at) : NULL;
+    if (type != NULL && type->func == NULL)
+        sl_dec_invalid(d, at, "core type index %u is not a function type",
+                       (unsigned)index);
+    return type != NULL ? type->func : NULL;
 }
 
 static bool decode_core_externtype(sl_decoder *d, module_scope *m, sl_reader *r,
@@ -134,14 +93,14 @@ static bool decode_core_externtype(sl_decoder *d, module_scope *m, sl_reader *r,
     out->kind = (sl_core_kind)kind;
     switch (kind) {
     case SL_CORE_FUNC:
-        out->of.func = module_type(d, m, r);
+        out->of.func = module_functype(d, m, r);
         return out->of.func != NULL;
     case SL_CORE_TABLE:
-        return decode_table(d, r, &out->of.table);
+        return decode_table(d, m, r, &out->of.table);
     case SL_CORE_MEMORY:
         return decode_memory(d, r, &out->of.memory.limits);
     case SL_CORE_GLOBAL:
-        if (!sl_decode_core_valtype(d, r, &out->of.global.type))
+        if (!sl_decode_core_valtype(d, &m->types, r, &out->of.global.type))
             return false;
         byte = sl_read_u8(r);
         if (byte > 1)
@@ -152,7 +111,7 @@ static bool decode_core_externtype(sl_decoder *d, module_scope *m, sl_reader *r,
         byte = sl_read_u8(r);
         if (byte != 0)
             return sl_dec_bad_byte(r, byte, "tag attribute");
-        out->of.func = module_type(d, m, r);
+        out->of.func = module_functype(d, m, r);
         return out->of.func != NULL;
     default:
         return sl_dec_bad_byte(r, kind, "external kind");
@@ -236,13 +195,9 @@ static bool decode_alias(sl_decoder *d, module_scope *m, sl_reader *r)
     uint32_t count = sl_read_u32(r), index = sl_read_u32(r);
     if (!sl_reader_ok(r))
         return false;
-    const sl_functype *type = NULL;
+    const sl_core_type *type = NULL;
     if (count == 0) {
-        if (index >= m->types.n)
-            return sl_dec_invalid(d, at,
-                                  "unknown type %u: type index out of bounds",
-                                  (unsigned)index);
-        type = m->types.v[index];
+        type = module_type(d, m, index, at);
     } else {
         const sl_scope *s = m->outer;
         for (uint32_t i = 1; i < count && s != NULL; i++)
@@ -250,33 +205,72 @@ static bool decode_alias(sl_decoder *d, module_scope *m, sl_reader *r)
         if (s == NULL)
             return sl_dec_invalid(d, at, "invalid outer alias count of %u",
                                   (unsigned)count);
-        const sl_core_type *t =
-            sl_scope_get(d, s, SL_SORT_CORE_TYPE, index, at);
-        if (t == NULL)
-            return false;
-        if (t->func == NULL)
-            return sl_dec_invalid(d, at,
-                                  "core type index %u is not a function type",
+        type = sl_scope_get(d, s, SL_SORT_CORE_TYPE, index, at);
+        if (type != NULL && type->def == NULL)
+            return sl_dec_invalid(d, at, "core type index %u is a module type",
                                   (unsigned)index);
-        type = t->func;
     }
-    return sl_vec_push(&m->types, type) || sl_dec_nomem(d);
+    return type != NULL &&
+           (sl_vec_push(&m->types, (const void *)type) || sl_dec_nomem(d));
 }
 
-/* A core:type in a module type: function types only. */
+/* --- Declared types ---------------------------------------------------------
+ */
+
+/* core:rectype, or 0x00 and a non-final subtype, of which `form` was read;
+ * function types alone need no gate. */
+static bool decode_declared(sl_decoder *d, const sl_items *space, sl_reader *r,
+                            uint8_t form, uint32_t *first, uint32_t *n)
+{
+    uint64_t at = sl_reader_at(r) - 1;
+    bool known = form == 0x4e || form == 0x4f || form == 0x5e || form == 0x5f;
+    if (form == 0x00) {
+        form = sl_read_u8(r);
+        if (sl_reader_ok(r) && form != 0x50)
+            return sl_dec_bad_byte(r, form, "core type");
+        known = true;
+    }
+    if (!sl_reader_ok(r))
+        return false;
+    if (!known && form != 0x60)
+        return sl_dec_bad_byte(r, form, "core type");
+    return (!known || sl_dec_gate(d, at, SL_FEATURE_GC,
+                                  "recursive, sub, structure and array types "
+                                  "among core types")) &&
+           sl_decode_rectype(d, space, r, form, first, n);
+}
+
+/* The entry of an index space for a declared type. */
+static const sl_core_type *declared(sl_decoder *d, uint32_t number)
+{
+    sl_core_type *out = sl_dec_new(d, sl_core_type);
+    if (out == NULL)
+        return NULL;
+    out->def = d->rectypes.types.v[number];
+    if (out->def->kind == SL_COMP_FUNC)
+        out->func = &out->def->func;
+    return out;
+}
+
+/* A core:type in a module type: no module types. */
 static bool decode_inner_type(sl_decoder *d, module_scope *m, sl_reader *r)
 {
     uint64_t at = sl_reader_at(r);
     uint8_t form = sl_read_u8(r);
+    uint32_t first = 0, n = 0;
     if (form == 0x50)
         return sl_dec_invalid(d, at,
                               "invalid leading byte (0x%x) for a type "
                               "in a module type",
                               form);
-    if (form != 0x60)
-        return sl_dec_bad_byte(r, form, "core type");
-    const sl_functype *type = decode_functype(d, r);
-    return type != NULL && (sl_vec_push(&m->types, type) || sl_dec_nomem(d));
+    if (!decode_declared(d, &m->types, r, form, &first, &n))
+        return false;
+    for (uint32_t i = 0; i < n && sl_dec_ok(d); i++) {
+        const sl_core_type *type = declared(d, first + i);
+        if (type != NULL && !sl_vec_push(&m->types, (const void *)type))
+            sl_dec_nomem(d);
+    }
+    return sl_dec_ok(d);
 }
 
 static bool decode_decl(sl_decoder *d, module_scope *m, sl_reader *r)
@@ -357,69 +351,32 @@ const sl_type *sl_module_type(sl_decoder *d, const sl_module *module,
 
 /* --- Core types ----------------------------------------------------------- */
 
-static bool gc(sl_decoder *d, uint8_t form, uint64_t at)
+static bool add_type(sl_decoder *d, sl_scope *s, const sl_core_type *type,
+                     uint64_t at)
 {
-    sl_fail(d->err, SL_EUNSUPPORTED, at,
-            "unsupported feature `gc`: core type 0x%x", form);
-    return false;
-}
-
-/* 0x00 0x50 x* ct: a non-final subtype. Of function types only; without typed
- * references a function type matches none but its equals. */
-static const sl_functype *decode_sub(sl_decoder *d, sl_scope *s, sl_reader *r)
-{
-    uint64_t at = sl_reader_at(r);
-    uint8_t form = sl_read_u8(r);
-    uint32_t super[2] = {0, 0};
-    uint32_t n = sl_dec_count(d, r, 2, "supertypes");
-    for (uint32_t i = 0; i < n && sl_dec_ok(d); i++)
-        super[i] = sl_read_u32(r);
-    uint8_t what = sl_read_u8(r);
-    if (!sl_reader_ok(r))
-        return NULL;
-    if (form != 0x50 || what != 0x60 || !sl_dec_has(d, SL_FEATURE_GC)) {
-        gc(d, form == 0x50 ? what : form, at);
-        return NULL;
-    }
-    const sl_functype *type = decode_functype(d, r);
-    if (n > 1)
-        sl_dec_invalid(d, at, "only one supertype is allowed");
-    for (uint32_t i = 0; i < n && type != NULL && sl_dec_ok(d); i++) {
-        const sl_core_type *t =
-            sl_scope_get(d, s, SL_SORT_CORE_TYPE, super[i], at);
-        if (t != NULL && (t->func == NULL || !sl_functype_eq(t->func, type)))
-            sl_dec_invalid(d, at, "sub type must match super type");
-    }
-    return sl_dec_ok(d) ? type : NULL;
+    return type != NULL &&
+           sl_scope_def(d, s, SL_DEF_CORE_TYPE, SL_SORT_CORE_TYPE, at) !=
+               NULL &&
+           sl_scope_add(d, s, SL_SORT_CORE_TYPE, type, at);
 }
 
 bool sl_decode_core_type(sl_decoder *d, sl_scope *s, sl_reader *r)
 {
     uint64_t at = sl_reader_at(r);
     uint8_t form = sl_read_u8(r);
-    sl_core_type *type = sl_dec_new(d, sl_core_type);
-    if (!sl_reader_ok(r) || type == NULL)
+    if (!sl_reader_ok(r))
         return false;
-    switch (form) {
-    case 0x60:
-        type->func = decode_functype(d, r);
-        break;
-    case 0x50:
-        type->module = decode_module_type(d, s, r);
-        break;
-    case 0x00:
-        type->func = decode_sub(d, s, r);
-        break;
-    case 0x4e:
-    case 0x4f:
-    case 0x5e:
-    case 0x5f:
-        return gc(d, form, at);
-    default:
-        return sl_dec_bad_byte(r, form, "core type");
+    if (form == 0x50) {
+        sl_core_type *type = sl_dec_new(d, sl_core_type);
+        if (type != NULL)
+            type->module = decode_module_type(d, s, r);
+        return sl_dec_ok(d) && add_type(d, s, type, at);
     }
-    if (!sl_dec_ok(d) ||
-        sl_scope_def(d, s, SL_DEF_CORE_TYPE, SL_SORT_CORE_TYPE, at) == NULL)
+    uint32_t first = 0, n = 0;
+    if (!decode_declared(d, &s->items[SL_SORT_CORE_TYPE], r, form, &first, &n))
         return false;
-    return sl_scope_add(d, s, SL_SORT_CORE_TYPE, type, at);
+    for (uint32_t i = 0; i < n; i++)
+        if (!add_type(d, s, declared(d, first + i), at))
+            return false;
+    return true;
 }

@@ -7,6 +7,37 @@
 #include "base/utf8.h"
 #include "component/scan.h"
 
+/* --- The place of a failure -------------------------------------------------
+ */
+
+/* A failure goes outwards through what contains it. */
+static void inside(sl_decoder *d, const char *what, size_t index)
+{
+    char path[sizeof d->path];
+    int len = snprintf(path, sizeof path, "%s %zu%s%s", what, index,
+                       d->path[0] != 0 ? " > " : "", d->path);
+    if (d->path_cut || len >= (int)sizeof path)
+        d->path_cut = true;
+    else
+        memcpy(d->path, path, sizeof path);
+}
+
+/* Behind the message, which gives way when there is no room for both. */
+static void name_the_path(const sl_decoder *d, sl_err *err)
+{
+    char path[sizeof d->path + 16];
+    if (d->path[0] == 0 || err->code == SL_ENOMEM || err->code == SL_EIO)
+        return;
+    size_t n = (size_t)snprintf(path, sizeof path, " (in %s%s)",
+                                d->path_cut ? "... > " : "", d->path);
+    size_t len = strlen(err->msg), room = sizeof err->msg - 1 - n;
+    if (len > room) {
+        len = room;
+        memcpy(err->msg + len - 3, "...", 3);
+    }
+    memcpy(err->msg + len, path, n + 1);
+}
+
 /* --- Modules -------------------------------------------------------------- */
 
 /* The component suite's words for a fault of a module within. */
@@ -34,8 +65,10 @@ static bool add_module(sl_scan *c, sl_scope *s, uint64_t len)
     }
     sl_module *module =
         sl_module_decode(bytes, (size_t)len, at, d->core, d->err);
-    if (module == NULL)
+    if (module == NULL) {
+        inside(d, "core module", s->items[SL_SORT_CORE_MODULE].n);
         return bad_module(d);
+    }
     if (!sl_vec_push(&d->root->modules, module)) {
         sl_module_free(module);
         return sl_dec_nomem(d);
@@ -166,6 +199,8 @@ static bool nested_component(sl_scan *c, sl_scope *parent, uint64_t len)
     bool ok = decode_sections(&body, s, out);
     sl_scope_deinit(d, s);
     sl_free(s);
+    if (!ok)
+        inside(d, "component", parent->items[SL_SORT_COMPONENT].n);
     c->at += len;
     sl_def *def =
         ok ? sl_scope_def(d, parent, SL_DEF_COMPONENT, SL_SORT_COMPONENT, at)
@@ -319,6 +354,7 @@ static bool decode_root(sl_decoder *d)
     sl_scope_deinit(d, s);
     sl_free(s);
     free_export_maps(&d->export_maps);
+    sl_rectypes_deinit(&d->rectypes);
     return ok;
 }
 
@@ -352,6 +388,7 @@ sl_component *sl_component_decode(sl_source *source,
     if (decode_root(&d))
         return &root->component;
     name_the_end(&own);
+    name_the_path(&d, &own);
     sl_fail(err, own.code, own.at, "%s", own.msg);
     sl_component_free(&root->component);
     return NULL;

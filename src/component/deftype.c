@@ -179,14 +179,16 @@ static bool check_label(sl_decoder *d, sl_map *seen, const sl_label *v,
         return sl_dec_invalid(d, at, "%s name `%.*s` is not in kebab case",
                               words->name, SL_NAME_ARGS(label));
     const sl_extern_name plain = {.kind = SL_NAME_LABEL};
-    sl_name canonical = sl_canonical_name(d->arena, label, &plain);
+    sl_name canonical = sl_canonical_name(d->arena, label, &plain,
+                                          sl_dec_has(d, SL_FEATURE_HYPHENS));
     if (canonical.data == NULL)
         return sl_dec_nomem(d);
     if (sl_map_get(seen, canonical, &other))
         return sl_dec_invalid(
-            d, at, "%s name `%.*s` conflicts with previous %s name `%.*s`",
+            d, at, "%s name `%.*s` conflicts with previous %s name `%.*s`%s",
             words->name, SL_NAME_ARGS(label), words->previous,
-            SL_NAME_ARGS(v[other].label));
+            SL_NAME_ARGS(v[other].label),
+            sl_hyphens_text(d, label, v[other].label));
     return sl_map_put(seen, canonical, i) || sl_dec_nomem(d);
 }
 
@@ -431,7 +433,7 @@ static bool decode_resource(sl_decoder *d, sl_scope *s, sl_reader *r,
 {
     uint64_t at = sl_reader_at(r);
     sl_valtype rep;
-    if (!sl_decode_core_valtype(d, r, &rep))
+    if (!sl_decode_core_valtype(d, &s->items[SL_SORT_CORE_TYPE], r, &rep))
         return false;
     uint8_t has_dtor = sl_read_u8(r);
     if (has_dtor > 1)

@@ -98,11 +98,12 @@ static bool check_version_suffix(sl_decoder *d, sl_name name, sl_name suffix,
 }
 
 static bool decode_attributes(sl_decoder *d, sl_reader *r, sl_name name,
-                              bool *implements)
+                              sl_attributes *out)
 {
     static const char *const text[] = {"implements", "versionsuffix",
                                        "external-id"};
-    bool seen[3] = {false, false, false};
+    sl_name *const to[] = {&out->implements, &out->version_suffix,
+                           &out->external_id};
     uint32_t n = sl_dec_count(d, r, SL_MAX_ARGS, "attributes");
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++) {
         uint64_t at = sl_reader_at(r);
@@ -112,33 +113,34 @@ static bool decode_attributes(sl_decoder *d, sl_reader *r, sl_name name,
         sl_name value = sl_dec_name(d, r);
         if (!sl_reader_ok(r))
             return false;
-        if (seen[byte])
+        if (to[byte]->data != NULL)
             return sl_dec_invalid(d, at, "duplicate '%s' option in name",
                                   text[byte]);
-        seen[byte] = true;
+        *to[byte] = value.data != NULL ? value : SL_NAME("");
         if ((byte == 0 && !check_implements(d, value, at)) ||
             (byte == 1 && !check_version_suffix(d, name, value, at)))
             return false;
     }
-    *implements = seen[0];
     return sl_dec_ok(d);
 }
 
-bool sl_decode_extern_name(sl_decoder *d, sl_reader *r, sl_name *name,
-                           bool *implements)
+bool sl_decode_extern_name(sl_decoder *d, sl_reader *r, sl_extern *out)
 {
     uint64_t at = sl_reader_at(r);
     uint8_t byte = sl_read_u8(r);
-    *implements = false;
     if (byte > 2)
         return sl_dec_bad_byte(r, byte, "component name");
-    *name = sl_dec_name(d, r);
+    out->name = sl_dec_name(d, r);
+    out->attributes = NULL;
     if (!sl_reader_ok(r))
         return false;
     if (byte != 2)
         return true;
-    return sl_dec_gate(d, at, SL_FEATURE_ATTRIBUTES, "attributes of a name") &&
-           decode_attributes(d, r, *name, implements);
+    sl_attributes *attributes = sl_dec_new(d, sl_attributes);
+    out->attributes = attributes;
+    return attributes != NULL &&
+           sl_dec_gate(d, at, SL_FEATURE_ATTRIBUTES, "attributes of a name") &&
+           decode_attributes(d, r, out->name, attributes);
 }
 
 /* The resource of an annotated function must bear the annotation's label. */
@@ -228,9 +230,23 @@ static bool note_resource(sl_decoder *d, sl_namespace *ns, sl_extern ext)
     return true;
 }
 
-bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext,
-                   bool implements, uint64_t at)
+static bool has_hyphen(sl_name name)
 {
+    return name.len != 0 && memchr(name.data, '-', name.len) != NULL;
+}
+
+const char *sl_hyphens_text(const sl_decoder *d, sl_name a, sl_name b)
+{
+    if (sl_dec_has(d, SL_FEATURE_HYPHENS) || sl_name_eq(a, b) ||
+        (!has_hyphen(a) && !has_hyphen(b)))
+        return "";
+    return ": unsupported feature `hyphens`: they do not tell names apart";
+}
+
+bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext, uint64_t at)
+{
+    bool implements =
+        ext.attributes != NULL && ext.attributes->implements.data != NULL;
     sl_extern_name parsed;
     char why[160];
     uint64_t other;
@@ -247,14 +263,16 @@ bool sl_add_extern(sl_decoder *d, sl_namespace *ns, sl_extern ext,
                               "name `%.*s` is not valid with `implements`",
                               SL_NAME_ARGS(ext.name));
 
-    sl_name canonical = sl_canonical_name(d->arena, ext.name, &parsed);
+    sl_name canonical = sl_canonical_name(d->arena, ext.name, &parsed,
+                                          sl_dec_has(d, SL_FEATURE_HYPHENS));
     if (canonical.data == NULL)
         return sl_dec_nomem(d);
     if (sl_map_get(&ns->names, canonical, &other))
         return sl_dec_invalid(
-            d, at, "%s name `%.*s` conflicts with previous name `%.*s`",
+            d, at, "%s name `%.*s` conflicts with previous name `%.*s`%s",
             ns->what, SL_NAME_ARGS(ext.name),
-            SL_NAME_ARGS(ns->externs.v[other].name));
+            SL_NAME_ARGS(ns->externs.v[other].name),
+            sl_hyphens_text(d, ext.name, ns->externs.v[other].name));
     if (ns->externs.n >= SL_MAX_ITEMS)
         return sl_dec_limit(d, at, "imports or exports");
     if (!sl_map_put(&ns->names, canonical, ns->externs.n) ||
@@ -504,11 +522,10 @@ bool sl_decode_import(sl_decoder *d, sl_scope *s, sl_reader *r)
     uint64_t at = sl_reader_at(r);
     sl_extern ext = {0};
     raw_extern raw;
-    bool implements;
-    if (!sl_decode_extern_name(d, r, &ext.name, &implements) ||
+    if (!sl_decode_extern_name(d, r, &ext) ||
         !decode_externtype(d, s, r, &raw) ||
         !introduce(d, &s->imported, ext.name, raw, at, &ext.type) ||
-        !sl_add_extern(d, &s->imports, ext, implements, at) ||
+        !sl_add_extern(d, &s->imports, ext, at) ||
         !check_visible(d, s, &ext, true, at))
         return false;
     sl_def *def = sl_scope_def(d, s, SL_DEF_IMPORT, ext.type.sort, at);
@@ -546,12 +563,11 @@ bool sl_decode_exportdecl(sl_decoder *d, sl_scope *s, sl_reader *r)
     uint64_t at = sl_reader_at(r);
     sl_extern ext = {0};
     raw_extern raw;
-    bool implements;
-    return sl_decode_extern_name(d, r, &ext.name, &implements) &&
+    return sl_decode_extern_name(d, r, &ext) &&
            decode_externtype(d, s, r, &raw) &&
            introduce(d, &s->defined, ext.name, raw, at, &ext.type) &&
            check_exported(d, s, &ext.type, at) &&
-           sl_add_extern(d, &s->exports, ext, implements, at) &&
+           sl_add_extern(d, &s->exports, ext, at) &&
            check_visible(d, s, &ext, false, at) &&
            sl_scope_add(d, s, ext.type.sort, ext.type.type, at);
 }
@@ -632,8 +648,7 @@ bool sl_decode_export(sl_decoder *d, sl_scope *s, sl_reader *r)
     sl_extern ext = {0};
     sl_externtype have;
     sl_sortidx item = {0};
-    bool implements;
-    if (!sl_decode_extern_name(d, r, &ext.name, &implements) ||
+    if (!sl_decode_extern_name(d, r, &ext) ||
         !sl_decode_sort(d, r, "component external kind", &item.sort))
         return false;
     item.index = sl_read_u32(r);
@@ -651,7 +666,7 @@ bool sl_decode_export(sl_decoder *d, sl_scope *s, sl_reader *r)
         ext.type.type = sl_rename(d, have.type);
     if (!sl_dec_ok(d) || !sl_use_value(d, s, item, at) ||
         !check_exported(d, s, &ext.type, at) ||
-        !sl_add_extern(d, &s->exports, ext, implements, at) ||
+        !sl_add_extern(d, &s->exports, ext, at) ||
         !check_visible(d, s, &ext, false, at))
         return false;
     sl_def *def = sl_scope_def(d, s, SL_DEF_EXPORT, ext.type.sort, at);

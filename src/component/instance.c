@@ -299,8 +299,7 @@ static bool decode_bag(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def)
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++) {
         uint64_t at = sl_reader_at(r);
         sl_extern ext = {0};
-        bool implements;
-        if (!sl_decode_extern_name(d, r, &ext.name, &implements) ||
+        if (!sl_decode_extern_name(d, r, &ext) ||
             !sl_decode_sort(d, r, "component external kind",
                             &args[i].item.sort))
             break;
@@ -310,7 +309,7 @@ static bool decode_bag(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def)
             !sl_item_externtype(d, s, args[i].item, at, &ext.type) ||
             !sl_use_value(d, s, args[i].item, at))
             break;
-        sl_add_extern(d, &ns, ext, implements, at);
+        sl_add_extern(d, &ns, ext, at);
     }
     if (sl_dec_ok(d)) {
         type->kind = SL_T_INSTANCE;

@@ -649,7 +649,7 @@ static bool match_functype(sl_matcher *m, const sl_functype *have,
                            const sl_functype *want)
 {
     char p[2][48], q[2][48];
-    if (sl_functype_eq(have, want))
+    if (sl_core_functype_matches(have, want))
         return true;
     core_types_text(p[0], sizeof p[0], "param", want->types, want->n_params);
     core_types_text(p[1], sizeof p[1], "result", sl_functype_results(want),
@@ -657,8 +657,19 @@ static bool match_functype(sl_matcher *m, const sl_functype *have,
     core_types_text(q[0], sizeof q[0], "param", have->types, have->n_params);
     core_types_text(q[1], sizeof q[1], "result", sl_functype_results(have),
                     have->n_results);
-    return no(m, "expected: (func%s%s), found: (func%s%s)", p[0], p[1], q[0],
-              q[1]);
+    return no(m, "expected: (func%s%s), found: (func%s%s)%s", p[0], p[1], q[0],
+              q[1],
+              have->def != want->def ? ", declared as another type" : "");
+}
+
+/* Of globals, those that cannot be changed may hold a narrower type. */
+static bool global_fits(const sl_matcher *m, const sl_globaltype *have,
+                        const sl_globaltype *want)
+{
+    if (have->type == want->type || have->mutable_ || want->mutable_)
+        return have->type == want->type;
+    return sl_core_valtype_matches(m->d != NULL ? &m->d->rectypes : NULL,
+                                   have->type, want->type);
 }
 
 bool sl_match_core(sl_matcher *m, const sl_core_externtype *have,
@@ -671,8 +682,10 @@ bool sl_match_core(sl_matcher *m, const sl_core_externtype *have,
                   sl_core_kind_text(have->kind));
     switch (want->kind) {
     case SL_CORE_FUNC:
-    case SL_CORE_TAG:
         return match_functype(m, have->of.func, want->of.func);
+    case SL_CORE_TAG: /* no subtyping: both ways */
+        return match_functype(m, have->of.func, want->of.func) &&
+               match_functype(m, want->of.func, have->of.func);
     case SL_CORE_TABLE:
         if (have->of.table.elem != want->of.table.elem)
             return no(m, "expected table element type %s, found %s",
@@ -690,7 +703,7 @@ bool sl_match_core(sl_matcher *m, const sl_core_externtype *have,
         return limits_fit(&have->of.memory.limits, &want->of.memory.limits) ||
                no(m, "mismatch in memory limits");
     default:
-        if (have->of.global.type != want->of.global.type)
+        if (!global_fits(m, &have->of.global, &want->of.global))
             return no(m, "expected global type %s, found %s",
                       sl_valtype_text(want->of.global.type),
                       sl_valtype_text(have->of.global.type));

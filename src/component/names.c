@@ -264,22 +264,25 @@ bool sl_parse_extern_name(sl_name name, sl_extern_name *out, char *why,
 }
 
 sl_name sl_canonical_name(sl_arena *arena, sl_name name,
-                          const sl_extern_name *parsed)
+                          const sl_extern_name *parsed, bool hyphens)
 {
     if (parsed->kind == SL_NAME_METHOD || parsed->kind == SL_NAME_STATIC)
         name = slice(name, 8, name.len); /* both prefixes have 8 letters */
     char *out = sl_arena_dup(arena, name.data, name.len);
     if (out == NULL)
         return (sl_name){NULL, 0};
+    size_t len = 0;
     for (size_t i = 0; i < name.len; i++)
-        if (is_upper(out[i]))
-            out[i] = (char)(out[i] - 'A' + 'a');
+        if (hyphens || name.data[i] != '-')
+            out[len++] = is_upper(name.data[i])
+                             ? (char)(name.data[i] - 'A' + 'a')
+                             : name.data[i];
 
-    sl_name canonical = {out, name.len};
+    sl_name canonical = {out, len};
     if (parsed->kind == SL_NAME_METHOD || parsed->kind == SL_NAME_STATIC) {
-        sl_name first = slice(canonical, 0, parsed->resource.len);
-        sl_name second = slice(canonical, parsed->resource.len + 1, name.len);
-        if (sl_name_eq(first, second))
+        size_t dot = find(canonical, 0, ".");
+        sl_name first = slice(canonical, 0, dot);
+        if (sl_name_eq(first, slice(canonical, dot + 1, len)))
             return first;
     }
     return canonical;

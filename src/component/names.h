@@ -24,9 +24,10 @@ typedef struct sl_extern_name {
 /* Takes a name apart. False: it is none, and `why` (of `cap` bytes) says so. */
 bool sl_parse_extern_name(sl_name name, sl_extern_name *out, char *why,
                           size_t cap);
-/* What must differ between strongly-unique names; .data NULL: no memory. */
+/* What must differ between strongly-unique names; .data NULL: no memory. In
+ * later texts hyphens do not count. */
 sl_name sl_canonical_name(sl_arena *arena, sl_name name,
-                          const sl_extern_name *parsed);
+                          const sl_extern_name *parsed, bool hyphens);
 /* Whether version ++ suffix is a canonversion followed by the rest of a valid
  * semantic version. */
 bool sl_version_suffix_fits(sl_name version, sl_name suffix);

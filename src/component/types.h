@@ -98,9 +98,18 @@ typedef struct sl_externtype {
                             RESOURCE for (sub resource). VALUE: a VALUE */
 } sl_externtype;
 
+/* What a name says about itself besides: Explainer.md, attribute. Types do not
+ * depend on it. An absent one has no .data. */
+typedef struct sl_attributes {
+    sl_name implements;     /* an interface's name */
+    sl_name version_suffix; /* what the name's version leaves out */
+    sl_name external_id;
+} sl_attributes;
+
 typedef struct sl_extern {
     sl_name name;
     sl_externtype type;
+    const sl_attributes *attributes; /* NULL: none */
 } sl_extern;
 
 struct sl_type {

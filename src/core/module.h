@@ -13,8 +13,8 @@
 #include "base/name.h"
 
 /* A value type: the binary format's code in the low byte. The upper bits are
- * zero for all types there are; typed references will put their heap type's
- * index there. */
+ * zero for all types of core modules; in types of components they may name a
+ * heap type (component/rectype.c). */
 typedef uint32_t sl_valtype;
 enum {
     SL_I32 = 0x7f,
@@ -36,6 +36,9 @@ const char *sl_valtype_text(sl_valtype t); /* "i32" */
 typedef struct sl_functype {
     uint32_t n_params, n_results;
     const sl_valtype *types; /* the parameters, then the results */
+    /* In types of components, the declaration of one that is not final, has a
+     * supertype or names its own group; equal types have the same one. */
+    const struct sl_deftype *def;
 } sl_functype;
 
 static inline const sl_valtype *sl_functype_results(const sl_functype *t)

@@ -22,7 +22,17 @@ const char *sl_valtype_text(sl_valtype t)
     case SL_EXNREF:
         return "exnref";
     }
-    return "unknown type";
+    static const char *const heap[] = {"arrayref", "structref", "i31ref",
+                                       "eqref", "anyref"};
+    static const char *const bottom[] = {"nullref", "nullexternref",
+                                         "nullfuncref", "nullexnref"};
+    if (t >= 0x6a && t <= 0x6e)
+        return heap[t - 0x6a];
+    if (t >= 0x71 && t <= 0x74)
+        return bottom[t - 0x71];
+    if ((t & 0xff) == 0x63)
+        return "(ref null type)";
+    return (t & 0xff) == 0x64 ? "(ref type)" : "unknown type";
 }
 
 const char *sl_core_kind_text(sl_core_kind kind)
@@ -94,7 +104,8 @@ bool sl_functype_eq(const sl_functype *a, const sl_functype *b)
 {
     if (a == b)
         return true;
-    if (a->n_params != b->n_params || a->n_results != b->n_results)
+    if (a->n_params != b->n_params || a->n_results != b->n_results ||
+        a->def != b->def)
         return false;
     size_t n = (size_t)a->n_params + a->n_results;
     return n == 0 || memcmp(a->types, b->types, n * sizeof *a->types) == 0;

@@ -376,6 +376,10 @@ static sl_status define_canon(replay *r, const sl_def *def)
 {
     sl_canon_fn *fn;
     sl_item item = {.sort = def->makes.sort};
+    if (def->of.canon.opts.gc)
+        return sl_fail(r->err, SL_EUNSUPPORTED, def->at,
+                       "unsupported feature `gc`: a function lifted or "
+                       "lowered with option `gc` cannot run");
     sl_status st = sl_canon_resolve(r->inst, &def->of.canon, &fn, r->err);
     if (st == SL_OK)
         st = def->of.canon.kind == SL_CANON_LIFT

@@ -227,14 +227,19 @@ sl_status sl_linker_instance(sl_linker *linker, sl_name interface,
 /* Where an import is, for messages. */
 typedef struct place {
     sl_name interface, name; /* interface empty: the root's own import */
+    sl_name suffix; /* of the interface's version: the import's attribute */
 } place;
 
 static sl_status unlinkable(place at, const char *why, sl_err *err)
 {
     return sl_fail(err, SL_EUNLINKABLE, SL_ERR_NO_PLACE,
-                   "import `%.*s%s%.*s`: %s", SL_NAME_ARGS(at.interface),
+                   "import `%.*s%.*s%s%.*s%.*s`: %s",
+                   SL_NAME_ARGS(at.interface),
+                   at.interface.len != 0 ? (int)at.suffix.len : 0,
+                   at.suffix.data != NULL ? at.suffix.data : "",
                    at.interface.len != 0 ? "#" : "", SL_NAME_ARGS(at.name),
-                   why);
+                   at.interface.len == 0 ? (int)at.suffix.len : 0,
+                   at.suffix.data != NULL ? at.suffix.data : "", why);
 }
 
 static sl_status check_type_text(place at, const sl_type *type,
@@ -305,10 +310,8 @@ static sl_status give_value(const host_item *host, sl_instance *root, place at,
 }
 
 static const sl_sort host_sorts[] = {
-    [HOST_FUNC] = SL_SORT_FUNC,
-    [HOST_SEGMENT] = SL_SORT_CORE_DATA,
-    [HOST_RESOURCE] = SL_SORT_TYPE,
-    [HOST_MODULE] = SL_SORT_CORE_MODULE,
+    [HOST_FUNC] = SL_SORT_FUNC,     [HOST_SEGMENT] = SL_SORT_CORE_DATA,
+    [HOST_RESOURCE] = SL_SORT_TYPE, [HOST_MODULE] = SL_SORT_CORE_MODULE,
     [HOST_VALUE] = SL_SORT_VALUE,
 };
 
@@ -363,8 +366,8 @@ static sl_status give_named(const host_interface *in, sl_instance *root,
 
 /* An instance made of the host's items, one per export the import asks for. */
 static sl_status give_interface(const host_interface *in, sl_instance *root,
-                                sl_name interface, const sl_type *want,
-                                sl_item *out, sl_err *err)
+                                place import, const sl_type *want, sl_item *out,
+                                sl_err *err)
 {
     uint32_t n = want->of.component.n_exports;
     sl_exports *exports = sl_arena_new(&root->arena, sl_exports);
@@ -373,8 +376,9 @@ static sl_status give_interface(const host_interface *in, sl_instance *root,
     for (uint32_t i = 0; i < n; i++) {
         const sl_extern *e = &want->of.component.exports[i];
         exports->v[i].name = e->name;
-        sl_status st = give_named(in, root, (place){interface, e->name},
-                                  &e->type, &exports->v[i].item, err);
+        sl_status st =
+            give_named(in, root, (place){import.name, e->name, import.suffix},
+                       &e->type, &exports->v[i].item, err);
         if (st != SL_OK)
             return st;
     }
@@ -414,7 +418,9 @@ static sl_status resolve(void *arg, sl_instance *root, const sl_extern *import,
                          sl_item *out, sl_err *err)
 {
     sl_linker *linker = arg;
-    place at = {no_interface, import->name};
+    place at = {no_interface, import->name, {NULL, 0}};
+    if (import->attributes != NULL)
+        at.suffix = import->attributes->version_suffix;
     if (import->type.sort != SL_SORT_INSTANCE) {
         const host_interface *in =
             linker != NULL ? exact_interface(linker, no_interface) : NULL;
@@ -424,7 +430,7 @@ static sl_status resolve(void *arg, sl_instance *root, const sl_extern *import,
         linker != NULL ? find_interface(linker, import->name) : NULL;
     if (in != NULL && in->instance != NULL)
         return give_instance(in, at, &import->type, out, err);
-    return give_interface(in, root, import->name, import->type.type, out, err);
+    return give_interface(in, root, at, import->type.type, out, err);
 }
 
 sl_status sl_linker_instantiate(sl_linker *linker, sl_store *store,

@@ -137,6 +137,23 @@ static sl_status check_lift(const sl_end *end)
     return SL_OK;
 }
 
+sl_status sl_end_take(sl_end *end, sl_shared **out)
+{
+    sl_store *store = end->waitable.inst->store;
+    SL_TRAP_IF(store, end->state == SL_END_DONE,
+               "cannot forward %s whose other end is known to be dropped",
+               sl_end_text(end));
+    SL_TRAP_IF(store, end->state != SL_END_IDLE, "cannot forward busy %s",
+               sl_end_text(end));
+    SL_TRAP_IF(store, end->waitable.set != NULL,
+               "cannot forward %s while it's in a waitable set",
+               sl_end_text(end));
+    sl_handles_remove(&end->waitable.inst->handles, end->index);
+    *out = sl_shared_ref(end->shared);
+    sl_end_free(end);
+    return SL_OK;
+}
+
 sl_status sl_end_lift(sl_instance *inst, uint32_t index, const sl_type *type,
                       sl_shared **out)
 {

@@ -188,7 +188,8 @@ static void deliver(sl_post *post)
         reader->shared->ops->reclaim(reader->shared, SL_READABLE);
     reader->pending = false;
     reader->busy = false;
-    const sl_err *fault = reader->shared != NULL ? reader->shared->fault : NULL;
+    const sl_err *fault =
+        reader->shared != NULL ? sl_shared_fault(reader->shared) : NULL;
     reader->fn(reader->arg, reader->buffer.base.progress, reader->result,
                reader->result == SL_COPY_DROPPED ? fault : NULL);
 }

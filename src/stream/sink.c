@@ -374,7 +374,10 @@ static bool can_forward(sl_shared *shared)
     sl_err err = {0};
     if (shared->ops->segment == NULL)
         return false;
-    sl_backing *b = shared->ops->segment(shared, &pos, &last)->backing;
+    sl_segment *segment = shared->ops->segment(shared, &pos, &last);
+    if (segment == NULL)
+        return false;
+    sl_backing *b = segment->backing;
     if (b->ops->memory != NULL && b->ops->memory(b, pos, 0) != NULL)
         return true;
     return b->ops->file != NULL &&

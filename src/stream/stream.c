@@ -104,7 +104,8 @@ void sl_shared_drop(sl_shared *s, sl_side side)
 typedef struct pipe {
     sl_shared base; /* first */
     bool dropped;
-    sl_copy *pending; /* the copy that came first and waits for the other */
+    sl_copy *pending;  /* the copy that came first and waits for the other */
+    sl_shared *source; /* what is read instead (forward_ops); a reference */
 } pipe;
 
 static void notify_pending(pipe *p, sl_copy_result result)
@@ -240,6 +241,126 @@ static const sl_shared_ops pipe_ops = {
     .drop = pipe_drop,
     .free = pipe_free,
 };
+
+/* --- Forwarding ------------------------------------------------------------
+ *
+ * definitions.py joins the writable end of the one stream to the readable end
+ * of the other. Who holds a readable end is not known here (a guest, the host,
+ * a value on its way), so the stream it belongs to stays, and hands on to the
+ * other what its reader does. */
+
+static bool is_forward(const sl_shared *s);
+
+/* The stream that is read in truth. Of a chain of forwards the middle is left
+ * out from now on. */
+static sl_shared *source_of(sl_shared *s)
+{
+    pipe *p = (pipe *)s;
+    while (is_forward(p->source)) {
+        sl_shared *next = sl_shared_ref(((pipe *)p->source)->source);
+        sl_shared_unref(p->source);
+        p->source = next;
+    }
+    return p->source;
+}
+
+static sl_status forward_read(sl_shared *s, sl_copy *copy)
+{
+    sl_shared *source = source_of(s);
+    return source->ops->read(source, copy);
+}
+
+static void forward_cancel(sl_shared *s, sl_side side)
+{
+    sl_shared *source = source_of(s);
+    source->ops->cancel(source, side);
+}
+
+static void forward_reclaim(sl_shared *s, sl_side side)
+{
+    sl_shared *source = source_of(s);
+    source->ops->reclaim(source, side);
+}
+
+static void forward_drop(sl_shared *s, sl_side side)
+{
+    sl_shared *source = source_of(s);
+    source->ops->drop(source, side);
+}
+
+/* A chain goes link by link. */
+static void forward_free(sl_shared *s)
+{
+    while (is_forward(s)) {
+        sl_shared *source = ((pipe *)s)->source;
+        sl_free(s);
+        if (--source->refs != 0)
+            return;
+        s = source;
+    }
+    s->ops->free(s);
+}
+
+static sl_segment *forward_segment(sl_shared *s, uint64_t *pos, uint64_t *end)
+{
+    sl_shared *source = source_of(s);
+    return source->ops->segment != NULL ? source->ops->segment(source, pos, end)
+                                        : NULL;
+}
+
+static void forward_advance(sl_shared *s, uint64_t n)
+{
+    sl_shared *source = source_of(s);
+    source->ops->advance(source, n);
+}
+
+static const sl_shared_ops forward_ops = {
+    .read = forward_read,
+    .cancel = forward_cancel,
+    .reclaim = forward_reclaim,
+    .drop = forward_drop,
+    .free = forward_free,
+    .segment = forward_segment,
+    .advance = forward_advance,
+};
+
+static bool is_forward(const sl_shared *s)
+{
+    return s->ops == &forward_ops;
+}
+
+const sl_err *sl_shared_fault(sl_shared *s)
+{
+    return is_forward(s) ? source_of(s)->fault : s->fault;
+}
+
+sl_status sl_shared_forward(sl_shared *from, sl_shared *to)
+{
+    pipe *p = (pipe *)to;
+    sl_status status = SL_OK;
+    sl_copy *pending = p->pending;
+
+    if (from == to || (is_forward(from) && source_of(from) == to)) {
+        sl_shared_drop(from, SL_READABLE);
+        sl_shared_drop(to, SL_WRITABLE);
+        return SL_OK;
+    }
+    if (p->dropped) {
+        sl_shared_drop(from, SL_READABLE);
+        sl_shared_unref(to);
+        return SL_OK;
+    }
+    p->pending = NULL;
+    p->source = from;
+    to->ops = &forward_ops;
+    if (pending != NULL && pending->buffer->length > 0 &&
+        sl_buffer_remain(pending->buffer) == 0)
+        pending->on_copy_done(pending, SL_COPY_COMPLETED);
+    else if (pending != NULL)
+        status = forward_read(to, pending);
+    sl_shared_unref(to);
+    return status;
+}
 
 static sl_shared *pipe_new(sl_store *store, const sl_type *elem, bool is_future,
                            sl_err *err)

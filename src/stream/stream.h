@@ -96,7 +96,7 @@ struct sl_shared {
     bool is_future;
     int refs; /* one per end that exists */
     /* Why a host that reads saw the end too early (a data fault); the
-     * implementation's, NULL: it did not. */
+     * implementation's, NULL: it did not. Ask sl_shared_fault. */
     const sl_err *fault;
 };
 sl_shared *sl_shared_ref(sl_shared *s);
@@ -104,6 +104,14 @@ void sl_shared_unref(sl_shared *s);
 /* Drops an end that no handle table holds (a value nobody took, a host's
  * end): tells the other side and releases the reference. NULL is fine. */
 void sl_shared_drop(sl_shared *s, sl_side side);
+
+/* definitions.py End.forward: what is read of `to`, a stream or future whose
+ * writable end a guest holds and gives up, is what `from` has to read. Takes
+ * the reference of the readable end of the one and of the writable end of the
+ * other, also on failure, which is a trap of the caller. */
+sl_status sl_shared_forward(sl_shared *from, sl_shared *to);
+/* What `fault` says, of the stream that is read in truth. */
+const sl_err *sl_shared_fault(sl_shared *s);
 
 /* A guest-to-guest stream or future (definitions.py SharedStreamImpl,
  * SharedFutureImpl); refs 2: one per end. */
@@ -152,6 +160,9 @@ sl_status sl_end_expect(sl_instance *inst, uint32_t index, sl_side side,
  * is in buffer_space. */
 sl_status sl_end_copy(sl_end *end);
 sl_event_code sl_end_event_code(const sl_end *end);
+/* Takes an idle end out of the table for forwarding, in no set, and returns
+ * its shared part (reference moves to the caller). */
+sl_status sl_end_take(sl_end *end, sl_shared **out);
 /* lift_async_value: takes the readable end out of the table and returns its
  * shared part (reference moves to the caller). */
 sl_status sl_end_lift(sl_instance *inst, uint32_t index, const sl_type *type,

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "canon/canon.h"
 #include "link/linker.h"
+#include "link/value.h"
 #include "text/script_val.h"
 
 /* A definition: valid with every feature there is; `runs` is the same with
@@ -127,7 +128,8 @@ static sl_store *make_store(wast *w, sl_err *err)
 static sl_status instantiate(wast *w, definition *d, running **out, sl_err *err)
 {
     if (d->runs == NULL)
-        d->runs = decode(w, d->source, sl_features_default(), err);
+        d->runs =
+            decode(w, d->source, sl_features_default() | w->gates, err);
     if (d->runs == NULL)
         return err->code;
     running *r = sl_calloc(1, sizeof *r);
@@ -232,9 +234,17 @@ static component_head read_head(sl_cursor c, sl_cursor *behind)
     return head;
 }
 
-/* The official suite knows nothing of core:data: its codes are free there, but
- * not in scripts that say `data = true`. */
-static wast_outcome judge_without_data(wast *w, sl_cursor c, wast_want want,
+/* The official suite knows nothing of core:data and forwarding: their codes are
+ * free there, but not in scripts that say `data = true`, `forward = true`. */
+static sl_features unknown_features(const wast *w)
+{
+    sl_features out = w->gates & SL_FEATURE_BIT(SL_FEATURE_FORWARD)
+                          ? 0
+                          : SL_FEATURE_BIT(SL_FEATURE_FORWARD);
+    return w->has_data ? out : out | SL_FEATURE_BIT(SL_FEATURE_DATA);
+}
+
+static wast_outcome judge_unknown(wast *w, sl_cursor c, wast_want want,
                                        sl_name message)
 {
     sl_err err = {0};
@@ -243,10 +253,9 @@ static wast_outcome judge_without_data(wast *w, sl_cursor c, wast_want want,
     if (sl_parse_component(&c, &bytes)) {
         sl_source *source =
             sl_source_buffer(bytes.data, bytes.len, false, &err);
-        sl_features all = all_features();
+        sl_features known = all_features() & ~unknown_features(w);
         if (source != NULL)
-            sl_component_free(decode(
-                w, source, all & ~SL_FEATURE_BIT(SL_FEATURE_DATA), &err));
+            sl_component_free(decode(w, source, known, &err));
         sl_source_unref(source);
     }
     sl_buf_deinit(&bytes);
@@ -281,8 +290,8 @@ wast_outcome wast_component_form(wast *w, sl_cursor *c, wast_want want,
     bool ends_here = want == WAST_WANT_INVALID || want == WAST_WANT_MALFORMED;
     if (d == NULL || ends_here) {
         wast_outcome outcome = judge_definition(w, &head, want, message, &err);
-        return outcome == WAST_FAIL && ends_here && !w->has_data
-                   ? judge_without_data(w, *c, want, message)
+        return outcome == WAST_FAIL && ends_here && unknown_features(w) != 0
+                   ? judge_unknown(w, *c, want, message)
                    : outcome;
     }
     if (trip != WAST_PASS)
@@ -389,16 +398,16 @@ static sl_status call(running *r, sl_funcinst *func, invocation *v, sl_err *err)
 
 /* A result in the script is compared, none says that any will do. */
 static wast_outcome check_result(wast *w, sl_cursor *c, const sl_type *type,
-                                 const invocation *v)
+                                 const sl_val *result)
 {
     sl_script_val want;
     if (!sl_at_script_val(c))
         return WAST_PASS;
     if (!sl_parse_script_val(c, &want))
         return wast_fail(w, "bad script: %s", c->err->msg);
-    if (type == NULL || !v->has_result)
+    if (type == NULL || result == NULL)
         return wast_fail(w, "expected a result, got none");
-    if (!sl_script_val_eq(&want, type, &v->result))
+    if (!sl_script_val_eq(&want, type, result))
         return wast_fail(w, "another result than expected");
     return WAST_PASS;
 }
@@ -419,9 +428,27 @@ static wast_outcome run_invoke(wast *w, wast_action *a, running *r,
         sl_status status = call(r, func, v, &err);
         outcome = wast_judge(w, want, plain_message(message), status, err.msg);
         if (outcome == WAST_PASS && want == WAST_WANT_OK && !a->bare)
-            outcome = check_result(w, &a->rest, func->type->of.func.result, v);
+            outcome = check_result(w, &a->rest, func->type->of.func.result,
+                                   v->has_result ? &v->result : NULL);
     }
     sl_call_unref(&v->call);
+    return outcome;
+}
+
+/* An exported value. */
+static wast_outcome run_get(wast *w, wast_action *a, running *r,
+                            const sl_value *value, wast_want want,
+                            sl_name message)
+{
+    sl_err err = {0};
+    const sl_component *component = r->inst->component;
+    uint32_t i = sl_component_export(component, a->name);
+    a->rest.err = &err;
+    wast_outcome outcome = wast_judge(w, want, message, SL_OK, "");
+    if (outcome == WAST_PASS && want == WAST_WANT_OK && !a->bare)
+        outcome = check_result(w, &a->rest,
+                               component->exports[i].type.type->of.value.type,
+                               &value->val);
     return outcome;
 }
 
@@ -430,8 +457,11 @@ wast_outcome wast_component_action(wast *w, wast_action *action, wast_want want,
 {
     running *r = action->target.of.component;
     const sl_item *item = sl_exports_get(&r->inst->exports, action->name);
+    if (action->is_get && item != NULL && item->sort == SL_SORT_VALUE)
+        return run_get(w, action, r, item->of.value, want, message);
     if (action->is_get)
-        return wast_fail(w, "components export no globals");
+        return wast_fail(w, "no exported value \"%.*s\"",
+                         SL_NAME_ARGS(action->name));
     if (item == NULL || item->sort != SL_SORT_FUNC)
         return wast_fail(w, "no exported function \"%.*s\"",
                          SL_NAME_ARGS(action->name));

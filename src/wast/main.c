@@ -107,8 +107,8 @@ static int usage(const char *msg, const char *what)
 {
     fprintf(stderr,
             "wast: %s%s\n"
-            "usage: wast [--seed N | --seeds N] [--nyi FILE] "
-            "[--filter TEXT] [--round-trip] [-v] FILE...\n",
+            "usage: wast [--seed N | --seeds N] [--features NAME] "
+            "[--nyi FILE] [--filter TEXT] [--round-trip] [-v] FILE...\n",
             msg, what);
     return 2;
 }
@@ -121,18 +121,90 @@ static bool parse_seed(const char *text, uint64_t *out)
     return errno == 0 && end != text && *end == '\0';
 }
 
-/* The files under one seed, or under each of 0 to seeds - 1. */
-static void run_files(char **paths, int n, uint64_t seeds,
+/* A gate of components, by its name. */
+static bool add_gate(const char *name, sl_features *out)
+{
+    for (int f = SL_FEATURE_NONE + 1; f < SL_N_FEATURES; f++)
+        if (strcmp(name, sl_feature_text((sl_feature)f)) == 0) {
+            *out |= SL_FEATURE_BIT(f);
+            return true;
+        }
+    return false;
+}
+
+static void add_counts(sl_wast_counts *to, const sl_wast_counts *counts)
+{
+    to->passed += counts->passed;
+    to->failed += counts->failed;
+    to->skipped += counts->skipped;
+}
+
+static void print_counts(const sl_wast_counts *counts)
+{
+    printf("%" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped\n",
+           counts->passed, counts->failed, counts->skipped);
+}
+
+/* Every command counts once for each seed. */
+static void print_row(const char *what, uint64_t seeds,
+                      const sl_wast_counts *counts)
+{
+    uint64_t n = counts->passed + counts->failed + counts->skipped;
+    printf("%-46s %8" PRIu64 " %5" PRIu64 " %8" PRIu64 " %6" PRIu64
+           " %7" PRIu64 "\n",
+           what, n / seeds, seeds, counts->passed, counts->failed,
+           counts->skipped);
+}
+
+static void print_table(char **paths, int n, uint64_t seeds,
+                        const sl_wast_counts *of_file,
+                        const sl_wast_counts *counts)
+{
+    char files[32];
+    printf("%-46s %8s %5s %8s %6s %7s\n", "file", "commands", "seeds",
+           "passed", "failed", "skipped");
+    for (int i = 0; i < n; i++)
+        print_row(paths[i], seeds, &of_file[i]);
+    snprintf(files, sizeof files, "%d file%s", n, n == 1 ? "" : "s");
+    print_row(files, seeds, counts);
+}
+
+/* The files under each of the seeds 0 to seeds - 1: what failed and a line for
+ * each seed, then a row for each file. */
+static bool run_seeds(char **paths, int n, uint64_t seeds,
                       sl_wast_options *options, sl_wast_counts *counts)
 {
-    for (uint64_t seed = 0; seed < seeds; seed++) {
-        if (seeds > 1) {
-            options->seed = seed;
-            printf("seed %" PRIu64 "\n", seed);
-        }
-        for (int i = 0; i < n; i++)
-            sl_wast_run_file(paths[i], options, counts);
+    sl_wast_counts *of_file = sl_calloc((size_t)n, sizeof *of_file);
+    if (of_file == NULL) {
+        fprintf(stderr, "wast: out of memory\n");
+        return false;
     }
+    options->no_sums = true;
+    for (options->seed = 0; options->seed < seeds; options->seed++) {
+        sl_wast_counts of_seed = {0};
+        for (int i = 0; i < n; i++) {
+            sl_wast_counts now = {0};
+            sl_wast_run_file(paths[i], options, &now);
+            add_counts(&of_seed, &now);
+            add_counts(&of_file[i], &now);
+        }
+        add_counts(counts, &of_seed);
+        printf("seed %" PRIu64 ": ", options->seed);
+        print_counts(&of_seed);
+    }
+    print_table(paths, n, seeds, of_file, counts);
+    sl_free(of_file);
+    return true;
+}
+
+static bool run_files(char **paths, int n, uint64_t seeds,
+                      sl_wast_options *options, sl_wast_counts *counts)
+{
+    if (seeds > 1)
+        return run_seeds(paths, n, seeds, options, counts);
+    for (int i = 0; i < n; i++)
+        sl_wast_run_file(paths[i], options, counts);
+    return true;
 }
 
 int sl_wast_main(int argc, char **argv)
@@ -166,6 +238,10 @@ int sl_wast_main(int argc, char **argv)
                          : usage("not a number of seeds: ", value);
         else if (strcmp(argv[i], "--filter") == 0)
             options.filter = value;
+        else if (strcmp(argv[i], "--features") == 0)
+            status = add_gate(value, &options.gates)
+                         ? 0
+                         : usage("no feature: ", value);
         else if (strcmp(argv[i], "--nyi") != 0)
             status = usage("unknown option: ", argv[i]);
         else if (!sl_wast_nyi_load(&nyi, value, &err))
@@ -175,10 +251,9 @@ int sl_wast_main(int argc, char **argv)
     if (status == 0 && i == argc)
         status = usage("no files", "");
     if (status == 0) {
-        run_files(argv + i, argc - i, seeds, &options, &counts);
-        printf("%" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped\n",
-               counts.passed, counts.failed, counts.skipped);
-        status = counts.failed != 0;
+        bool ran = run_files(argv + i, argc - i, seeds, &options, &counts);
+        print_counts(&counts);
+        status = !ran || counts.failed != 0;
     }
     sl_wast_nyi_deinit(&nyi);
     return status;

@@ -333,7 +333,8 @@ static void count(wast *w, uint32_t line, wast_outcome outcome)
 
 /* --- The script ---------------------------------------------------------- */
 
-/* `;;! name = true` at the head of a file switches a feature on. */
+/* `;;! name = true` at the head of a file switches a feature of core modules
+ * or a gate of components on. */
 static void read_head(wast *w)
 {
     const struct {
@@ -357,10 +358,15 @@ static void read_head(wast *w)
         char line[128] = "", name[64], value[16];
         memcpy(line, p + 3,
                len - 3 < sizeof line - 1 ? len - 3 : sizeof line - 1);
-        if (sscanf(line, " %63[a-z0-9_-] = %15s", name, value) == 2)
+        if (sscanf(line, " %63[a-z0-9_-] = %15s", name, value) == 2) {
             for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
                 if (strcmp(name, rows[i].name) == 0)
                     *rows[i].flag = strcmp(value, "true") == 0;
+            for (int f = SL_FEATURE_NONE + 1; f < SL_N_FEATURES; f++)
+                if (strcmp(name, sl_feature_text((sl_feature)f)) == 0 &&
+                    strcmp(value, "true") == 0)
+                    w->gates |= SL_FEATURE_BIT(f);
+        }
         p = stop ? stop + 1 : end;
     }
 }
@@ -456,7 +462,7 @@ static void finish(wast *w)
 static void print_summary(wast *w)
 {
     FILE *log = w->options->log;
-    if (log == NULL)
+    if (log == NULL || w->options->no_sums)
         return;
     fprintf(log,
             "%s: %" PRIu64 " passed, %" PRIu64 " failed, %" PRIu64 " skipped",
@@ -483,6 +489,7 @@ void sl_wast_run(const char *file, sl_name source,
                 .source = source,
                 .options = options,
                 .features = options->features,
+                .gates = options->gates,
                 .line = 1};
     sl_arena_init(&w->arena);
     w->file_nyi = find_nyi(w, 0);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/vec.h"
+#include "component/component.h"
 #include "core/module.h"
 
 /* Known failures, one per line: a file, or file:line, then the reason. Lines
@@ -27,10 +28,13 @@ void sl_wast_nyi_deinit(sl_wast_nyi *nyi);
 
 typedef struct sl_wast_options {
     sl_core_features features; /* a file's ;;! head may switch on more */
+    sl_features gates; /* of components: run what they let in, beside the
+                          defaults; a head may switch on more */
     uint64_t seed;             /* for the scheduler's choices */
     const char *filter; /* run only assertions whose text contains this */
     const sl_wast_nyi *nyi;
     FILE *log;       /* failures and the line per file; NULL: silent */
+    bool no_sums;    /* without the line per file */
     bool round_trip; /* print every module and parse it again */
     bool verbose;    /* one line per skipped command as well */
 } sl_wast_options;
@@ -46,9 +50,9 @@ void sl_wast_run(const char *file, sl_name source,
 void sl_wast_run_file(const char *path, const sl_wast_options *options,
                       sl_wast_counts *counts);
 
-/* `sluice wast [--seed N | --seeds N] [--nyi FILE] [--filter TEXT]
- * [--round-trip] [-v] FILE...`: a line per file and seed, the sums last; the
- * exit status. */
+/* `sluice wast [--seed N | --seeds N] [--features NAME] [--nyi FILE]
+ * [--filter TEXT] [--round-trip] [-v] FILE...`: a line per file (with --seeds,
+ * a line per seed and a table of the files), the sums last; the exit status. */
 int sl_wast_main(int argc, char **argv);
 
 #endif

@@ -59,6 +59,7 @@ typedef struct wast {
     sl_name source;
     const sl_wast_options *options;
     sl_core_features features;
+    sl_features gates; /* of components, beside the defaults */
     bool has_data;  /* the script is about core:data */
     sl_arena arena; /* tokens and what the script's parse makes */
     sl_tokens tokens;

@@ -103,7 +103,8 @@ class Fixture:
 
 # --- usage -------------------------------------------------------------------
 
-COMMANDS = ['run', 'validate', 'inspect', 'parse', 'print', 'bundle', 'wast']
+COMMANDS = ['run', 'validate', 'inspect', 'parse', 'print', 'bundle', 'externalize', 'internalize',
+            'wast']
 
 
 def test_usage__no_arguments(t):
@@ -254,7 +255,85 @@ def test_inspect__tree_and_json(t):
     t.equal(items[0]['sort'], 'component')
 
 
+def test_inspect__attributes(t):
+    t.write('a.wat', b"""(component
+      (import "i" (implements "a:b/c@0.2.6") (external-id "x\\"y") (instance $i))
+      (import "a:b/c@0.2" (versionsuffix ".6") (instance))
+      (export "o" (external-id "") (instance $i)))""")
+    t.run('inspect', 'a.wat')
+    t.true(b'instance 0 (import) "i" (implements "a:b/c@0.2.6") (external-id "x' in t.out, t.out)
+    t.true(b'"a:b/c@0.2" (versionsuffix ".6")' in t.out, t.out)
+    t.true(b'(export) "o" (external-id "")' in t.out, t.out)
+    t.run('inspect', '--json', 'a.wat')
+    items = {i.get('name'): i for i in json.loads(t.out)}
+    t.equal((items['i']['implements'], items['i']['external_id']), ('a:b/c@0.2.6', 'x"y'))
+    t.equal(items['a:b/c@0.2']['version_suffix'], '.6')
+    t.true('implements' not in items['o'] and items['o']['external_id'] == '', t.out)
+    # what print prints, parse reads back
+    t.run('parse', '-o', 'a.wasm', 'a.wat')
+    t.run('print', '-o', 'b.wat', 'a.wasm')
+    t.true(b'(import "a:b/c@0.2" (versionsuffix ".6") (instance' in t.read('b.wat'), 'no suffix')
+    t.run('parse', '-o', 'b.wasm', 'b.wat')
+    t.equal(t.read('b.wasm'), t.read('a.wasm'))
+
+
 # --- run ---------------------------------------------------------------------
+
+VALUES = b'''(component
+  (import "name" (value $name string))
+  (import "a:b/c@1.0.0" (instance $i (export "n" (value u32))))
+  (core module $M
+    (memory (export "mem") 1)
+    (global $p (mut i32) (i32.const 0)) (global $n (mut i32) (i32.const 0))
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 64))
+    (func (export "set") (param i32 i32 i32)
+      (global.set $p (local.get 0))
+      (global.set $n (i32.sub (local.get 1) (local.get 2))))
+    (func (export "get") (result i32)
+      (i32.store (i32.const 16) (global.get $p))
+      (i32.store (i32.const 20) (global.get $n))
+      (i32.const 16)))
+  (core instance $m (instantiate $M))
+  (func $set (param "s" string) (param "cut" u32) (canon lift (core func $m "set")
+    (memory (core memory $m "mem")) (realloc (core func $m "realloc"))))
+  (start $set (value $name) (value $i "n"))
+  (value $seven u8 7)
+  (export "seven" (value $seven))
+  (func (export "get") (result string) (canon lift (core func $m "get")
+    (memory (core memory $m "mem")))))'''
+
+
+def test_run__values_and_start(t):
+    t.write('v.wat', VALUES)
+    on = ('--features', 'values')
+    name, n = ('--value', 'name="world"'), ('--value', 'a:b/c@1.0.0#n=2')
+    call = ('--invoke', 'get()', 'v.wat')
+    t.run('run', *on, *name, *n, *call)
+    t.equal(t.out, b'"wor"\n')
+    t.run('run', *name, *n, *call, code=69)
+    t.says('unsupported feature `values`')
+    t.run('run', *on, *name, *call, code=65)
+    t.says('import `a:b/c@1.0.0#n`: the host does not define it')
+    t.run('run', *on, '--value', 'name=3', *call, code=64)
+    t.run('run', *on, '--value', 'name', *call, code=64)
+    t.says('NAME=VALUE')
+    t.run('run', *on, '--value', 'other=3', *call, code=64)
+    t.says('no value import named `other`')
+    t.run('run', *on, *name, *name, *call, code=64)
+    t.says('defined already')
+    t.run('run', '--features', 'nothing', *call, code=64)
+    t.says('no feature `nothing`')
+    t.run('inspect', *on, 'v.wat')
+    t.true(b'value 0 (import) "name": string' in t.out, t.out)
+    t.true(b'start 0: func 0 (value 0, value 1)\n' in t.out, t.out)
+    t.true(b'value 2: u8, 1 bytes' in t.out, t.out)
+    t.true(b'value 3 (export) "seven": u8' in t.out, t.out)
+    t.run('parse', '-o', 'v.wasm', 'v.wat')
+    t.run('print', '-o', 'w.wat', 'v.wasm')
+    t.true(b'(value $seven (;2;) u8 7)' in t.read('w.wat'), t.read('w.wat'))
+    t.run('parse', '-o', 'w.wasm', 'w.wat')
+    t.equal(t.read('w.wasm'), t.read('v.wasm'))
+
 
 ARITHMETIC = '''(component
   (core module $M
@@ -801,6 +880,21 @@ def test_signals__waiting_guest(t):
 
 # --- mutants ---------------------------------------------------------------------
 
+def test_wast__a_line_per_seed_and_a_table(t):
+    t.write('a.wast', '''(module (func (export "f") (result i32) (i32.const 1)))
+(assert_return (invoke "f") (i32.const 1))
+(assert_return (invoke "f") (i32.const 2))''')
+    t.write('b.wast', '(module) (component (core module))')
+    t.run('wast', '--seeds', '3', 'a.wast', 'b.wast', code=1)
+    lines = t.out.decode().splitlines()
+    t.equal(lines[1::2][:3], [f'seed {n}: 4 passed, 1 failed, 0 skipped' for n in range(3)])
+    t.true(all(line.startswith('a.wast:3: ') for line in lines[0:6:2]), t.out.decode())
+    t.equal([line.split() for line in lines[6:]],
+            ['file commands seeds passed failed skipped'.split(),
+             'a.wast 3 3 6 3 0'.split(), 'b.wast 2 3 6 0 0'.split(),
+             '2 files 5 3 12 3 0'.split(), '12 passed, 3 failed, 0 skipped'.split()])
+
+
 def test_mutants__none(t):
     """The sweep proper is the program mutants (tests/sweep); here a few by hand."""
     whole = bytearray(sample(t))
@@ -838,7 +932,8 @@ def test_valgrind__examples(t):
         t.true(p.returncode == code, f'{args}: exit {p.returncode}\n{p.stderr.decode()}')
 
 
-def main():
+def main(names):
+    """Runs the groups' cases among `names`."""
     parser = argparse.ArgumentParser()
     parser.add_argument('--sluice', required=True)
     parser.add_argument('--root', required=True)
@@ -847,7 +942,7 @@ def main():
     parser.add_argument('groups', nargs='+')
     args = parser.parse_args()
     counts = {'passed': 0, 'failed': 0, 'skipped': 0}
-    cases = [(n, f) for n, f in globals().items() if n.startswith('test_')
+    cases = [(n, f) for n, f in names.items() if n.startswith('test_')
              and n[5:].split('__')[0] in args.groups and args.only in n]
     for name, case in cases:
         folder = tempfile.mkdtemp(prefix='sluice-test-')
@@ -867,4 +962,5 @@ def main():
     return 1 if counts['failed'] or not cases else 0
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main(globals()))

@@ -229,6 +229,43 @@ static void test_component__imports_and_exports(void **state)
     fixture_deinit(&f);
 }
 
+static void test_extern__attributes(void **state)
+{
+    (void)state;
+    fixture f;
+    sluice_extern e, member;
+    fixture_init(&f,
+                 "(component"
+                 "  (import \"plain\" (func))"
+                 "  (import \"a:b/c@0.2\" (versionsuffix \".6-rc.1\")"
+                 "    (external-id \"\")"
+                 "    (instance $i (export \"f\" (external-id \"F\") (func))))"
+                 "  (import \"i\" (implements \"a:b/c@1.2.3\") (instance))"
+                 "  (export \"out\" (implements \"x:y/z\")"
+                 "    (external-id \"e\") (instance $i)))");
+    assert_true(sluice_component_import(f.component, 0, &e));
+    assert_null(e.implements.data);
+    assert_null(e.version_suffix.data);
+    assert_null(e.external_id.data);
+    assert_true(sluice_component_import(f.component, 1, &e));
+    assert_true(is(e.version_suffix, ".6-rc.1"));
+    assert_true(e.external_id.data != NULL && e.external_id.len == 0);
+    assert_null(e.implements.data);
+    assert_true(sluice_extern_member(&e, 0, &member));
+    assert_true(is(member.external_id, "F"));
+    assert_true(sluice_component_import(f.component, 2, &e));
+    assert_true(is(e.implements, "a:b/c@1.2.3"));
+    assert_null(e.version_suffix.data);
+    assert_true(sluice_component_export(f.component, 0, &e));
+    assert_true(is(e.name, "out") && is(e.implements, "x:y/z"));
+    assert_true(is(e.external_id, "e"));
+    assert_null(e.version_suffix.data);
+    /* the exported instance is the imported one, with its members' own */
+    assert_true(sluice_extern_member(&e, 0, &member));
+    assert_true(is(member.external_id, "F"));
+    fixture_deinit(&f);
+}
+
 static void test_type__every_kind(void **state)
 {
     (void)state;
@@ -431,6 +468,7 @@ const struct CMUnitTest component_tests[] = {
     cmocka_unit_test(test_component__what_is_wrong_and_where),
     cmocka_unit_test(test_component__from_a_source),
     cmocka_unit_test(test_component__imports_and_exports),
+    cmocka_unit_test(test_extern__attributes),
     cmocka_unit_test(test_type__every_kind),
     cmocka_unit_test(test_type__parts),
     cmocka_unit_test(test_type__gated_kinds),

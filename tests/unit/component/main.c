@@ -11,12 +11,14 @@ GROUP(layout);
 GROUP(names);
 GROUP(decode);
 GROUP(data);
+GROUP(gate);
+GROUP(rectype);
 GROUP(hostile);
 GROUP(real);
 GROUP(value);
 
 int main(void)
 {
-    return RUN(layout) + RUN(names) + RUN(decode) + RUN(data) + RUN(hostile) +
-           RUN(real) + RUN(value);
+    return RUN(layout) + RUN(names) + RUN(decode) + RUN(data) + RUN(gate) +
+           RUN(rectype) + RUN(hostile) + RUN(real) + RUN(value);
 }

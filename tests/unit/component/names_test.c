@@ -62,27 +62,41 @@ static void test_canonical_name__makes_conflicts_equal(void **state)
     (void)state;
     static const struct {
         const char *a, *b;
-        bool same;
+        bool same, same_without_hyphens;
     } row[] = {
-        {"foo", "FOO", true},
-        {"[constructor]foo", "foo", false},
-        {"[constructor]foo", "[constructor]FOO", true},
-        {"[method]foo.bar", "[static]foo.BAR", true},
-        {"[method]foo.foo", "foo", true},
-        {"[method]foo.bar", "foo", false},
-        {"foo:bar/baz", "foo:bar/BAZ", true},
+        {"foo", "FOO", true, true},
+        {"[constructor]foo", "foo", false, false},
+        {"[constructor]foo", "[constructor]FOO", true, true},
+        {"[method]foo.bar", "[static]foo.BAR", true, true},
+        {"[method]foo.foo", "foo", true, true},
+        {"[method]foo.bar", "foo", false, false},
+        {"foo:bar/baz", "foo:bar/BAZ", true, true},
+        {"foo-bar", "FOOBAR", false, true},
+        {"foo-bar", "foob-ar", false, true},
+        {"foo-bar", "foo-ba", false, false},
+        {"[method]a-b.AB", "ab", false, true},
+        {"[static]foobar.FOOBAR", "foo-bar", false, true},
+        {"[constructor]f-g", "[constructor]fg", false, true},
+        {"f-g:h-i/j-k", "fg:hi/jk", false, true},
     };
     sl_arena arena;
     sl_arena_init(&arena);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_extern_name p;
         char why[64];
-        sl_name name[2] = {sl_name_of(row[i].a), sl_name_of(row[i].b)};
-        for (int k = 0; k < 2; k++) {
-            assert_true(sl_parse_extern_name(name[k], &p, why, sizeof why));
-            name[k] = sl_canonical_name(&arena, name[k], &p);
+        const char *const text[2] = {row[i].a, row[i].b};
+        for (int hyphens = 0; hyphens < 2; hyphens++) {
+            sl_name name[2];
+            for (int k = 0; k < 2; k++) {
+                assert_true(sl_parse_extern_name(sl_name_of(text[k]), &p, why,
+                                                 sizeof why));
+                name[k] =
+                    sl_canonical_name(&arena, sl_name_of(text[k]), &p, hyphens);
+            }
+            assert_int_equal(sl_name_eq(name[0], name[1]),
+                             hyphens ? row[i].same
+                                     : row[i].same_without_hyphens);
         }
-        assert_int_equal(sl_name_eq(name[0], name[1]), row[i].same);
     }
     sl_arena_deinit(&arena);
 }

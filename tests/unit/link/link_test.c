@@ -373,7 +373,94 @@ static void test_exports__sorted(void **state)
     sl_arena_deinit(&arena);
 }
 
+/* Versions are matched by their canonical part, whichever side has cut its
+ * own; messages say the whole. Explainer.md "Canonical Interface Name". */
+static void test_linker__canonical_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *import, *host, *words; /* words NULL: it links */
+    } row[] = {
+        {"\"a:b/c@0.2.1\"", "a:b/c@0.2.6", NULL},
+        {"\"a:b/c@0.2.6\"", "a:b/c@0.2.1", NULL},
+        {"\"a:b/c@0.2\" (versionsuffix \".6\")", "a:b/c@0.2.1", NULL},
+        {"\"a:b/c@0.2.6\"", "a:b/c@0.2", NULL},
+        {"\"a:b/c@1\" (versionsuffix \".0.3-rc.1\")", "a:b/c@1.7.0", NULL},
+        {"\"a:b/c@0.3\" (versionsuffix \".6\")", "a:b/c@0.2.6",
+         "import `a:b/c@0.3.6#f`: "},
+        {"\"a:b/c@1\" (versionsuffix \".2.3\")", "a:b/c@2.2.3",
+         "import `a:b/c@1.2.3#f`: "},
+        {"\"a:b/c@0.0.1\" (versionsuffix \"-alpha\")", "a:b/c@0.0.2",
+         "import `a:b/c@0.0.1-alpha#f`: "},
+    };
+    for (size_t i = 0; i < N(row); i++) {
+        char text[1024];
+        uint32_t two = 2;
+        sl_host_func def = {.invoke = add, .ctx = &two};
+        fixture f;
+        snprintf(text, sizeof text,
+                 CALLS_HOST("%s (instance $i (export \"f\" "
+                            "(func (param \"x\" u32) "
+                            "(result u32))))",
+                            "(func $i \"f\")"),
+                 row[i].import);
+        fixture_init(&f, text);
+        assert_int_equal(sl_linker_func(f.linker, sl_name_of(row[i].host),
+                                        SL_NAME("f"), &def, &f.err),
+                         SL_OK);
+        sl_status status = instantiate(&f);
+        if (row[i].words == NULL) {
+            if (status != SL_OK)
+                fail_msg("%s: %s", row[i].import, f.err.msg);
+            assert_int_equal(run(&f, NULL), 42);
+        } else {
+            assert_int_equal(status, SL_EUNLINKABLE);
+            if (strstr(f.err.msg, row[i].words) == NULL)
+                fail_msg("%s: %s", row[i].import, f.err.msg);
+        }
+        fixture_deinit(&f);
+    }
+}
+
+/* With the gate on, lifting and lowering with option gc is valid; it cannot
+ * run, and says so. */
+static void test_instantiate__refuses_gc(void **state)
+{
+    (void)state;
+    static const char *const text[] = {
+        "(component (core type $t (func)) (import \"f\" (func $f))"
+        "  (canon lower (func $f) gc (core-type $t) (core func)))",
+        "(component (core module $m (func (export \"g\")))"
+        "  (core instance $i (instantiate $m)) (import \"f\" (func))"
+        "  (func (export \"g\") (canon lift (core func $i \"g\") gc)))",
+    };
+    for (size_t i = 0; i < N(text); i++) {
+        fixture f;
+        uint32_t two = 2;
+        sl_host_func def = {.invoke = add, .ctx = &two};
+        sl_buf bytes = {0};
+        fixture_init(&f, "(component)");
+        sl_component_free(f.component);
+        sl_source_unref(f.source);
+        assert_true(sl_text_parse(sl_name_of(text[i]), &bytes, &f.err));
+        f.source = sl_source_buffer(bytes.data, bytes.len, true, &f.err);
+        sl_component_options options = {
+            .features = sl_features_default() | SL_FEATURE_BIT(SL_FEATURE_GC)};
+        f.component = sl_component_decode(f.source, &options, &f.err);
+        assert_non_null(f.component);
+        sl_linker_func(f.linker, SL_NAME(""), SL_NAME("f"), &def, &f.err);
+        assert_int_equal(instantiate(&f), SL_EUNSUPPORTED);
+        assert_non_null(strstr(f.err.msg, "unsupported feature `gc`: a "
+                                          "function lifted or lowered with "
+                                          "option `gc` cannot run"));
+        sl_buf_deinit(&bytes);
+        fixture_deinit(&f);
+    }
+}
+
 const struct CMUnitTest link_tests[] = {
+    cmocka_unit_test(test_linker__canonical_versions),
+    cmocka_unit_test(test_instantiate__refuses_gc),
     cmocka_unit_test(test_linker__functions),
     cmocka_unit_test(test_linker__refusals_name_the_import),
     cmocka_unit_test(test_linker__takes_contexts),
