@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "cli/supply.h"
 #include "cli/values.h"
 #include "text/wave.h"
 
@@ -31,6 +32,8 @@ typedef struct run_state {
     bool stats;
     SL_VEC(const char *) env;
     SL_VEC(data_option) data;
+    SL_VEC(const char *) supplies; /* --value */
+    SL_VEC(const char *) features;
     sluice_http_config http;
     const char *cache; /* NULL: the user's; "none" */
     const char *const *args;
@@ -62,6 +65,8 @@ static const struct option options[] = {
     {"cache", required_argument, NULL, 'C'},
     {"http-timeout", required_argument, NULL, 'H'},
     {"http-retries", required_argument, NULL, 'R'},
+    {"features", required_argument, NULL, 'f'},
+    {"value", required_argument, NULL, 'v'},
     {NULL, 0, NULL, 0},
 };
 
@@ -151,6 +156,10 @@ static int one_option(run_state *r, int option, char **argv)
         return http_timeout(r);
     case 'R':
         return http_retries(r);
+    case 'f':
+        return sl_vec_push(&r->features, optarg) ? CLI_OK : CLI_INTERNAL;
+    case 'v':
+        return sl_vec_push(&r->supplies, optarg) ? CLI_OK : CLI_INTERNAL;
     default:
         return cli_usage(&cli_run, "unknown option or missing value: %s",
                          argv[optind - 1]);
@@ -342,6 +351,23 @@ static sluice_fault_answer on_fault(void *arg, const sluice_fault *fault)
     return SLUICE_FAULT_TRAP;
 }
 
+static int switch_features(run_state *r)
+{
+    for (size_t i = 0; i < r->features.n; i++)
+        if (!sluice_engine_set_feature(r->engine, r->features.v[i], true))
+            return cli_usage(&cli_run, "no feature `%s`", r->features.v[i]);
+    return CLI_OK;
+}
+
+static int link_values(run_state *r)
+{
+    int code = CLI_OK;
+    for (size_t i = 0; i < r->supplies.n && code == CLI_OK; i++)
+        code = cli_supply_value(&cli_run, r->file, r->component, r->linker,
+                                r->supplies.v[i]);
+    return code;
+}
+
 static int prepare(run_state *r)
 {
     int code;
@@ -352,6 +378,8 @@ static int prepare(run_state *r)
     if (r->engine == NULL)
         return report(r, &error);
     code = set_up_fetching(r);
+    if (code == CLI_OK)
+        code = switch_features(r);
     if (code != CLI_OK)
         return code;
     r->component = cli_open(r->engine, r->file, &code);
@@ -368,6 +396,8 @@ static int prepare(run_state *r)
     r->values.store = r->store;
     sluice_store_on_fault(r->store, on_fault, r);
     code = link_data(r);
+    if (code == CLI_OK)
+        code = link_values(r);
     if (code == CLI_OK)
         code = catch_signals(r);
     if (code == CLI_OK)
@@ -635,6 +665,8 @@ static int run(int argc, char **argv)
     sluice_engine_free(r.engine);
     sl_vec_deinit(&r.env);
     sl_vec_deinit(&r.data);
+    sl_vec_deinit(&r.supplies);
+    sl_vec_deinit(&r.features);
     return code;
 }
 
@@ -652,6 +684,9 @@ const cli_command cli_run = {
     "  --env NAME=VALUE   an environment variable (may be repeated)\n"
     "  --data NAME=FILE   what `(import \"NAME\" (core data))` gets: a file, a URL, "
     "or `-`\n                     for all of standard input\n"
+    "  --value NAME=VALUE what `(import \"NAME\" (value T))` gets, in WAVE; NAME may "
+    "be\n                     `interface#name`\n"
+    "  --features NAME    also accept a gated feature (`all`: every one)\n"
     "  --cache DIR        where to keep what was fetched (`none`: nowhere)\n"
     "  --allow-private    also fetch from loopback and private addresses\n"
     "  --ca-file FILE     trust these certificate authorities (PEM)\n"

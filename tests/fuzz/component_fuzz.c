@@ -29,6 +29,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     struct itimerval every = {{0, 20000}, {0, 20000}};
     sluice_limits limits = sluice_limits_strict();
     engine = sluice_engine_new(&limits, NULL);
+    sluice_engine_set_feature(engine, "values", true);
     signal(SIGVTALRM, on_alarm);
     setitimer(ITIMER_VIRTUAL, &every, NULL);
     return 0;
@@ -40,6 +41,8 @@ static void run(sluice_component *component)
     sluice_linker *linker = sluice_linker_new(engine, NULL);
     sluice_store *store = sluice_store_new(engine, NULL, NULL);
     sluice_linker_wasi(linker, &config, NULL);
+    sluice_val name = {.kind = SLUICE_U32, .of.u32 = 1};
+    sluice_linker_value(linker, NULL, "n", &name, NULL);
     running = store;
     sluice_instance *instance =
         sluice_instantiate(store, linker, component, NULL);

@@ -14,6 +14,7 @@ for name in forward relay; do
         "$root/examples/$name/$name.wat" >"$work/$name.wat"
     "$sluice" parse -o "$work/$name.wasm" "$work/$name.wat"
 done
+"$sluice" parse -o "$work/values.wasm" "$root/tests/sweep/values.wat"
 if command -v clang >/dev/null && command -v wasm-ld >/dev/null; then
     "$root/examples/wordcount/build.sh" "$sluice" "$work/text" \
         "$work/wordcount.wasm"

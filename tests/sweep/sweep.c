@@ -138,6 +138,28 @@ static void call_exports(sluice_component *component, sluice_instance *instance)
     }
 }
 
+/* What components import and what they are left with. */
+static bool supply_value(sluice_linker *linker)
+{
+    sluice_val name;
+    return sluice_val_string(&name, "world", 5) &&
+           sluice_linker_value(linker, NULL, "name", &name, NULL) == SLUICE_OK;
+}
+
+static void take_values(sluice_component *component, sluice_instance *instance)
+{
+    sluice_extern e;
+    for (size_t i = 0; sluice_component_export(component, i, &e); i++) {
+        char name[32];
+        sluice_val value;
+        if (e.kind != SLUICE_EXTERN_VALUE)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)e.name.len, e.name.data);
+        sluice_instance_value(instance, name, &value, NULL);
+        sluice_val_deinit(&value);
+    }
+}
+
 static const char *run(sluice_engine *engine, const uint8_t *bytes, size_t len,
                        int null_fd)
 {
@@ -155,13 +177,15 @@ static const char *run(sluice_engine *engine, const uint8_t *bytes, size_t len,
     sluice_linker *linker = sluice_linker_new(engine, &error);
     sluice_store *store = sluice_store_new(engine, NULL, &error);
     if (linker != NULL && store != NULL &&
-        sluice_linker_wasi(linker, &config, &error) == SLUICE_OK) {
+        sluice_linker_wasi(linker, &config, &error) == SLUICE_OK &&
+        supply_value(linker)) {
         how = "valid";
         running = store;
         sluice_instance *instance =
             sluice_instantiate(store, linker, component, &error);
         if (instance != NULL) {
             how = "ran";
+            take_values(component, instance);
             call_exports(component, instance);
         }
         running = NULL;
@@ -196,6 +220,7 @@ int main(int argc, char **argv)
     sluice_error error;
     sluice_limits limits = sluice_limits_strict();
     sluice_engine *engine = sluice_engine_new(&limits, &error);
+    sluice_engine_set_feature(engine, "values", true);
     uint64_t mutants = strtoull(argv[1], NULL, 0), counts[3] = {0};
     uint64_t first = strtoull(argv[2], NULL, 0);
     size_t n_seeds = (size_t)argc - 3;
