@@ -79,7 +79,8 @@ void sl_http_config_deinit(sl_http_config *config)
 void sl_identity_deinit(sl_identity *id)
 {
     sl_free(id->validator);
-    id->validator = NULL;
+    sl_free(id->place);
+    id->validator = id->place = NULL;
 }
 
 /* --- Deadlines
@@ -565,16 +566,37 @@ static bool start_hop(sl_exchange *x, void *private)
     return true;
 }
 
-bool sl_exchange_start(sl_exchange *x, void *private)
+/* From the resource's own URL. */
+static void begin_at_url(sl_exchange *x)
 {
     const char *trusted = x->config->authorization_origin;
     sl_free(x->hop);
     x->hop = sl_strndup(x->url, strlen(x->url));
-    x->at = x->from;
     x->n_redirects = 0;
-    x->unclean = false;
+    x->shortcut = x->unclean = false;
     x->trusted = x->config->authorization != NULL && trusted != NULL &&
                  sl_url_same_origin(x->url, trusted);
+}
+
+/* From where redirects led before, so that they are not followed for every
+ * range again. */
+static void begin_at_place(sl_exchange *x)
+{
+    sl_free(x->hop);
+    x->hop = sl_strndup(x->id->place, strlen(x->id->place));
+    x->n_redirects = 0;
+    x->shortcut = true;
+    x->unclean = false;
+    x->trusted = x->id->place_trusted;
+}
+
+bool sl_exchange_start(sl_exchange *x, void *private)
+{
+    x->at = x->from;
+    if (x->id->place != NULL)
+        begin_at_place(x);
+    else
+        begin_at_url(x);
     return start_hop(x, private);
 }
 
@@ -693,6 +715,28 @@ static void note_version(sl_exchange *x)
                    version == CURL_HTTP_VERSION_1_1;
 }
 
+/* A place that served once may not do so for ever. */
+static void forget_place(sl_exchange *x)
+{
+    uint32_t status = x->answer.complete ? x->answer.status : 0;
+    sl_free(x->id->place);
+    x->id->place = NULL;
+    if (x->verdict != SL_HTTP_FAILED || status < 400 || status > 499)
+        return;
+    begin_at_url(x);
+    conclude(x, SL_HTTP_REDIRECT);
+}
+
+static void keep_place(sl_exchange *x)
+{
+    if (x->n_redirects == 0)
+        return;
+    sl_free(x->id->place);
+    x->id->place = x->hop;
+    x->id->place_trusted = x->trusted;
+    x->hop = NULL;
+}
+
 sl_verdict sl_exchange_end(sl_exchange *x, CURLcode code)
 {
     note_version(x);
@@ -705,6 +749,10 @@ sl_verdict sl_exchange_end(sl_exchange *x, CURLcode code)
         if (x->verdict == SL_HTTP_REDIRECT)
             redirect(x);
     }
+    if (x->verdict == SL_HTTP_DONE)
+        keep_place(x);
+    else if (x->verdict != SL_HTTP_REDIRECT && x->shortcut)
+        forget_place(x);
     close_easy(x);
     return x->verdict;
 }

@@ -1,7 +1,7 @@
 /* Bytes over HTTP: ranges of one resource, checked so strictly that a wrong
  * byte is never passed on as a right one, read either on the loop (sl_http) or
- * blocking (sl_source_http). docs/data-segments.md, section 5, and
- * docs/security.md; RFC 9110, sections 13 to 15.
+ * blocking (sl_source_http). docs/data-segments.md, section 5; RFC 9110,
+ * sections 13 to 15.
  *
  * Whoever it is, the other side may be broken or hostile: every answer must be
  * the very range that was asked for, of the size and the version known so far;

@@ -60,6 +60,8 @@ bool sl_answer_line(sl_answer *answer, const char *line, size_t len,
 typedef struct sl_identity {
     uint64_t size;
     char *validator;
+    char *place; /* where redirects led the last time, or NULL */
+    bool place_trusted;
 } sl_identity;
 
 typedef enum sl_verdict {
@@ -109,7 +111,8 @@ struct sl_exchange {
     uint64_t window_ns; /* start of this window */
     uint64_t window_bytes, junk_bytes;
     uint32_t n_redirects;
-    bool trusted; /* has never left the origin of config->authorization */
+    bool shortcut; /* began at id->place */
+    bool trusted;  /* has never left the origin of config->authorization */
     bool proxied, sent, answered, refused, cut;
     bool connected; /* over a connection of its own */
     bool unclean;   /* the one it should have had was not clean */

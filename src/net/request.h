@@ -43,6 +43,7 @@ struct sl_http_request {
     uint64_t pos;         /* every read has what lies before */
     uint64_t reserved;    /* of the bytes in flight */
     uint64_t last_ns;     /* no waiting beyond this; 0: none, or not begun */
+    uint64_t extended_ns; /* the deadline, when it is not the real one */
     uint32_t attempts;
     sl_timer *timer; /* ACTIVE: the deadline; RESTING: the end of it */
     sl_err err;

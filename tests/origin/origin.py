@@ -904,6 +904,19 @@ def redirect_to(c, r):  # ?to=URL; "{NAME}" is the origin at that port
 
 
 @wrong
+def lead_on(c, r):  # right: each time to another place, which serves one request
+    go(c, r, f'{r.path}?wrong=gone-later&key={turn(r)}')
+
+
+@wrong
+def gone_later(c, r):
+    if turn(r) == 1:
+        good(c, r)
+    else:
+        simple(c, 403)
+
+
+@wrong
 def redirect_nowhere(c, r):
     simple(c, 302)
 
