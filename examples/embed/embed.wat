@@ -1,9 +1,17 @@
-;; What examples/embed/embed.c runs: a component with an imported segment, two
-;; imported functions and four exports.
+;; What examples/embed/embed.c runs: a component with an imported segment, an
+;; imported resource type, three imported functions and ten exports.
 (component
   (import "text" (core data $text))
   (import "log" (func $log (param "line" string)))
   (import "sleep" (func $sleep async (param "ms" u32)))
+  (import "ticket" (type $ticket (sub resource)))
+  (import "draw" (func $draw (result (own $ticket))))
+  (type $size' (record (field "w" f64) (field "h" f64)))
+  (export $size "size" (type $size'))
+  (type $shape' (variant (case "circle" f64) (case "box" $size)))
+  (export $shape "shape" (type $shape'))
+  (type $bytes (stream u8))
+  (type $later (future u8))
 
   (core module $Memory
     (memory (export "memory") 1)
@@ -11,32 +19,78 @@
   (core instance $memory (instantiate $Memory))
   (alias core export $memory "memory" (core memory $mem))
 
-  (core func $size (canon data.size $text))
+  (core func $text-size (canon data.size $text))
   (core func $read (canon data.read $text))
   (core func $log (canon lower (func $log) (memory $mem)))
   (core func $sleep (canon lower (func $sleep)))
   (core func $nap-return (canon task.return (result u32)))
+  (core func $draw (canon lower (func $draw)))
+  (core func $give-back (canon resource.drop $ticket))
+  (core func $stream.read (canon stream.read $bytes (memory $mem)))
+  (core func $stream.drop (canon stream.drop-readable $bytes))
+  (core func $future.read (canon future.read $later (memory $mem)))
 
   (core module $Main
+    (import "" "memory" (memory 1))
     (import "" "size" (func $size (result i32)))
     (import "" "read" (func $read (param i32 i32) (result i32)))
     (import "" "log" (func $log (param i32 i32)))
     (import "" "sleep" (func $sleep (param i32)))
     (import "" "nap-return" (func $nap-return (param i32)))
+    (import "" "draw" (func $draw (result i32)))
+    (import "" "give-back" (func $give-back (param i32)))
+    (import "" "stream.read" (func $stream.read (param i32 i32 i32)
+      (result i32)))
+    (import "" "stream.drop" (func $stream.drop (param i32)))
+    (import "" "future.read" (func $future.read (param i32 i32) (result i32)))
     (func (export "greet") (call $log (i32.const 16) (i32.const 20)))
     (func (export "nap") (param i32)
       (call $sleep (local.get 0))
       (call $nap-return (local.get 0)))
     (func (export "text") (result i32)
       (call $read (i32.const 0) (call $size)))
+    ;; The flat form of a variant: its case, then what any case may need.
+    (func (export "area") (param $case i32) (param f64 f64) (result f64)
+      (if (result f64) (local.get $case)
+        (then (f64.mul (local.get 1) (local.get 2)))
+        (else (f64.mul (f64.const 3)
+          (f64.mul (local.get 1) (local.get 1))))))
+    (func (export "queue") (call $give-back (call $draw)))
+    ;; The sum of the bytes of a stream, read in pieces of 100.
+    (func (export "sum") (param $s i32) (result i32)
+      (local $r i32) (local $i i32) (local $sum i32)
+      (loop $pieces
+        (local.set $r
+          (call $stream.read (local.get $s) (i32.const 1024) (i32.const 100)))
+        (local.set $i (i32.shr_u (local.get $r) (i32.const 4)))
+        (block $done (loop $bytes
+          (br_if $done (i32.eqz (local.get $i)))
+          (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+          (local.set $sum (i32.add (local.get $sum)
+            (i32.load8_u offset=1024 (local.get $i))))
+          (br $bytes)))
+        (br_if $pieces
+          (i32.eqz (i32.and (local.get $r) (i32.const 15)))))
+      (call $stream.drop (local.get $s))
+      (local.get $sum))
+    (func (export "await") (param i32) (result i32)
+      (drop (call $future.read (local.get 0) (i32.const 1024)))
+      (i32.load8_u (i32.const 1024)))
+    (func $spin (export "spin") (loop $for-ever (br $for-ever)))
     (func $divide (export "divide") (param i32 i32) (result i32)
       (i32.div_u (local.get 0) (local.get 1))))
   (core instance $main (instantiate $Main (with "" (instance
-    (export "size" (func $size))
+    (export "memory" (memory $mem))
+    (export "size" (func $text-size))
     (export "read" (func $read))
     (export "log" (func $log))
     (export "sleep" (func $sleep))
-    (export "nap-return" (func $nap-return))))))
+    (export "nap-return" (func $nap-return))
+    (export "draw" (func $draw))
+    (export "give-back" (func $give-back))
+    (export "stream.read" (func $stream.read))
+    (export "stream.drop" (func $stream.drop))
+    (export "future.read" (func $future.read))))))
 
   (func (export "greet") (canon lift (core func $main "greet")))
   ;; Lifted with `async`: several naps may be under way in the instance.
@@ -45,4 +99,14 @@
   (func (export "text") (result (stream u8))
     (canon lift (core func $main "text")))
   (func (export "divide") (param "a" u32) (param "b" u32) (result u32)
-    (canon lift (core func $main "divide"))))
+    (canon lift (core func $main "divide")))
+  (func (export "area") (param "of" $shape) (result f64)
+    (canon lift (core func $main "area")))
+  (func (export "queue") (canon lift (core func $main "queue")))
+  (func (export "sum") async (param "in" $bytes) (result u32)
+    (canon lift (core func $main "sum")))
+  (func (export "await") async (param "what" $later) (result u8)
+    (canon lift (core func $main "await")))
+  (func (export "spin") (canon lift (core func $main "spin")))
+  ;; The host's own function, for hosts that cancel.
+  (export "pause" (func $sleep)))
