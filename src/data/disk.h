@@ -76,7 +76,7 @@ bool sl_disk_open_entry(sl_disk *disk, const uint8_t digest[SL_DISK_DIGEST],
  * is cut into chunks. */
 typedef struct sl_disk_url {
     const char *url;      /* as requested: scheme, host, path, query */
-    const char *etag;     /* a strong validator; empty: cannot be remembered */
+    const char *etag;     /* strong; if weak or empty, nothing is remembered */
     uint64_t size;        /* of the content */
     uint32_t chunk_shift; /* chunks of 2^chunk_shift bytes, 12 to 30 */
 } sl_disk_url;

@@ -188,7 +188,7 @@ bool sl_disk_get(sl_disk *disk, const uint8_t digest[SL_DISK_DIGEST], void *to,
 /* --- For mapping --------------------------------------------------------- */
 
 /* What has been verified, one per place; a younger one takes it. */
-enum { SEEN = 256, SEEN_AGE_NS = 100000000 };
+enum { SEEN = 1024, SEEN_AGE_NS = 100000000 };
 
 typedef struct seen_one {
     dev_t dev;
@@ -221,11 +221,17 @@ static bool is_settled(const struct stat *st)
     return age > SEEN_AGE_NS;
 }
 
+static seen_one *seen_place(struct sl_disk_seen *seen, const uint8_t *digest)
+{
+    return &seen->v[(digest[1] << 8 | digest[2]) % SEEN];
+}
+
 static bool was_seen(sl_disk *disk, const uint8_t *digest,
                      const struct stat *st, uint64_t *xxh)
 {
     pthread_mutex_lock(&disk->lock);
-    const seen_one *one = disk->seen != NULL ? &disk->seen->v[digest[1]] : NULL;
+    const seen_one *one =
+        disk->seen != NULL ? seen_place(disk->seen, digest) : NULL;
     bool seen = one != NULL && one->ino != 0 &&
                 memcmp(one->digest, digest, SL_DISK_DIGEST) == 0 &&
                 is_same(st, &(struct stat){.st_dev = one->dev,
@@ -245,7 +251,7 @@ static void set_seen(sl_disk *disk, const uint8_t *digest,
     if (disk->seen == NULL)
         disk->seen = sl_calloc(1, sizeof *disk->seen);
     if (disk->seen != NULL) {
-        seen_one *one = &disk->seen->v[digest[1]];
+        seen_one *one = seen_place(disk->seen, digest);
         *one = (seen_one){st->st_dev,  st->st_ino, st->st_size,
                           st->st_ctim, {0},        xxh};
         memcpy(one->digest, digest, SL_DISK_DIGEST);

@@ -41,6 +41,7 @@ static bool make_key(const sl_disk_url *of, table_key *key)
     uint8_t hash[sizeof(XXH128_canonical_t)];
     uint64_t chunk = (uint64_t)1 << (of->chunk_shift & 31);
     if (of->url == NULL || of->etag == NULL || of->etag[0] == '\0' ||
+        strncmp(of->etag, "W/", 2) == 0 || /* other bytes may have it */
         of->chunk_shift < 12 || of->chunk_shift > 30)
         return false;
     key->slots = of->size / chunk + (of->size % chunk != 0);

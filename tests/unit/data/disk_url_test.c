@@ -119,6 +119,7 @@ static void test_disk_url__what_cannot_be_remembered(void **state)
     } row[] = {
         {{"u", "", 1 << 20, 12}, 0},   /* nothing to tell editions apart */
         {{"u", NULL, 1 << 20, 12}, 0}, /* the same */
+        {{"u", "W/\"v1\"", 1 << 20, 12}, 0}, /* weak: not byte for byte */
         {{NULL, "e", 1 << 20, 12}, 0},
         {{"u", "e", 1 << 20, 11}, 0},
         {{"u", "e", 1 << 20, 31}, 0},
