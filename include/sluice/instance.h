@@ -98,6 +98,7 @@ SLUICE_API sluice_status sluice_store_set_deadline(sluice_store *store,
 typedef struct sluice_stats {
     uint64_t bytes_read;      /**< brought in from segments' backings */
     uint64_t bytes_to_guest;  /**< of segments, copied into linear memory */
+    uint64_t bytes_mapped;    /**< ... mapped into it instead */
     uint64_t bytes_forwarded; /**< of segments, handed on without doing so */
     uint64_t data_faults;
     uint64_t memory_bytes; /**< live linear memory */

@@ -97,6 +97,16 @@ sluice_segment *sluice_segment_from_url(sluice_engine *engine, const char *url,
     return sl_api_segment_over(source, &err, error);
 }
 
+sluice_status sluice_store_map_files(sluice_store *store, bool on,
+                                     sluice_error *error)
+{
+    if (on && !sl_core_store_allow_mapping(store->store->core))
+        return sl_api_fail(error, SLUICE_EIO,
+                           "no handler for SIGBUS could be installed");
+    sl_data_ctx_map_files(store->store->data, on);
+    return SLUICE_OK;
+}
+
 /* --- Faults --------------------------------------------------------------------- */
 
 static bool ask(void *arg, const sl_fault *fault)

@@ -142,6 +142,7 @@ sluice_stats sluice_store_stats(const sluice_store *store)
     return (sluice_stats){
         .bytes_read = data->bytes_read,
         .bytes_to_guest = data->bytes_to_guest,
+        .bytes_mapped = data->bytes_mapped,
         .bytes_forwarded = data->bytes_forwarded,
         .data_faults = data->faults,
         .memory_bytes = core.memory_bytes,

@@ -75,7 +75,24 @@ static sl_status guest_write(sl_buffer *b, uint32_t n, sl_val *vals)
     return status;
 }
 
-static const sl_buffer_ops guest_ops = {guest_bytes, guest_read, guest_write};
+/* docs/data-segments.md, section 7. */
+static uint32_t guest_map(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
+                          uint32_t *head)
+{
+    guest_buffer *g = (guest_buffer *)b;
+    uint64_t page = sl_page_size(), ptr = here(g);
+    *head = 0;
+    if (layout_of(g)->size != 1 || ptr % page != offset % page)
+        return 0;
+    *head = (uint32_t)((page - ptr % page) % page);
+    if (*head != 0)
+        return 0;
+    return (uint32_t)sl_memory_map_file(g->fn->inst->store->core,
+                                        g->fn->memory, ptr, n, fd, offset);
+}
+
+static const sl_buffer_ops guest_ops = {guest_bytes, guest_read, guest_write,
+                                        guest_map};
 
 sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
                             const sl_type *elem, uint64_t ptr, uint64_t length)

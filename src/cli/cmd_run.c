@@ -35,6 +35,7 @@ typedef struct run_state {
     SL_VEC(const char *) supplies; /* --value */
     SL_VEC(const char *) features;
     sluice_http_config http;
+    bool map_files;
     const char *cache; /* NULL: the user's; "none" */
     const char *const *args;
 
@@ -62,6 +63,7 @@ static const struct option options[] = {
     {"timeout", required_argument, NULL, 'T'},
     {"allow-private", no_argument, NULL, 'p'},
     {"ca-file", required_argument, NULL, 'c'},
+    {"map-files", no_argument, NULL, 'm'},
     {"cache", required_argument, NULL, 'C'},
     {"http-timeout", required_argument, NULL, 'H'},
     {"http-retries", required_argument, NULL, 'R'},
@@ -148,6 +150,9 @@ static int one_option(run_state *r, int option, char **argv)
         return CLI_OK;
     case 'c':
         r->http.ca_file = optarg;
+        return CLI_OK;
+    case 'm':
+        r->map_files = true;
         return CLI_OK;
     case 'C':
         r->cache = optarg;
@@ -395,6 +400,9 @@ static int prepare(run_state *r)
     sluice_store_set_seed(r->store, r->seed);
     r->values.store = r->store;
     sluice_store_on_fault(r->store, on_fault, r);
+    if (r->map_files &&
+        sluice_store_map_files(r->store, true, &error) != SLUICE_OK)
+        return report(r, &error);
     code = link_data(r);
     if (code == CLI_OK)
         code = link_values(r);
@@ -637,10 +645,10 @@ static void print_stats(const run_state *r)
     getrusage(RUSAGE_SELF, &usage);
     fprintf(stderr,
             "stats: %" PRIu64 " segment bytes read, %" PRIu64
-            " copied into linear memory, %" PRIu64
+            " copied into linear memory, %" PRIu64 " mapped, %" PRIu64
             " forwarded without; %" PRIu64
             " bytes of linear memory; peak RSS %ld KiB; cpu %ld.%03ld s\n",
-            s.bytes_read, s.bytes_to_guest, s.bytes_forwarded, s.memory_bytes,
+            s.bytes_read, s.bytes_to_guest, s.bytes_mapped, s.bytes_forwarded, s.memory_bytes,
             peak_rss_kib(), (long)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec,
             (long)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000 %
                 1000);
@@ -687,6 +695,8 @@ const cli_command cli_run = {
     "  --value NAME=VALUE what `(import \"NAME\" (value T))` gets, in WAVE; NAME may "
     "be\n                     `interface#name`\n"
     "  --features NAME    also accept a gated feature (`all`: every one)\n"
+    "  --map-files        map large reads of local files into linear memory: "
+    "nobody may\n                     change them meanwhile\n"
     "  --cache DIR        where to keep what was fetched (`none`: nowhere)\n"
     "  --allow-private    also fetch from loopback and private addresses\n"
     "  --ca-file FILE     trust these certificate authorities (PEM)\n"

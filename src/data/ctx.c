@@ -105,6 +105,16 @@ void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env)
     ctx->env = sl_data_env_ref(env);
 }
 
+void sl_data_ctx_map_files(sl_data_ctx *ctx, bool on)
+{
+    ctx->map_files = on;
+}
+
+bool sl_data_ctx_maps_files(const sl_data_ctx *ctx)
+{
+    return ctx->map_files;
+}
+
 bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err)
 {
     if (ctx->env == NULL)

@@ -33,6 +33,7 @@ struct sl_data_ctx {
     sl_data_env *env; /* NULL: not needed yet */
     sl_data_stats stats;
     sl_http *http;                 /* NULL: not needed yet */
+    bool map_files;
     bool (*on_fault)(void *arg, const sl_fault *fault);
     void *on_fault_arg;
     uint64_t random;               /* 0: no test schedule */

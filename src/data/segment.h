@@ -19,6 +19,7 @@ typedef struct sl_data_ctx sl_data_ctx;
 typedef struct sl_data_stats {
     uint64_t bytes_read;       /* brought in from backings */
     uint64_t bytes_to_guest;   /* copied into linear memory */
+    uint64_t bytes_mapped;     /* into linear memory, instead of that */
     uint64_t bytes_forwarded;  /* handed to the host without doing so */
     uint64_t reads_direct;     /* taken at once: memory, page cache */
     uint64_t reads_pooled;     /* requests that had to wait */
@@ -51,6 +52,11 @@ void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env);
 void sl_data_ctx_free(sl_data_ctx *ctx);
 sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx);
 sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx);
+
+/* Whether large reads from local files may become mappings: the embedder says
+ * that nobody changes them. Off at first. */
+void sl_data_ctx_map_files(sl_data_ctx *ctx, bool on);
+bool sl_data_ctx_maps_files(const sl_data_ctx *ctx);
 
 /* Test schedules: seed 0 is off; any other chooses piece sizes from 1 byte up,
  * delays and forced BLOCKED (docs/data-segments.md, section 9). */

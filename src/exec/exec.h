@@ -38,6 +38,7 @@ typedef struct sl_memory {
     uint64_t size; /* bytes that are accessible now */
     uint64_t max_pages;
     uint64_t reserved; /* bytes of address space behind `base` */
+    bool mapped;       /* files are mapped into it */
     sl_memtype type;
 } sl_memory;
 
@@ -186,6 +187,18 @@ void sl_core_store_clear_interrupt(sl_core_store *store);
 void sl_core_store_set_poll(sl_core_store *store, bool (*fn)(void *arg),
                             void *arg);
 void sl_core_store_poll(sl_core_store *store, bool on);
+
+uint64_t sl_page_size(void); /* the system's, in bytes */
+/* Lets files be mapped into memories of the store, with a handler for SIGBUS in
+ * this process (exec/guard.h). False: that could not be. */
+bool sl_core_store_allow_mapping(sl_core_store *store);
+/* Maps a file's pages over those of a memory, private and writable, instead of
+ * copying: as many bytes of [ptr, ptr + len) as make whole pages, from `ptr` on,
+ * which must be at a page's beginning, as `offset` must; both inside. How many;
+ * 0: not here. */
+uint64_t sl_memory_map_file(sl_core_store *store, sl_memory *memory,
+                            uint64_t ptr, uint64_t len, int fd,
+                            uint64_t offset);
 
 /* Things of the host's own; they live as long as the store. */
 sl_core_func *sl_core_func_new_host(sl_core_store *store,

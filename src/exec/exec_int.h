@@ -79,6 +79,7 @@ typedef enum sl_stub {
 enum {
     SL_INTERRUPT_NOW = 1,
     SL_INTERRUPT_POLL = 2,
+    SL_INTERRUPT_FAULT = 4, /* the guard has given a page of zeros */
 };
 
 typedef struct sl_interned {
@@ -98,6 +99,7 @@ struct sl_core_store {
     sl_ins stubs[SL_N_STUBS];
     sl_memory no_memory; /* of instances that have none */
     sl_core_stats stats;
+    bool guarded;         /* the guard may be asked to watch memories */
     atomic_int interrupt; /* SL_INTERRUPT bits; 0: running code goes on */
     uint32_t polls_left;  /* until `poll` is asked again */
     bool (*poll)(void *arg);
@@ -120,6 +122,10 @@ static inline void sl_frame_enter(sl_frame *frame, sl_core_instance *instance)
     frame->type_ids = instance->code->type_ids;
     frame->memory = instance->memory;
 }
+
+/* A page of a mapped file could not be had since this was asked last: a trap
+ * is recorded. */
+bool sl_mapped_fault(sl_core_thread *thread);
 
 /* The id of a function type in the store; UINT32_MAX: out of memory. */
 uint32_t sl_intern_type(sl_core_store *store, const sl_functype *type);

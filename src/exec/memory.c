@@ -5,6 +5,9 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "exec/guard.h"
 
 #define PAGE       UINT64_C(65536)
 #define GUARD      PAGE
@@ -77,7 +80,10 @@ sl_status sl_memory_map(sl_mappings *mappings, sl_memory *memory, sl_err *err)
 
 void sl_memory_unmap(sl_mappings *mappings, sl_memory *memory)
 {
-    if (memory->base != NULL)
+    if (memory->mapped) { /* would not read as zeros when used again */
+        sl_guard_remove(memory->base);
+        munmap(memory->base, (size_t)(memory->reserved + GUARD));
+    } else if (memory->base != NULL)
         sl_mappings_give(mappings, SL_MAPPING_MEMORY,
                          (sl_mapping){memory->base,
                                       (size_t)(memory->reserved + GUARD),
@@ -148,6 +154,48 @@ int64_t sl_memory_grow(sl_core_store *store, sl_memory *memory, uint64_t delta)
         return -1;
     store->stats.memory_bytes += delta * PAGE;
     return (int64_t)pages;
+}
+
+/* --- Files in memories --------------------------------------------------- */
+
+uint64_t sl_page_size(void)
+{
+    return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+bool sl_core_store_allow_mapping(sl_core_store *store)
+{
+    store->guarded = sl_guard_install();
+    return store->guarded;
+}
+
+static bool watch(sl_core_store *store, sl_memory *memory)
+{
+    if (!memory->mapped)
+        memory->mapped =
+            store->guarded &&
+            sl_guard_add(memory->base, (size_t)memory->reserved,
+                         &store->interrupt, SL_INTERRUPT_FAULT);
+    return memory->mapped;
+}
+
+uint64_t sl_memory_map_file(sl_core_store *store, sl_memory *memory,
+                            uint64_t ptr, uint64_t len, int fd,
+                            uint64_t offset)
+{
+    uint64_t page = sl_page_size();
+    uint8_t *at = sl_memory_at(memory, ptr, len);
+    len -= len % page;
+    if (at == NULL || len == 0 || ptr % page != 0 || offset % page != 0 ||
+        !watch(store, memory))
+        return 0;
+    if (mmap(at, (size_t)len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+             fd, (off_t)offset) == at)
+        return len;
+    /* What was there may be gone: it was to be overwritten anyway. */
+    (void)mmap(at, (size_t)len, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    return 0;
 }
 
 bool sl_memory_init_from(sl_core_instance *instance, sl_memory *memory,

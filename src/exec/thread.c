@@ -110,6 +110,17 @@ static void abandon_links(const sl_frame *frame)
         l->link->abandon(frame->thread, l->link, l->state, frame->status);
 }
 
+bool sl_mapped_fault(sl_core_thread *thread)
+{
+    atomic_int *interrupt = &thread->store->interrupt;
+    int wanted = atomic_load_explicit(interrupt, memory_order_relaxed);
+    if ((wanted & SL_INTERRUPT_FAULT) == 0)
+        return false;
+    atomic_fetch_and(interrupt, ~SL_INTERRUPT_FAULT);
+    sl_trap(thread, "%s", sl_trap_text(SL_TRAP_MAPPED_FAULT));
+    return true;
+}
+
 /* The callee's frame is at thread->sp: its parameters, room for the saved
  * state. */
 static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
@@ -138,6 +149,8 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
 
     thread->frame = &frame;
     sl_interp_run(&frame, func, fp);
+    if (frame.status == SL_OK && sl_mapped_fault(thread))
+        frame.status = SL_ETRAP;
     if (frame.links != NULL)
         abandon_links(&frame);
     thread->frame = prev;

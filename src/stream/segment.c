@@ -92,6 +92,28 @@ static int64_t probe(segment_stream *s, sl_err *err)
     return sl_segment_try_read(s->segment, s->pos, &byte, 1, err);
 }
 
+/* Pages of the segment's file instead of copies: how many bytes, 0: none. What
+ * has to be copied before pages can be limits *room. docs/data-segments.md,
+ * section 7. */
+static uint32_t map_bytes(segment_stream *s, uint32_t *room)
+{
+    enum { LEAST = 1 << 20 }; /* a mapping costs as much as copying some pages */
+    sl_buffer *buffer = s->copy->buffer;
+    sl_backing *backing = s->segment->backing;
+    int fd;
+    uint32_t head;
+    uint64_t offset;
+    if (*room < LEAST || buffer->ops->map == NULL ||
+        backing->ops->file == NULL || !sl_data_ctx_maps_files(data_of(s)) ||
+        !backing->ops->file(backing, s->pos, &fd, &offset, NULL))
+        return 0;
+    uint32_t n = buffer->ops->map(buffer, *room, fd, offset, &head);
+    sl_data_ctx_stats(data_of(s))->bytes_mapped += n;
+    if (head != 0)
+        *room = head;
+    return n;
+}
+
 /* Copies what is here, at most `most` bytes, advancing buffer and position:
  * how many, or -1 on a fault before the first. */
 static int64_t copy_bytes(segment_stream *s, uint64_t most, sl_err *err)
@@ -100,6 +122,13 @@ static int64_t copy_bytes(segment_stream *s, uint64_t most, sl_err *err)
     uint64_t total = 0;
     while (total < most) {
         uint32_t room = (uint32_t)(most - total);
+        uint32_t mapped = map_bytes(s, &room);
+        if (mapped != 0) {
+            buffer->progress += mapped;
+            s->pos += mapped;
+            total += mapped;
+            continue;
+        }
         uint8_t *to = buffer->ops->bytes(buffer, room);
         if (to == NULL) {
             sl_fail(err, SL_ETRAP, SL_ERR_NO_PLACE,
@@ -137,6 +166,8 @@ static sl_status go_on(segment_stream *s, bool in_read)
     uint64_t most = sl_buffer_remain(buffer);
     if (most > s->end - s->pos)
         most = s->end - s->pos;
+    sl_data_stats *stats = sl_data_ctx_stats(data);
+    uint64_t mapped = stats->bytes_mapped;
     int64_t n = copy_bytes(s, sl_data_choose_piece(data, most), &err);
     if (n < 0)
         return fault(s, &err, in_read);
@@ -144,9 +175,9 @@ static sl_status go_on(segment_stream *s, bool in_read)
         return wait_for_bytes(s, in_read);
     let_go(s);
     if (s->copy->inst != NULL)
-        sl_data_ctx_stats(data)->bytes_to_guest += (uint64_t)n;
+        stats->bytes_to_guest += (uint64_t)n - (stats->bytes_mapped - mapped);
     else
-        sl_data_ctx_stats(data)->bytes_forwarded += (uint64_t)n;
+        stats->bytes_forwarded += (uint64_t)n;
     if (s->pos == s->end) {
         finish(s, SL_COPY_DROPPED);
     } else if (in_read || sl_buffer_remain(buffer) == 0) {

@@ -26,6 +26,11 @@ typedef struct sl_buffer_ops {
      * and futures in the values, also when it fails. */
     sl_status (*read)(sl_buffer *b, uint32_t n, sl_arena *arena, sl_val *out);
     sl_status (*write)(sl_buffer *b, uint32_t n, sl_val *vals);
+    /* Bytes of a file, from `offset` on, as pages instead of a copy: of up to n
+     * elements from `progress` on, how many were brought so; 0: none. `*head`:
+     * so many must be copied before pages can be. Or NULL. */
+    uint32_t (*map)(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
+                    uint32_t *head);
 } sl_buffer_ops;
 
 struct sl_buffer {

@@ -32,6 +32,10 @@ sl_status sl_slow_poll(sl_frame *frame)
 {
     sl_core_store *store = frame->thread->store;
     int wanted = atomic_load_explicit(&store->interrupt, memory_order_relaxed);
+    if ((wanted & SL_INTERRUPT_FAULT) != 0) {
+        atomic_fetch_and(&store->interrupt, ~SL_INTERRUPT_FAULT);
+        return frame->status = sl_raise(frame, SL_TRAP_MAPPED_FAULT);
+    }
     if ((wanted & SL_INTERRUPT_NOW) != 0)
         return frame->status = sl_raise(frame, SL_TRAP_INTERRUPTED);
     if ((wanted & SL_INTERRUPT_POLL) == 0 || store->polls_left-- != 0)
@@ -351,6 +355,8 @@ sl_status sl_slow_host(sl_frame *frame, sl_core_func *func, sl_slot *fp)
     sl_core_thread *thread = frame->thread;
     const sl_functype *type = func->type;
     thread->sp = fp + func->saved_at + SL_FRAME_SAVED;
+    if (sl_mapped_fault(thread))
+        return SL_ETRAP;
     sl_exceptions_hold(thread->store, type->n_params, type->types, fp);
     sl_status st = func->host(thread, func->ctx, fp);
     poll_soon(frame);
