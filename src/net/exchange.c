@@ -446,6 +446,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
     x->connected = true;
     int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
     if (fd >= 0 && !sl_vec_push(x->sockets, (sl_socket){fd, false})) {
+        sl_fail(&x->err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         close(fd);
         fd = CURL_SOCKET_BAD;
     }
@@ -636,8 +637,9 @@ static sl_verdict redirect(sl_exchange *x)
     char *next =
         sl_url_check(x->answer.location, x->hop, c->allow_private, &why);
     if (next == NULL) {
-        fail(x, SL_HTTP_FAILED, "redirect refused: %s", why.msg);
-        return x->verdict;
+        sl_fail(&x->err, why.code == SL_ENOMEM ? SL_ENOMEM : SL_EIO, x->at,
+                "redirect refused: %s", why.msg);
+        return conclude(x, SL_HTTP_FAILED);
     }
     if (sl_url_is_https(x->hop) && !sl_url_is_https(next))
         fail(x, SL_HTTP_FAILED, "redirect refused: from https to http");
