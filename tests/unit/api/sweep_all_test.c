@@ -995,6 +995,7 @@ static void elsewhere(run *r)
         goto out;
     }
     sluice_store_on_fault(r->store, trap_it, NULL);
+    sluice_store_map_files(r->store, true, &r->error);
     external = sluice_instance_segment(r->instance, "d");
     if (!made(r, external != NULL))
         goto out;
