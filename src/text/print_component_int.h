@@ -6,7 +6,6 @@
 #include "base/reader.h"
 #include "text/component_int.h"
 
-/* Index spaces as they grow, and the names of a component-name section. */
 /* A value type's encoding. */
 typedef struct sl_pc_known {
     uint32_t index;
@@ -14,6 +13,7 @@ typedef struct sl_pc_known {
     const struct sl_pc_scope *scope; /* that the indices in it belong to */
 } sl_pc_known;
 
+/* Index spaces as they grow, and the names of a component-name section. */
 typedef struct sl_pc_scope {
     struct sl_pc_scope *outer;
     uint32_t count[SL_N_SORTS];

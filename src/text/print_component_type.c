@@ -258,6 +258,7 @@ static void declarations(sl_pc *p, sl_reader *r, bool component,
     p->indent--;
     p->scope = scope.outer;
     p->depth--;
+    sl_vec_deinit(&scope.known); /* of aliases; it has no names */
     if (n > 0)
         sl_pc_line(p);
 }

@@ -504,6 +504,8 @@ static const char *const everything[] = {
     " (realloc 1) string-encoding=latin1+utf16)) (core func (canon task.return"
     " (result u8))) (core func (canon subtask.cancel async)) (core func (canon"
     " lower (func 0) gc (core-type 1))))",
+    "(component (type $t u8) (type (component (alias outer 1 $t (type $u))"
+    " (import \"a\" (value $v $u)) (export \"b\" (value (eq $v))))))",
     "(component $\"odd name\" (type $\"a b\" u8) (component $d (component "
     "$e)))",
     "(component (import \"v\" (value $v string)) (import \"w\" (value (eq $v)))"
