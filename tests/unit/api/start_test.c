@@ -137,7 +137,6 @@ static void test_linker_value__must_fit_the_import(void **state)
     fixture_deinit(&f);
 }
 
-/* The host's functions have no values' names either. */
 static void test_linker_value__of_an_interface(void **state)
 {
     (void)state;
@@ -173,14 +172,13 @@ static void test_instantiate__eq_asks_for_one_value(void **state)
     };
     for (size_t i = 0; i < N(rows); i++) {
         fixture f;
-        values_init(&f,
-                    "(component (value $seven string \"seven\")"
-                    "  (import \"a\" (value $a string))"
-                    "  (import \"b\" (value $b (eq $a)))"
-                    "  (import \"c\" (value $c (eq $seven)))"
-                    "  (export \"a\" (value $a)) (export \"b\" (value $b))"
-                    "  (export \"c\" (value $c))"
-                    "  (export \"seven\" (value $seven)))");
+        values_init(&f, "(component (value $seven string \"seven\")"
+                        "  (import \"a\" (value $a string))"
+                        "  (import \"b\" (value $b (eq $a)))"
+                        "  (import \"c\" (value $c (eq $seven)))"
+                        "  (export \"a\" (value $a)) (export \"b\" (value $b))"
+                        "  (export \"c\" (value $c))"
+                        "  (export \"seven\" (value $seven)))");
         supply(&f, "a", string_val(rows[i].a));
         supply(&f, "b", string_val(rows[i].b));
         supply(&f, "c", string_val(rows[i].c));
@@ -243,9 +241,9 @@ static void give(void *ctx, sluice_call *call, const sluice_val *args, size_t n)
 static void resources_init(fixture *f, world *w, const char *text)
 {
     values_init(f, text);
-    assert_int_equal(sluice_linker_resource(f->linker, NULL, "t", drop, w, NULL,
-                                            &f->error),
-                     SLUICE_OK);
+    assert_int_equal(
+        sluice_linker_resource(f->linker, NULL, "t", drop, w, NULL, &f->error),
+        SLUICE_OK);
     assert_int_equal(sluice_linker_func(f->linker, NULL, "give", NULL, give,
                                         NULL, NULL, &f->error),
                      SLUICE_OK);
@@ -263,9 +261,8 @@ static void test_instance_value__moves_a_resource_once(void **state)
                      SLUICE_OK);
     assert_int_equal(own.kind, SLUICE_OWN);
     assert_int_equal(own.of.handle.rep, 77);
-    assert_int_equal(
-        sluice_instance_value(f.instance, "own", &again, &f.error),
-        SLUICE_EUSAGE);
+    assert_int_equal(sluice_instance_value(f.instance, "own", &again, &f.error),
+                     SLUICE_EUSAGE);
     assert_non_null(strstr(f.error.message, "moved away"));
     assert_int_equal(w.drops, 0);
     sluice_val_deinit(&own);
@@ -323,7 +320,8 @@ static void test_linker_value_from__hands_a_resource_on(void **state)
     assert_int_equal(w.drops, 0);
     assert_null(sluice_instantiate(f.store, f.linker, second, &f.error));
     assert_int_equal(w.made, 2);
-    assert_non_null(strstr(f.error.message, "import `v`: the host has no value"));
+    assert_non_null(
+        strstr(f.error.message, "import `v`: the host has no value"));
     assert_int_equal(sluice_instance_value(f.instance, "own", &own, &f.error),
                      SLUICE_EUSAGE);
     sluice_store_free(f.store);
@@ -376,6 +374,45 @@ static void test_start__moves_what_cannot_be_copied(void **state)
     assert_int_equal(w.drops, 1);
 }
 
+/* A stream goes in by the host's hands, through two instances, and out; or
+ * nobody takes it, and the store drops it. */
+static void test_linker_value_from__streams(void **state)
+{
+    (void)state;
+    for (int taken = 0; taken < 2; taken++) {
+        fixture f;
+        world w = {0};
+        sluice_val out;
+        sluice_writer *writer;
+        values_init(&f, "(component"
+                        "  (component $C"
+                        "    (import \"in\" (value $in (stream u8)))"
+                        "    (export \"out\" (value $in)))"
+                        "  (import \"s\" (value $s (stream u8)))"
+                        "  (instance $c (instantiate $C"
+                        "    (with \"in\" (value $s))))"
+                        "  (export \"s\" (value $c \"out\")))");
+        w.ready.kind = SLUICE_STREAM;
+        assert_int_equal(sluice_stream_new(f.store, NULL, &writer,
+                                           &w.ready.of.stream, &f.error),
+                         SLUICE_OK);
+        assert_int_equal(sluice_linker_value_from(f.linker, NULL, "s",
+                                                  make_value, &w, NULL,
+                                                  &f.error),
+                         SLUICE_OK);
+        fixture_instantiate(&f);
+        if (taken) {
+            assert_int_equal(
+                sluice_instance_value(f.instance, "s", &out, &f.error),
+                SLUICE_OK);
+            assert_int_equal(out.kind, SLUICE_STREAM);
+            sluice_val_deinit(&out);
+        }
+        sluice_writer_close(writer);
+        fixture_deinit(&f);
+    }
+}
+
 static void free_world(void *ctx)
 {
     world *w = ctx;
@@ -425,6 +462,22 @@ static void test_start__trap_ends_instantiation(void **state)
                     "  (start $f))");
     expect_unlinkable(&f, SLUICE_ETRAP, "unreachable");
     assert_non_null(strstr(f.error.backtrace, "deep"));
+    fixture_deinit(&f);
+}
+
+/* The deadlines of core start functions are those of components'. */
+static void test_start__ends_at_a_deadline(void **state)
+{
+    (void)state;
+    fixture f;
+    values_init(&f, "(component"
+                    "  (core module $M (func (export \"f\")"
+                    "    (loop $l (br $l))))"
+                    "  (core instance $m (instantiate $M))"
+                    "  (func $f (canon lift (core func $m \"f\")))"
+                    "  (start $f))");
+    sluice_store_set_call_timeout(f.store, 20000000);
+    expect_unlinkable(&f, SLUICE_EDEADLINE, "");
     fixture_deinit(&f);
 }
 
@@ -653,9 +706,9 @@ static void run_whole(const sl_buf *binary, char message[256])
         linked = sluice_val_string(&name, "hi", 2);
         if (!linked)
             snprintf(error.message, sizeof error.message, "no memory");
-        linked = linked && sluice_linker_value(linker, NULL,
-                                               i == 0 ? "name" : "same", &name,
-                                               &error) == SLUICE_OK;
+        linked = linked &&
+                 sluice_linker_value(linker, NULL, i == 0 ? "name" : "same",
+                                     &name, &error) == SLUICE_OK;
     }
     if (linked)
         store = sluice_store_new(engine, NULL, &error);
@@ -721,9 +774,11 @@ const struct CMUnitTest start_tests[] = {
     cmocka_unit_test(test_instance_value__moves_a_resource_once),
     cmocka_unit_test(test_store_free__drops_values_that_nobody_took),
     cmocka_unit_test(test_linker_value_from__hands_a_resource_on),
+    cmocka_unit_test(test_linker_value_from__streams),
     cmocka_unit_test(test_start__moves_what_cannot_be_copied),
     cmocka_unit_test(test_linker_value__refuses_what_cannot_be_copied),
     cmocka_unit_test(test_start__trap_ends_instantiation),
+    cmocka_unit_test(test_start__ends_at_a_deadline),
     cmocka_unit_test(test_start__of_a_host_function),
     cmocka_unit_test(test_start__answered_too_late),
     cmocka_unit_test(test_component__shows_values_and_start),
