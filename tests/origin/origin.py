@@ -17,6 +17,8 @@ input does, or after --life.
     GET /.log                          a line for each request so far (below)
     GET /.log?clear                    the same, and starts a new log
     GET /.stats                        "requests N connections N parallel N"
+    GET http://ANY/FILE                as a proxy that knows every host
+    CONNECT ANY:PORT                   a tunnel to one of its own ports
 
 A line of the log: connection, milliseconds, port's name, target, Range, If-Range,
 Authorization, Accept-Encoding, separated by tabs, "-" for none. KIND is the name
@@ -88,7 +90,7 @@ class Request:
                 break
             name, _, value = line.partition(':')
             self.headers[name.strip().lower()] = value.strip()
-        url = urllib.parse.urlsplit(self.target)
+        url = urllib.parse.urlsplit('/' if self.method == 'CONNECT' else self.target)
         self.path = urllib.parse.unquote(url.path)
         self.query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
         if self.path.startswith('/~'):
@@ -931,6 +933,15 @@ def redirect_empty(c, r):
     simple(c, 302, ('Location', ''))
 
 
+def pump(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
 # --- The server --------------------------------------------------------------------
 
 class Origin:
@@ -984,6 +995,17 @@ class Origin:
         time.sleep(r.number('latency', self.latency) / 1000)
         (WRONG[kind] if kind is not None else good)(c, r)
 
+    def tunnel(self, c, r):
+        """Whatever host is asked for: only ports of this server are reached."""
+        port = int(r.target.rpartition(':')[2])
+        if port not in self.ports.values():
+            simple(c, 403)
+            raise Gone
+        with socket.create_connection(('127.0.0.1', port), timeout=30) as far:
+            c.send(b'HTTP/1.1 200 Connected\r\nContent-Range: bytes 0-0/1\r\n\r\n')
+            threading.Thread(target=pump, args=(far, c.sock), daemon=True).start()
+            pump(c.sock, far)
+
     def serve(self, c):
         while True:
             r = Request(c)
@@ -992,7 +1014,7 @@ class Origin:
                 continue
             self.note(c, r)
             try:
-                self.answer(c, r)
+                (self.tunnel if r.method == 'CONNECT' else self.answer)(c, r)
             finally:
                 with self.lock:
                     self.parallel -= 1

@@ -17,10 +17,10 @@
 /* --- The origin
  * ------------------------------------------------------------------- */
 
-typedef struct port {
+typedef struct origin_port {
     char name[32];
     int number;
-} port;
+} origin_port;
 
 static struct {
     bool ready;
@@ -28,7 +28,7 @@ static struct {
     int in; /* its standard input: it ends with it */
     char root[64];
     char ca[256];
-    port ports[16];
+    origin_port ports[16];
     size_t n_ports;
 } origin;
 
@@ -90,7 +90,7 @@ static void read_ports(int out)
             sscanf(line, "ca %255s", origin.ca);
         else if (sscanf(line, "%31s %d", name, &number) == 2 &&
                  origin.n_ports < 16) {
-            port *p = &origin.ports[origin.n_ports++];
+            origin_port *p = &origin.ports[origin.n_ports++];
             memcpy(p->name, name, sizeof name);
             p->number = number;
         }
@@ -130,6 +130,7 @@ int stop_origin(void **state)
 {
     char path[128];
     (void)state;
+    stop_h2();
     close(origin.in);
     waitpid(origin.pid, NULL, 0);
     for (size_t i = 0; i < N_FILES; i++) {
@@ -140,17 +141,17 @@ int stop_origin(void **state)
     return 0;
 }
 
+bool origin_ready(void)
+{
+    return origin.ready;
+}
+
 void need_origin(void)
 {
     if (origin.ready)
         return;
     print_message("skipped: python3 or openssl is missing\n");
     skip();
-}
-
-const char *origin_ca(void)
-{
-    return origin.ca;
 }
 
 static int port_of(const char *name)
@@ -178,6 +179,78 @@ const char *url_of(const char *name, const char *fmt, ...)
     va_end(args);
     url_last = url;
     return url;
+}
+
+/* --- HTTP/2 in front of it
+ * ------------------------------------------------------------- */
+
+static pid_t nghttpx;
+
+/* A port that was free a moment ago. */
+static int free_port(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bind(fd, (struct sockaddr *)&a, sizeof a);
+    getsockname(fd, (struct sockaddr *)&a, &size);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
+static void exec_nghttpx(int port)
+{
+    char front[64], back[64], key[300], cert[300];
+    const char *slash = strrchr(origin.ca, '/');
+    int n = (int)(slash - origin.ca);
+    snprintf(front, sizeof front, "--frontend=127.0.0.1,%d", port);
+    snprintf(back, sizeof back, "--backend=127.0.0.1,%d", port_of("http"));
+    snprintf(key, sizeof key, "%.*s/right.key", n, origin.ca);
+    snprintf(cert, sizeof cert, "%.*s/right.pem", n, origin.ca);
+    if (freopen("/dev/null", "w", stderr) != NULL)
+        execlp("nghttpx", "nghttpx", front, back, "--workers=1", "--no-ocsp",
+               "--conf=/dev/null", "--single-process", key, cert, (char *)NULL);
+    _exit(127);
+}
+
+static bool can_connect(int port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool ok = connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
+    close(fd);
+    return ok;
+}
+
+bool start_h2(void)
+{
+    int port = free_port();
+    nghttpx = fork();
+    if (nghttpx == 0)
+        exec_nghttpx(port);
+    for (int i = 0; i < 300 && !can_connect(port); i++) {
+        if (waitpid(nghttpx, NULL, WNOHANG) != 0) {
+            nghttpx = 0;
+            return false;
+        }
+        usleep(10000);
+    }
+    origin_port *p = &origin.ports[origin.n_ports++];
+    snprintf(p->name, sizeof p->name, "h2");
+    p->number = port;
+    return true;
+}
+
+void stop_h2(void)
+{
+    if (nghttpx > 0) {
+        kill(nghttpx, SIGTERM);
+        waitpid(nghttpx, NULL, 0);
+    }
+    nghttpx = 0;
 }
 
 /* --- Its log

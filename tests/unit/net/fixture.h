@@ -12,6 +12,7 @@
 int start_origin(void **state);
 int stop_origin(void **state);
 void need_origin(void);
+bool origin_ready(void);
 
 #define DATA_SIZE 300000u
 #define BIG_SIZE  3000000u
@@ -22,7 +23,10 @@ bool is_data(const uint8_t *bytes, uint64_t at, size_t len);
 /* "http://127.0.0.1:PORT" with what the format makes behind it; `name` is one
  * of the origin's ("http", "https-self", ...). Lives until the next but 15. */
 const char *url_of(const char *name, const char *fmt, ...) SL_PRINTF(2, 3);
-const char *origin_ca(void);
+/* Puts nghttpx in front of the origin's "http", as its port "h2" (HTTPS with
+ * HTTP/2). False: it is not installed. */
+bool start_h2(void);
+void stop_h2(void);
 
 /* The origin's log since the last call, which clears it; lives until then. */
 const char *origin_log(void);

@@ -11,6 +11,8 @@ extern const size_t n_wrong_tests;
 extern const struct CMUnitTest source_tests[];
 extern const size_t n_source_tests;
 
+extern const struct CMUnitTest http2_tests[];
+extern const size_t n_http2_tests;
 extern const struct CMUnitTest sweep_tests[];
 extern const size_t n_sweep_tests;
 
@@ -26,6 +28,8 @@ int main(void)
                                       NULL, NULL);
     failed += _cmocka_run_group_tests("net/source", source_tests,
                                       n_source_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("net/http2", http2_tests, n_http2_tests,
+                                      NULL, NULL);
     failed += _cmocka_run_group_tests("net/sweep", sweep_tests, n_sweep_tests,
                                       NULL, NULL);
     stop_origin(NULL);

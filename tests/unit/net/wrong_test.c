@@ -476,6 +476,67 @@ static void test_wrong__private_addresses(void **state)
     assert_int_equal(log_lines(origin_log()), 0);
 }
 
+static void read_by_proxy(const char *url, const char *error)
+{
+    fetch f;
+    sl_err err = {0};
+    sl_http_object *o = sl_http_object_new(http, url, DATA_SIZE, NULL, &err);
+    assert_string_equal(err.msg, "");
+    fetch_init(&f, 10, 1000);
+    fetch_start(&f, o);
+    fetch_wait(&f, 1);
+    if (strstr(f.err.msg, error) == NULL ||
+        (error[0] == '\0') != (f.err.code == SL_OK))
+        fail_msg("%s: %s", url, f.err.msg);
+    fetch_deinit(&f);
+    sl_http_object_close(o);
+}
+
+static int no_proxy(void **state)
+{
+    unsetenv("http_proxy");
+    unsetenv("https_proxy");
+    unsetenv("no_proxy");
+    return close_http(state);
+}
+
+/* A proxy may be at a private address, what it is asked for may not. */
+static void test_wrong__proxies(void **state)
+{
+    char url[128];
+    sl_err err = {0};
+    (void)state;
+    need_origin();
+    sl_http_config c = quick_config();
+    c.allow_private = false;
+    reopen_http(&c);
+    setenv("http_proxy", url_of("http", "%s", ""), 1);
+    setenv("https_proxy", url_of("http", "%s", ""), 1);
+    read_by_proxy("http://example.com/data", "");
+    assert_string_equal(log_field(origin_log(), 0, 3),
+                        "http://example.com/data");
+    read_by_proxy("http://example.com/data?wrong=redirect-to&to="
+                  "http://10.0.0.1/data",
+                  "10.0.0.1 is not a public address");
+    assert_null(sl_http_object_new(http, "http://10.0.0.1/", 1, NULL, &err));
+    origin_log();
+    snprintf(url, sizeof url, "https://localhost%s/data",
+             strrchr(url_of("https", "%s", ""), ':'));
+    read_by_proxy(url, ""); /* through a tunnel; TLS is with the far end */
+    const char *log = origin_log();
+    assert_int_equal(log_lines(log), 2);
+    assert_string_equal(log_field(log, 0, 4), "-");
+    assert_string_equal(log_field(log, 1, 4), "bytes=10-1009");
+    snprintf(url, sizeof url, "https://example.com%s/data",
+             strrchr(url_of("https", "%s", ""), ':'));
+    read_by_proxy(url, "certificate verify failed");
+    read_by_proxy("https://example.com:1/data", "CONNECT");
+    setenv("no_proxy", "localhost", 1);
+    snprintf(url, sizeof url, "http://localhost%s/data",
+             strrchr(url_of("http", "%s", ""), ':'));
+    read_by_proxy(url, "is not a public address");
+}
+
 static void test_wrong__from_https_to_http(void **state)
 {
     (void)state;
@@ -696,6 +757,7 @@ const struct CMUnitTest wrong_tests[] = {
     TEST(test_wrong__a_size_from_elsewhere),
     TEST(test_wrong__tls),
     TEST(test_wrong__private_addresses),
+    cmocka_unit_test_setup_teardown(test_wrong__proxies, open_http, no_proxy),
     TEST(test_wrong__from_https_to_http),
     TEST(test_redirect__is_followed_once),
     TEST(test_redirect__is_followed_again_when_the_place_is_gone),
