@@ -29,11 +29,11 @@ sluice_status sl_api_error(sluice_error *error, const sl_err *err)
     if (error == NULL)
         return status;
     *error = (sluice_error){.status = status, .offset = SLUICE_NO_OFFSET};
-    if (err != NULL) {
+    if (err != NULL)
         error->offset = err->at;
-        snprintf(error->message, sizeof error->message, "%s", err->msg);
-        make_one_line(error->message);
-    }
+    snprintf(error->message, sizeof error->message, "%s",
+             err != NULL ? err->msg : sluice_status_text(status));
+    make_one_line(error->message);
     return status;
 }
 

@@ -63,7 +63,7 @@ def lacks(f):
             not re.search(r'take|moved|yours|owns|copy|borrow|same|release|zeroe|\bfills\b', both, re.I):
         yield 'who owns the values'
     fails = f.ret == 'sluice_status' or 'sluice_error *error' in f.args
-    if fails and not re.search(r'SLUICE_E', f.doc):
+    if fails and not re.search(r'SLUICE_E|@return as (for )?sluice_', f.doc):
         yield 'its errors'
     if f.ret not in ('void', 'sluice_status') and \
             not re.search(r'@return|returns?\b|whether|^/ (an?|the|what|one|how|parameters|fields) ',
@@ -99,15 +99,18 @@ def tested(root):
 
 
 def swept(root):
-    """sweep*_test.c, and of other files what is called memory_is_short."""
+    """sweep*_test.c, and of other files the functions that make allocations
+    fail themselves."""
     text = ''
     for path in test_files(root):
         code = code_of(path)
         if os.path.basename(path).startswith('sweep'):
             text += code
         else:
-            text += ''.join(re.findall(
-                r'^static void \w*memory_is_short\(.*?^}', code, re.S | re.M))
+            text += ''.join(
+                body for body in re.findall(r'^static [^\n;]*\(.*?^}', code,
+                                            re.S | re.M)
+                if 'sl_alloc_fail_at(' in body)
     return missing(root, text)
 
 

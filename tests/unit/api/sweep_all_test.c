@@ -995,7 +995,7 @@ static void elsewhere(run *r)
         goto out;
     }
     sluice_store_on_fault(r->store, trap_it, NULL);
-    sluice_store_map_files(r->store, true, &r->error);
+    good(r, sluice_store_map_files(r->store, true, &r->error));
     external = sluice_instance_segment(r->instance, "d");
     if (!made(r, external != NULL))
         goto out;
@@ -1028,6 +1028,33 @@ static void test_sweep__bytes_from_elsewhere(void **state)
     sweep(elsewhere, EXTERNAL);
 }
 
+/* --- The cache
+ * ------------------------------------------------------------------------------
+ */
+
+static void cache(run *r)
+{
+    char dir[80];
+    sluice_cache_report report;
+    snprintf(dir, sizeof dir, "%s.not-there", r->path); /* an empty one */
+    sluice_cache *c = sluice_cache_open(dir, 0, &r->error);
+    if (c == NULL) {
+        good(r, r->error.status);
+        return;
+    }
+    assert_string_equal(sluice_cache_dir(c), dir);
+    good(r, sluice_cache_list(c, NULL, NULL, &report, &r->error));
+    good(r, sluice_cache_verify(c, NULL, NULL, &report, &r->error));
+    good(r, sluice_cache_clear(c, &report, &r->error));
+    sluice_cache_free(c);
+}
+
+static void test_sweep__cache(void **state)
+{
+    (void)state;
+    sweep(cache, "");
+}
+
 const struct CMUnitTest sweep_all_tests[] = {
     cmocka_unit_test(test_sweep__values),
     cmocka_unit_test(test_sweep__components),
@@ -1043,5 +1070,6 @@ const struct CMUnitTest sweep_all_tests[] = {
     cmocka_unit_test(test_sweep__segments),
     cmocka_unit_test(test_sweep__component_values),
     cmocka_unit_test(test_sweep__bytes_from_elsewhere),
+    cmocka_unit_test(test_sweep__cache),
 };
 const size_t n_sweep_all_tests = N(sweep_all_tests);
