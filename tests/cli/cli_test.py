@@ -743,6 +743,24 @@ def test_timeout__ends_what_runs_and_what_waits(t):
     t.true(0.09 < took < 3, f'it took {took} s')
 
 
+def test_timeout__while_a_result_is_read(t):
+    """The call has returned; its streams bring nothing."""
+    for elem, call in (('(stream u8)', 'echo([@-])'),
+                       ('(future (stream u8))', 'echo([@-])')):
+        path = t.write('echo.wat', echo('', elem))
+        with subprocess.Popen([t.sluice, 'run', '--timeout', '0.2', '--invoke',
+                               call, path], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as p:
+            try:
+                code = p.wait(timeout=30)
+            finally:
+                p.kill()
+            t.equal(code, TIMEOUT)
+            t.equal(p.stdout.read(), b'')
+            t.true(b'deadline exceeded' in p.stderr.read(), 'no word of it')
+
+
 def test_timeout__wrong_arguments(t):
     path = t.write('a.wat', SPIN)
     for wrong in ('', 'x', '-1', '1s', 'nan', '1e99'):
