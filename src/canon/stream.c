@@ -13,6 +13,8 @@ static sl_status add_ends(sl_instance *inst, sl_shared *shared, sl_slot *v)
     if (shared == NULL)
         return inst->store->trap.err.code;
     shared->scope = inst;
+    shared->eager = (inst->component->features &
+                     SL_FEATURE_BIT(SL_FEATURE_EAGER_DROP)) != 0;
     sl_status status = sl_end_add(inst, shared, SL_READABLE, &readable);
     if (status != SL_OK) {
         sl_shared_unref(shared);

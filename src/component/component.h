@@ -41,6 +41,7 @@ typedef enum sl_feature { /* the gates of Explainer.md, and ours */
     SL_FEATURE_FORWARD,    /* stream.forward, future.forward */
     SL_FEATURE_CANCELLABLE, /* the immediate of waits and thread.* */
     SL_FEATURE_HYPHENS,     /* names may differ in hyphens alone */
+    SL_FEATURE_EAGER_DROP,  /* idle ends learn of a drop by an event */
     SL_N_FEATURES,
 } sl_feature;
 typedef uint64_t sl_features; /* bit per sl_feature */
@@ -198,6 +199,7 @@ struct sl_component {
                        all types live in it */
     sl_source *source; /* the outermost component's; segments point into it */
     const sl_component *parent; /* NULL: outermost */
+    sl_features features;       /* it was decoded with */
     uint64_t at, size;          /* its bytes in the source */
     sl_name name;               /* from the component-name section, or empty */
 

@@ -315,6 +315,7 @@ static bool finish(sl_decoder *d, sl_scope *s, sl_component *out)
 static bool decode_sections(sl_scan *c, sl_scope *s, sl_component *out)
 {
     s->component = out;
+    out->features = c->d->features;
     out->at = c->at;
     out->size = c->end - c->at;
     if (!decode_preamble(c, out->parent == NULL))

@@ -32,6 +32,7 @@ void sl_end_free(sl_end *end)
 {
     sl_store *store = end->waitable.inst->store;
     sl_waitable_deinit(&end->waitable);
+    end->shared->ends[end->side] = NULL;
     sl_shared_unref(end->shared);
     store->live_ends--;
     sl_free(end);
@@ -57,6 +58,7 @@ sl_status sl_end_add(sl_instance *inst, sl_shared *shared, sl_side side,
     }
     sl_waitable_init(&end->waitable, inst);
     end->shared = shared;
+    shared->ends[side] = end;
     end->side = side;
     end->buffer = (sl_buffer *)end->buffer_space;
     store->free_item[kind] = free_item;
@@ -67,6 +69,8 @@ sl_status sl_end_add(sl_instance *inst, sl_shared *shared, sl_side side,
         return status;
     }
     *index = end->index;
+    if (shared->eager && sl_shared_is_dropped(shared))
+        sl_end_tell_dropped(end);
     return SL_OK;
 }
 
@@ -205,6 +209,18 @@ static void set_event(sl_end *end, sl_copy_result result, bool reclaim)
     end->reclaim = reclaim;
     sl_waitable_set_event(&end->waitable,
                           end->shared->is_future ? future_event : stream_event);
+}
+
+void sl_end_tell_dropped(sl_end *end)
+{
+    if (!sl_waitable_has_event(&end->waitable)) {
+        if (end->state != SL_END_IDLE)
+            return;
+        end->buffer->progress = 0;
+        set_event(end, SL_COPY_DROPPED, false);
+    } else if (!end->shared->is_future) {
+        end->result = SL_COPY_DROPPED;
+    }
 }
 
 static void on_copy(sl_copy *copy)

@@ -217,15 +217,28 @@ static void pipe_reclaim(sl_shared *s, sl_side side)
     ((pipe *)s)->pending = NULL;
 }
 
+/* The guest's end that is left when that side goes; NULL: none, or the host's,
+ * or on its way. */
+static sl_end *other_end(sl_shared *s, sl_side side)
+{
+    if (side == SL_READABLE)
+        return s->ends[SL_WRITABLE];
+    while (s->reader != NULL)
+        s = s->reader;
+    return s->ends[SL_READABLE];
+}
+
 static void pipe_drop(sl_shared *s, sl_side side)
 {
     pipe *p = (pipe *)s;
-    (void)side;
     if (p->dropped)
         return;
     p->dropped = true;
+    sl_end *other = s->eager ? other_end(s, side) : NULL;
     if (p->pending != NULL)
         notify_pending(p, SL_COPY_DROPPED);
+    else if (other != NULL)
+        sl_end_tell_dropped(other);
 }
 
 static void pipe_free(sl_shared *s)
@@ -260,6 +273,7 @@ static sl_shared *source_of(sl_shared *s)
         sl_shared *next = sl_shared_ref(((pipe *)p->source)->source);
         sl_shared_unref(p->source);
         p->source = next;
+        next->reader = s;
     }
     return p->source;
 }
@@ -294,6 +308,7 @@ static void forward_free(sl_shared *s)
     while (is_forward(s)) {
         sl_shared *source = ((pipe *)s)->source;
         sl_free(s);
+        source->reader = NULL;
         if (--source->refs != 0)
             return;
         s = source;
@@ -329,9 +344,23 @@ static bool is_forward(const sl_shared *s)
     return s->ops == &forward_ops;
 }
 
+bool sl_shared_is_dropped(sl_shared *s)
+{
+    if (is_forward(s))
+        s = source_of(s);
+    return s->ops == &pipe_ops && ((pipe *)s)->dropped;
+}
+
 const sl_err *sl_shared_fault(sl_shared *s)
 {
     return is_forward(s) ? source_of(s)->fault : s->fault;
+}
+
+static void tell_reader(sl_shared *s)
+{
+    sl_end *end = other_end(s, SL_WRITABLE);
+    if (end != NULL)
+        sl_end_tell_dropped(end);
 }
 
 sl_status sl_shared_forward(sl_shared *from, sl_shared *to)
@@ -352,12 +381,15 @@ sl_status sl_shared_forward(sl_shared *from, sl_shared *to)
     }
     p->pending = NULL;
     p->source = from;
+    from->reader = to;
     to->ops = &forward_ops;
     if (pending != NULL && pending->buffer->length > 0 &&
         sl_buffer_remain(pending->buffer) == 0)
         pending->on_copy_done(pending, SL_COPY_COMPLETED);
     else if (pending != NULL)
         status = forward_read(to, pending);
+    else if (to->eager && sl_shared_is_dropped(from))
+        tell_reader(to);
     sl_shared_unref(to);
     return status;
 }

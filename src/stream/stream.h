@@ -99,7 +99,10 @@ struct sl_shared {
     sl_instance *scope;  /* in which the elements' resources are named; NULL:
                             there are none */
     bool is_future;
-    int refs; /* one per end that exists */
+    bool eager; /* gate eager-drop: an idle end learns of the other's drop */
+    int refs;   /* one per end that exists */
+    sl_end *ends[2];   /* [side]: a guest's, or NULL */
+    sl_shared *reader; /* what hands on what is read here, or NULL */
     /* Why a host that reads saw the end too early (a data fault); the
      * implementation's, NULL: it did not. Ask sl_shared_fault. */
     const sl_err *fault;
@@ -115,6 +118,8 @@ void sl_shared_drop(sl_shared *s, sl_side side);
  * the reference of the readable end of the one and of the writable end of the
  * other, also on failure, which is a trap of the caller. */
 sl_status sl_shared_forward(sl_shared *from, sl_shared *to);
+/* Whether an end is gone of a guest-to-guest stream or of what it forwards. */
+bool sl_shared_is_dropped(sl_shared *s);
 /* What `fault` says, of the stream that is read in truth. */
 const sl_err *sl_shared_fault(sl_shared *s);
 
@@ -152,6 +157,9 @@ struct sl_end {           /* CopyEnd */
 /* Adds an end for the shared part (taking the reference, also on failure). */
 sl_status sl_end_add(sl_instance *inst, sl_shared *shared, sl_side side,
                      uint32_t *index);
+/* definitions.py End.drop of later texts (gate eager-drop): the other end is
+ * gone; what is to be said, or not yet said, says so. */
+void sl_end_tell_dropped(sl_end *end);
 /* definitions.py CopyEnd.drop: traps while copying, then frees. */
 sl_status sl_end_drop(sl_end *end);
 /* Frees without checks or notices: the store is closing. */
