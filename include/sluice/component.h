@@ -160,6 +160,17 @@ SLUICE_API bool sluice_component_export(const sluice_component *c, size_t index,
 SLUICE_API bool sluice_extern_member(const sluice_extern *of, size_t index,
                                      sluice_extern *out);
 
+/** Where the bytes of a `core:data` definition are. */
+typedef struct sluice_item_segment {
+    bool external; /**< in a file of its own; else in the component's, from the
+                        item's offset on */
+    /* External: */
+    bool zstd;             /**< each chunk is a zstd frame; else as it is */
+    sluice_name reference; /**< of the file, relative to the component */
+    uint64_t chunk_size;   /**< bytes of content; the last may have less */
+    uint32_t n_chunks;
+} sluice_item_segment;
+
 /** One definition of a component, for tools that show what is inside. */
 typedef struct sluice_item {
     unsigned depth;    /**< nesting: 0 is the component itself */
@@ -169,12 +180,14 @@ typedef struct sluice_item {
     uint32_t index;    /**< in the index space of its sort; of a start, how
                             many came before it */
     sluice_name name;  /**< of the import, export or definition; may be empty */
-    uint64_t offset;   /**< of the definition, or of a segment's first payload
-                            byte, in the file */
+    uint64_t offset;   /**< in the file: of the definition, of a segment's first
+                            payload byte, or of its table of chunks */
     uint64_t size;     /**< bytes of a module, component or segment; else 0 */
     const char *detail; /**< more words ("func(x: u32) -> u32"); may be "" */
     /* Of an import or export, as in sluice_extern. */
     sluice_name implements, version_suffix, external_id;
+    const sluice_item_segment *segment; /**< of a definition of core data; else
+                                             NULL */
 } sluice_item;
 
 /** Calls `visit` for every definition, nested components in place, until it
@@ -183,6 +196,26 @@ SLUICE_API void sluice_component_walk(const sluice_component *component,
                                       bool (*visit)(void *arg,
                                                     const sluice_item *item),
                                       void *arg);
+
+/** One chunk of an external segment. */
+typedef struct sluice_item_chunk {
+    uint64_t offset, size;        /**< bytes of content */
+    uint64_t file_offset, stored; /**< where the file has them, and in how many
+                                       bytes: those of a frame with zstd */
+    uint8_t digest[32];           /**< SHA-256 of the content */
+} sluice_item_chunk;
+
+/** Calls `visit` for every chunk of an item, in order, until it returns false;
+ * inside of the walk's visit. Reads the component's table of chunks, which
+ * blocks, and nothing of the content. No chunks: the item is no external
+ * segment. Any thread.
+ * @param error  may be NULL; filled only when the result is not SLUICE_OK
+ * @return SLUICE_OK; SLUICE_EIO, SLUICE_EMALFORMED: the component cannot be
+ *         read any more, or has changed */
+SLUICE_API sluice_status sluice_component_chunks(
+    const sluice_component *component, const sluice_item *item,
+    bool (*visit)(void *arg, const sluice_item_chunk *chunk), void *arg,
+    sluice_error *error);
 
 #ifdef __cplusplus
 }

@@ -4,10 +4,13 @@
 
 #include <stdio.h>
 
+#include "component/chunk_table.h"
+
 typedef struct walk {
     bool (*visit)(void *arg, const sluice_item *item);
     void *arg;
     char detail[512];
+    sluice_item_segment segment;
 } walk;
 
 /* The constant as text would be too long: its type and bytes say enough. */
@@ -91,6 +94,23 @@ static void describe_extern(walk *w, const sl_extern *e, sluice_item *item)
     item->external_id = (sluice_name){a->external_id.data, a->external_id.len};
 }
 
+static void describe_segment(walk *w, const sl_segment_def *segment,
+                             sluice_item *item)
+{
+    bool external = segment->form == SL_SEGMENT_EXTERNAL;
+    item->offset = segment->offset;
+    item->size = segment->size;
+    item->segment = &w->segment;
+    w->segment = (sluice_item_segment){.external = external};
+    if (!external)
+        return;
+    w->segment.zstd = segment->zstd;
+    w->segment.reference =
+        (sluice_name){segment->reference.data, segment->reference.len};
+    w->segment.chunk_size = UINT64_C(1) << segment->chunk_log;
+    w->segment.n_chunks = segment->n_chunks;
+}
+
 static void describe(walk *w, const sl_component *c, const sl_def *def,
                      sluice_item *item)
 {
@@ -136,12 +156,9 @@ static void describe(walk *w, const sl_component *c, const sl_def *def,
     case SL_DEF_EXPORT:
         describe_extern(w, &c->exports[def->of.export_.export_], item);
         break;
-    case SL_DEF_DATA: {
-        const sl_segment_def *segment = &c->segments[def->of.segment];
-        item->offset = segment->offset;
-        item->size = segment->size;
+    case SL_DEF_DATA:
+        describe_segment(w, &c->segments[def->of.segment], item);
         break;
-    }
     case SL_DEF_VALUE:
         describe_value(w, def->of.value);
         break;
@@ -195,4 +212,32 @@ void sluice_component_walk(const sluice_component *component,
     };
     if (visit(arg, &root))
         walk_component(&w, c, 1);
+}
+
+sluice_status sluice_component_chunks(
+    const sluice_component *component, const sluice_item *item,
+    bool (*visit)(void *arg, const sluice_item_chunk *chunk), void *arg,
+    sluice_error *error)
+{
+    const sluice_item_segment *s = item->segment;
+    sl_source *source = component->component->source;
+    sluice_item_chunk chunk = {0};
+    sl_err err = {0};
+    sl_chunk_table table;
+    if (s == NULL || !s->external)
+        return SLUICE_OK;
+    sl_chunk_table_init(&table, source, item->offset,
+                        source->size - item->offset, s->zstd, &err);
+    for (uint32_t i = 0; i < s->n_chunks; i++) {
+        uint64_t left = item->size - chunk.offset;
+        chunk.size = left < s->chunk_size ? left : s->chunk_size;
+        chunk.stored = chunk.size;
+        if (!sl_chunk_table_next(&table, &chunk.stored, chunk.digest))
+            return sl_api_error(error, &err);
+        if (!visit(arg, &chunk))
+            break;
+        chunk.offset += chunk.size;
+        chunk.file_offset += chunk.stored;
+    }
+    return SLUICE_OK;
 }

@@ -11,8 +11,7 @@
 enum { SECTION_IMPORT = 10, CORE_SORT_DATA = 0x13 };
 #define IMPORTS_MAX (64u << 20) /* bytes of an import section */
 
-/* --- Writing a segment ------------------------------------------------------
- */
+/* --- Writing a segment -------------------------------------------------- */
 
 static void write_outside(sl_job *job, const sl_bundle_data *data,
                           sl_source *file)
@@ -36,8 +35,7 @@ static void write_segment(sl_job *job, const sl_bundle_data *data)
     sl_source_unref(file);
 }
 
-/* --- Imports
- * ------------------------------------------------------------------ */
+/* --- Imports ------------------------------------------------------------ */
 
 /* Skips nameattributes (Binary.md "Import and Export Definitions"). */
 static sl_name read_import_name(sl_reader *r)
@@ -139,8 +137,7 @@ static void import_section(sl_rewriter *rw, uint64_t at, uint32_t size)
     sl_free(body);
 }
 
-/* --- All of it
- * ---------------------------------------------------------------- */
+/* --- All of it ---------------------------------------------------------- */
 
 static bool check_names(const sl_bundle_data *data, size_t n, sl_err *err)
 {

@@ -84,8 +84,7 @@ static bool hash(run *r, const void *bytes, size_t len)
            internal(r, "SHA-256 failed");
 }
 
-/* --- Each kind's way with a piece of what is stored
- * --------------------------- */
+/* --- Each kind's way with a piece of what is stored --------------------- */
 
 static bool store(run *r, const uint8_t *in, size_t len)
 {
@@ -136,8 +135,7 @@ static bool restore(run *r, const uint8_t *in, size_t len, bool last)
     }
 }
 
-/* --- A chunk
- * -------------------------------------------------------------------- */
+/* --- A chunk ------------------------------------------------------------ */
 
 /* The window of a frame whose first bytes these are; 0: not a frame, or it
  * needs as much as its content. RFC 8878, section 3.1.1.1. */
@@ -217,8 +215,8 @@ static bool finish(run *r)
     if (EVP_DigestFinal_ex(r->coder->hash, digest, NULL) != 1)
         return internal(r, "SHA-256 failed");
     if (kind == SL_CODER_STORE || kind == SL_CODER_COMPRESS)
-        memcpy(r->chunk->digest, digest, SL_DIGEST_BYTES);
-    else if (memcmp(r->chunk->digest, digest, SL_DIGEST_BYTES) != 0)
+        memcpy(r->chunk->digest, digest, SL_CHUNK_DIGEST);
+    else if (memcmp(r->chunk->digest, digest, SL_CHUNK_DIGEST) != 0)
         return fault(r, "wrong digest");
     return true;
 }

@@ -8,8 +8,8 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "component/chunk_table.h"
 
-#define SL_DIGEST_BYTES 32
 /* A frame's window is at most 2^this bytes. */
 #define SL_WINDOW_LOG_MAX 23
 
@@ -32,7 +32,7 @@ typedef struct sl_coder_chunk {
     uint64_t size;   /* bytes of content */
     uint64_t from;   /* where it is stored in the source */
     uint64_t stored; /* and in how many bytes */
-    uint8_t digest[SL_DIGEST_BYTES]; /* found, or to be found */
+    uint8_t digest[SL_CHUNK_DIGEST]; /* found, or to be found */
 } sl_coder_chunk;
 
 /* Gives the bytes that come out to `put`, which returns false to stop. Not

@@ -29,7 +29,7 @@ static void each(sl_job *job, const sl_component *c, each_external *visit)
 static void take_reference(sl_job *job, const sl_segment_def *segment)
 {
     if (job->rw.err->code == SL_OK)
-        sl_place_take(&job->place, segment->reference, job->rw.err);
+        sl_folder_take(&job->folder, segment->reference, job->rw.err);
 }
 
 static void count_moved(sl_job *job, const sl_segment_def *segment)
@@ -42,7 +42,7 @@ static bool open_folder(sl_job *job)
 {
     const char *folder = job->outside->folder;
     if (!sl_staging_folder(&job->staging, folder, job->rw.err) ||
-        !sl_place_init(&job->place, folder, job->ask->output, job->rw.err))
+        !sl_folder_init(&job->folder, folder, job->ask->output, job->rw.err))
         return false;
     each(job, job->component, take_reference);
     return job->rw.err->code == SL_OK;
@@ -65,7 +65,7 @@ bool sl_job_begin(sl_job *job, sl_bundle_job *ask, const sl_rewrite_ops *ops,
         sl_staging_open(&job->staging, ask->output, ask->replace, err);
     if (job->rw.out.fd < 0 || (outside != NULL && !open_folder(job)))
         return false;
-    int elsewhere = sl_place_differs(ask->input, ask->output, err);
+    int elsewhere = sl_folder_differs(ask->input, ask->output, err);
     if (elsewhere > 0)
         each(job, job->component, count_moved);
     return elsewhere >= 0;
@@ -95,7 +95,7 @@ sl_status sl_job_end(sl_job *job)
 {
     sl_output_deinit(&job->rw.out);
     sl_staging_deinit(&job->staging);
-    sl_place_deinit(&job->place);
+    sl_folder_deinit(&job->folder);
     sl_component_free(job->component);
     return job->rw.err->code;
 }

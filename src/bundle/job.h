@@ -4,7 +4,7 @@
 #define SL_BUNDLE_JOB_H
 
 #include "bundle/bundle.h"
-#include "bundle/place.h"
+#include "bundle/folder.h"
 #include "bundle/rewrite.h"
 #include "bundle/staging.h"
 
@@ -14,7 +14,7 @@ typedef struct sl_job {
     const sl_outside *outside; /* or NULL */
     sl_component *component;
     sl_staging staging;
-    sl_place place; /* with `outside` */
+    sl_folder folder; /* with `outside` */
     /* Files that are read: no external segment's file may take their place. */
     const sl_bundle_data *data;
     size_t n_data;

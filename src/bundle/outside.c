@@ -6,62 +6,13 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
-#include "base/reader.h"
-#include "bundle/ring.h"
 #include "bundle/job.h"
+#include "bundle/ring.h"
+#include "component/chunk_table.h"
 
 enum { SEGMENT_EXTERNAL = 0x03 };
-#define ENTRY_MAX (5 + SL_DIGEST_BYTES) /* of the chunk table */
 
-/* --- The table of chunks, read in order
- * ----------------------------------------------- */
-
-typedef struct table {
-    sl_source *source;
-    uint64_t at, end; /* what has not been read yet */
-    bool zstd;        /* entries begin with the frame's length */
-    sl_err *err;
-    sl_reader r;
-    uint8_t window[4096];
-} table;
-
-static void table_init(table *t, sl_source *source, uint64_t at, uint64_t len,
-                       bool zstd, sl_err *err)
-{
-    *t = (table){source, at, at + len, zstd, err};
-    t->r = sl_reader_over(t->window, 0, at, err);
-}
-
-static bool refill(table *t)
-{
-    size_t kept = sl_reader_left(&t->r);
-    uint64_t origin = sl_reader_at(&t->r), left = t->end - t->at;
-    memmove(t->window, t->r.pos, kept);
-    size_t more = sizeof t->window - kept;
-    if (left < more)
-        more = (size_t)left;
-    if (more != 0 && t->source->read_at(t->source, t->at, t->window + kept,
-                                        more, t->err) != SL_OK)
-        return false;
-    t->at += more;
-    t->r = sl_reader_over(t->window, kept + more, origin, t->err);
-    return true;
-}
-
-static bool next_entry(table *t, uint64_t *stored, uint8_t *digest)
-{
-    if (sl_reader_left(&t->r) < ENTRY_MAX && !refill(t))
-        return false;
-    if (t->zstd)
-        *stored = sl_read_u32(&t->r);
-    const uint8_t *bytes = sl_read_bytes(&t->r, SL_DIGEST_BYTES);
-    if (bytes != NULL && digest != NULL)
-        memcpy(digest, bytes, SL_DIGEST_BYTES);
-    return bytes != NULL;
-}
-
-/* --- Writing
- * -------------------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------ */
 
 static bool add_entry(void *arg, const sl_coder_chunk *chunk, uint64_t bytes)
 {
@@ -73,7 +24,7 @@ static bool add_entry(void *arg, const sl_coder_chunk *chunk, uint64_t bytes)
     }
     if (job->outside->zstd_level != 0)
         sl_output_u64(&job->rw.out, bytes);
-    sl_output_bytes(&job->rw.out, chunk->digest, SL_DIGEST_BYTES);
+    sl_output_bytes(&job->rw.out, chunk->digest, SL_CHUNK_DIGEST);
     return job->rw.err->code == SL_OK;
 }
 
@@ -93,16 +44,17 @@ static bool write_seek_table(sl_job *job, sl_output *file, uint64_t table_at,
     const uint32_t chunk = UINT32_C(1) << job->outside->chunk_log;
     uint32_t n = (uint32_t)sl_chunk_count(size, job->outside->chunk_log);
     sl_source written = sl_output_source(&job->rw.out);
-    table t;
+    sl_chunk_table t;
+    uint8_t digest[SL_CHUNK_DIGEST];
     if (job->rw.err->code != SL_OK)
         return false;
-    table_init(&t, &written, table_at, job->rw.out.at - table_at, true,
-               job->rw.err);
+    sl_chunk_table_init(&t, &written, table_at, job->rw.out.at - table_at, true,
+                        job->rw.err);
     put_le32(file, UINT32_C(0x184d2a5e));
     put_le32(file, 8 * n + 9);
     for (uint32_t i = 0; i < n; i++) {
         uint64_t stored = 0;
-        if (!next_entry(&t, &stored, NULL))
+        if (!sl_chunk_table_next(&t, &stored, digest))
             return false;
         put_le32(file, (uint32_t)stored);
         put_le32(file,
@@ -178,10 +130,10 @@ bool sl_outside_write(sl_job *job, sl_source *source, uint64_t from,
     sl_name reference;
     bool zstd = job->outside->zstd_level != 0;
     uint64_t n = sl_chunk_count(size, job->outside->chunk_log);
-    if (!sl_place_name(&job->place, hint, zstd ? ".data.zst" : ".data", &path,
-                       &reference, job->rw.err) ||
+    if (!sl_folder_name(&job->folder, hint, zstd ? ".data.zst" : ".data", &path,
+                        &reference, job->rw.err) ||
         !spares_inputs(job, path) ||
-        !sl_rewrite_fits(&job->rw, 64 + reference.len + n * ENTRY_MAX))
+        !sl_rewrite_fits(&job->rw, 64 + reference.len + n * SL_CHUNK_ENTRY_MAX))
         return false;
     int fd = sl_staging_open(&job->staging, path, job->ask->replace_files,
                              job->rw.err);
@@ -195,11 +147,10 @@ bool sl_outside_write(sl_job *job, sl_source *source, uint64_t from,
     return good && sl_staging_close(&job->staging, job->rw.err);
 }
 
-/* --- Reading
- * -------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------ */
 
 typedef struct reading {
-    table table;
+    sl_chunk_table table;
     uint64_t size; /* of the file */
     sl_err *err;
 } reading;
@@ -207,7 +158,7 @@ typedef struct reading {
 static bool next_chunk(void *arg, sl_coder_chunk *chunk)
 {
     reading *r = arg;
-    if (!next_entry(&r->table, &chunk->stored, chunk->digest))
+    if (!sl_chunk_table_next(&r->table, &chunk->stored, chunk->digest))
         return false;
     if (chunk->from > r->size || chunk->stored > r->size - chunk->from)
         sl_fail(r->err, SL_EINVALID, SL_ERR_NO_PLACE,
@@ -221,8 +172,8 @@ static void read_content(sl_job *job, const sl_segment_def *segment,
                          sl_source *file, sl_err *err)
 {
     reading r = {.size = file->size, .err = err};
-    table_init(&r.table, job->ask->source, segment->offset, segment->table_size,
-               segment->zstd, err);
+    sl_chunk_table_init(&r.table, job->ask->source, segment->offset,
+                        segment->table_size, segment->zstd, err);
     sl_coding coding = {
         .kind = segment->zstd ? SL_CODER_RESTORE : SL_CODER_CHECK,
         .source = file,
@@ -246,7 +197,7 @@ bool sl_outside_read(sl_job *job, const sl_segment_def *segment)
 {
     sl_err found = {0};
     sl_source *file =
-        sl_place_open(job->ask->input, segment->reference, &found);
+        sl_reference_open(job->ask->input, segment->reference, &found);
     if (file != NULL) {
         read_content(job, segment, file, &found);
         sl_source_unref(file);

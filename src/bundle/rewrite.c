@@ -29,8 +29,7 @@ typedef struct reading {
     bool padded;      /* padding has been left out just now */
 } reading;
 
-/* --- Lengths
- * ------------------------------------------------------------------------ */
+/* --- Lengths ------------------------------------------------------------ */
 
 static bool too_large(sl_rewriter *rw)
 {
@@ -65,8 +64,7 @@ void sl_rewrite_close(sl_rewriter *rw)
     rw->frames = f->outer;
 }
 
-/* --- Padding
- * ------------------------------------------------------------------------ */
+/* --- Padding ------------------------------------------------------------ */
 
 /* A custom section that makes what comes `before` bytes behind it stand at
  * `phase` modulo the alignment. */
@@ -113,8 +111,7 @@ static bool is_aligned(const sl_segment_def *s)
     return s->form == SL_SEGMENT_INLINE && s->offset % SL_BUNDLE_ALIGN == 0;
 }
 
-/* --- Segments
- * ----------------------------------------------------------------------- */
+/* --- Segments ----------------------------------------------------------- */
 
 static uint64_t end_of(const sl_segment_def *s)
 {
@@ -243,8 +240,7 @@ static void data_section(sl_rewriter *rw, reading *r, const section *s)
     }
 }
 
-/* --- Components
- * --------------------------------------------------------------------- */
+/* --- Components --------------------------------------------------------- */
 
 static void rewrite_component(sl_rewriter *rw, const sl_component *c);
 

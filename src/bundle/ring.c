@@ -73,8 +73,7 @@ static bool finished(const sl_coding *c, const sl_coder_chunk *chunk,
     return c->err->code == SL_OK;
 }
 
-/* --- One after the other
- * ------------------------------------------------------- */
+/* --- One after the other ------------------------------------------------ */
 
 static bool put_output(void *arg, const void *bytes, size_t len)
 {
@@ -99,8 +98,7 @@ static void run_serial(const sl_coding *c)
     sl_coder_free(coder);
 }
 
-/* --- Threads
- * --------------------------------------------------------------------- */
+/* --- Threads ------------------------------------------------------------ */
 
 static bool put_slot(void *arg, const void *bytes, size_t len)
 {

@@ -136,6 +136,8 @@ bool sl_staging_commit(sl_staging *staging, sl_err *err)
             return false;
     for (size_t i = 0; i < staging->files.n; i++)
         staging->files.v[i].placed = false;
+    if (staging->folder != NULL)
+        rmdir(staging->folder); /* unless there is something in it */
     sl_free(staging->folder);
     staging->folder = NULL;
     return true;

@@ -23,7 +23,7 @@ typedef struct sl_staging {
 void sl_staging_init(sl_staging *staging);
 /* Removes what has not been committed. */
 void sl_staging_deinit(sl_staging *staging);
-/* Makes a folder unless it is there; it goes again with its files. */
+/* Makes a folder unless it is there; it goes again when no files come. */
 bool sl_staging_folder(sl_staging *staging, const char *path, sl_err *err);
 /* A new file that shall become `path`: its descriptor (borrowed), or -1. What
  * is not a regular file is never replaced, what is only with `replace`. */

@@ -42,6 +42,8 @@ int cli_usage(const cli_command *command, const char *fmt, ...)
     SL_PRINTF(2, 3);
 /* Writes text with control characters shown as \u{1b}. */
 void cli_put(FILE *to, const char *text, size_t len);
+/* Text as a JSON string, to standard output. */
+void cli_put_json(const char *text, size_t len);
 /* One readable block on stderr; returns the exit code for the status. */
 int cli_report(const char *file, const sluice_error *error);
 /* The same for the text tools; `source` is the text, if it is one. */

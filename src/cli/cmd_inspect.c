@@ -1,35 +1,24 @@
 /* `sluice inspect`: what is inside a component, as a tree or as JSON. */
-#include "cli/cli.h"
-
 #include <getopt.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "cli/segment_view.h"
+
 static const struct option options[] = {
     {"json", no_argument, NULL, 'j'},
+    {"digests", no_argument, NULL, 'd'},
+    {"cache", optional_argument, NULL, 'c'},
     {"features", required_argument, NULL, 'f'},
     {NULL, 0, NULL, 0},
 };
 
 typedef struct view {
     bool json, first;
+    cli_segments segments;
+    const char *cache_dir; /* NULL: the default one */
 } view;
-
-static bool is_segment(const sluice_item *item)
-{
-    return strcmp(item->sort, "core data") == 0 &&
-           strcmp(item->how, "definition") == 0;
-}
-
-/* The largest power of two that divides the offset, at most 64 KiB. */
-static uint64_t alignment_of(uint64_t offset)
-{
-    uint64_t align = 1;
-    while (align < 65536 && offset % (align * 2) == 0)
-        align *= 2;
-    return align;
-}
 
 /* The attributes of a name. */
 static const struct attribute {
@@ -47,7 +36,7 @@ static sluice_name attribute_of(const sluice_item *item, size_t i)
     return *(const sluice_name *)((const char *)item + attributes[i].at);
 }
 
-static void show_tree(const sluice_item *item)
+static void show_tree(cli_segments *segments, const sluice_item *item)
 {
     printf("%*s%s", (int)(2 * item->depth), "", item->sort);
     if (item->depth != 0)
@@ -67,9 +56,8 @@ static void show_tree(const sluice_item *item)
         cli_put(stdout, value.data, value.len);
         fputs("\")", stdout);
     }
-    if (is_segment(item))
-        printf(": %" PRIu64 " bytes at %" PRIu64 ", aligned to %" PRIu64,
-               item->size, item->offset, alignment_of(item->offset));
+    if (item->segment != NULL)
+        cli_segment_tree(segments, item);
     else if (item->size != 0)
         printf(": %" PRIu64 " bytes at %" PRIu64, item->size, item->offset);
     if (item->detail[0] != '\0') {
@@ -79,44 +67,30 @@ static void show_tree(const sluice_item *item)
     putchar('\n');
 }
 
-static void put_json_string(const char *data, size_t len)
-{
-    putchar('"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)data[i];
-        if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\u%04x", c);
-        else
-            putchar(c);
-    }
-    putchar('"');
-}
-
-static void show_json(const sluice_item *item, bool first)
+static void show_json(cli_segments *segments, const sluice_item *item,
+                      bool first)
 {
     printf(
         "%s\n  {\"depth\": %u, \"sort\": \"%s\", \"how\": \"%s\", \"index\": "
         "%" PRIu32 ", \"offset\": %" PRIu64 ", \"size\": %" PRIu64,
         first ? "" : ",", item->depth, item->sort, item->how, item->index,
         item->offset, item->size);
-    if (is_segment(item))
-        printf(", \"alignment\": %" PRIu64, alignment_of(item->offset));
+    if (item->segment != NULL)
+        cli_segment_json(segments, item);
     if (item->name.len != 0) {
         fputs(", \"name\": ", stdout);
-        put_json_string(item->name.data, item->name.len);
+        cli_put_json(item->name.data, item->name.len);
     }
     for (size_t i = 0; i < N_ATTRIBUTES; i++) {
         sluice_name value = attribute_of(item, i);
         if (value.data == NULL)
             continue;
         printf(", \"%s\": ", attributes[i].key);
-        put_json_string(value.data, value.len);
+        cli_put_json(value.data, value.len);
     }
     if (item->detail[0] != '\0') {
         fputs(", \"detail\": ", stdout);
-        put_json_string(item->detail, strlen(item->detail));
+        cli_put_json(item->detail, strlen(item->detail));
     }
     putchar('}');
 }
@@ -125,11 +99,31 @@ static bool show(void *arg, const sluice_item *item)
 {
     view *v = arg;
     if (v->json)
-        show_json(item, v->first);
+        show_json(&v->segments, item, v->first);
     else
-        show_tree(item);
+        show_tree(&v->segments, item);
     v->first = false;
     return true;
+}
+
+static int inspect(view *v, sluice_engine *engine, const char *path)
+{
+    int code;
+    sluice_component *component = cli_open(engine, path, &code);
+    if (component == NULL)
+        return code;
+    code = cli_segments_open(&v->segments, component, path, v->cache_dir);
+    if (code == CLI_OK) {
+        if (v->json)
+            putchar('[');
+        sluice_component_walk(component, show, v);
+        if (v->json)
+            puts("\n]");
+        code = v->segments.code;
+    }
+    cli_segments_close(&v->segments);
+    sluice_component_free(component);
+    return code;
 }
 
 static int run(int argc, char **argv)
@@ -146,6 +140,10 @@ static int run(int argc, char **argv)
            (option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
         if (option == 'j')
             v.json = true;
+        else if (option == 'd')
+            v.segments.digests = true;
+        else if (option == 'c')
+            v.segments.cache = true, v.cache_dir = optarg;
         else if (option == 'f' &&
                  !sluice_engine_set_feature(engine, optarg, true))
             code = cli_usage(&cli_inspect, "no feature `%s`", optarg);
@@ -156,17 +154,8 @@ static int run(int argc, char **argv)
     }
     if (code == CLI_OK && argc - optind != 1)
         code = cli_usage(&cli_inspect, "one input file is needed");
-    if (code == CLI_OK) {
-        sluice_component *component = cli_open(engine, argv[optind], &code);
-        if (component != NULL) {
-            if (v.json)
-                putchar('[');
-            sluice_component_walk(component, show, &v);
-            if (v.json)
-                puts("\n]");
-        }
-        sluice_component_free(component);
-    }
+    if (code == CLI_OK)
+        code = inspect(&v, engine, argv[optind]);
     sluice_engine_free(engine);
     return code;
 }
@@ -174,11 +163,14 @@ static int run(int argc, char **argv)
 const cli_command cli_inspect = {
     "inspect",
     "show what is inside a component, and its segment table",
-    "usage: sluice inspect [--json] [--features NAME] FILE\n\n"
+    "usage: sluice inspect [OPTIONS] FILE\n\n"
     "Prints the definitions of a component in order, nested components "
     "indented:\nmodules, instances, types, imports, exports, and each data "
-    "segment with its\nindex, size, place in the file and alignment. No "
-    "payload is read.\n\n"
+    "segment: its index,\nsize, place and alignment, or its file, encoding and "
+    "chunks; how much of it is\nin the page cache. No payload is read.\n\n"
+    "  --digests        also each chunk of external segments, with its "
+    "SHA-256\n"
+    "  --cache[=DIR]    how many of their chunks the cache on disk has\n"
     "  --json           a JSON array, an object per definition\n"
     "  --features NAME  also accept a gated feature (`all`: every one)\n",
     run,

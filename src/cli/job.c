@@ -17,8 +17,7 @@ void cli_job_init(cli_job *job, const cli_command *command)
                                  .min_size = SL_BUNDLE_ALIGN}};
 }
 
-/* --- Options
- * ---------------------------------------------------------------------- */
+/* --- Options ------------------------------------------------------------ */
 
 /* The power of two that it is; 0: it is none, or out of bounds. */
 static uint8_t chunk_log(const char *text)
@@ -99,9 +98,7 @@ int cli_job_operands(cli_job *job, int argc, char **argv)
     return CLI_OK;
 }
 
-/* --- ^C
- * -----------------------------------------------------------------------------
- */
+/* --- ^C ----------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 
@@ -121,8 +118,7 @@ static void catch_signals(void)
     sigaction(SIGHUP, &action, NULL);
 }
 
-/* --- Running
- * ------------------------------------------------------------------------ */
+/* --- Running ------------------------------------------------------------ */
 
 static bool step(void *arg, uint64_t done, uint64_t total)
 {

@@ -28,6 +28,10 @@ sl_source *cli_open_source(const char *path, int *code)
     sl_buf_init(&binary);
     source = NULL;
     *code = cli_read_file(path, &text);
+    if (*code == CLI_OK && text.len == 0) {
+        fprintf(stderr, "sluice: %s: malformed: the input is empty\n", path);
+        *code = CLI_INVALID;
+    }
     if (*code == CLI_OK &&
         (!sl_text_parse((sl_name){(const char *)text.data, text.len}, &binary,
                         &err) ||

@@ -36,6 +36,21 @@ void cli_put(FILE *to, const char *text, size_t len)
     }
 }
 
+void cli_put_json(const char *text, size_t len)
+{
+    putchar('"');
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c == '"' || c == '\\')
+            printf("\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    putchar('"');
+}
+
 static void put_line(const char *text, size_t len)
 {
     cli_put(stderr, text, len);

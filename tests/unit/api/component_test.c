@@ -460,6 +460,132 @@ static void test_component__walk(void **state)
     fixture_deinit(&f);
 }
 
+/* --- Chunks --------------------------------------------------------------- */
+
+#define CHUNKS 300 /* their table is longer than what is read at a time */
+
+typedef struct chunked {
+    const sluice_component *component;
+    uint32_t n_chunks; /* of the segment looked at */
+    bool zstd, damaged;
+    uint32_t seen, stop_at;
+    uint64_t at, file_at;
+    sluice_status status;
+    int segments;
+} chunked;
+
+/* Frame i has 100 * i bytes; its digest begins with i. */
+static bool look_at_chunk(void *arg, const sluice_item_chunk *chunk)
+{
+    chunked *c = arg;
+    uint32_t i = c->seen++;
+    assert_int_equal(chunk->offset, c->at);
+    assert_int_equal(chunk->size, i + 1 < CHUNKS ? 4096 : 1);
+    assert_int_equal(chunk->file_offset, c->file_at);
+    assert_int_equal(chunk->stored, c->zstd ? 100 * i : chunk->size);
+    if (!c->damaged) {
+        assert_int_equal(chunk->digest[0], i & 0xff);
+        assert_int_equal(chunk->digest[1], i >> 8);
+        assert_int_equal(chunk->digest[31], 0xd1);
+    }
+    c->at += chunk->size;
+    c->file_at += chunk->stored;
+    return c->seen != c->stop_at;
+}
+
+static bool look_at_item(void *arg, const sluice_item *item)
+{
+    chunked *c = arg;
+    sluice_error error = {0};
+    c->seen = 0;
+    c->at = c->file_at = 0;
+    if (strcmp(item->sort, "core data") != 0) {
+        assert_null(item->segment);
+    } else if (item->size == 3) {
+        assert_false(item->segment->external);
+    } else {
+        assert_true(item->segment->external);
+        assert_int_equal(item->size, (CHUNKS - 1) * 4096 + 1);
+        assert_int_equal(item->segment->n_chunks, CHUNKS);
+        assert_int_equal(item->segment->chunk_size, 4096);
+        assert_int_equal(item->segment->reference.len, 5);
+        assert_memory_equal(item->segment->reference.data, "a/b.c", 5);
+        c->zstd = item->segment->zstd;
+        c->segments++;
+    }
+    c->status =
+        sluice_component_chunks(c->component, item, look_at_chunk, c, &error);
+    assert_int_equal(c->status, error.status);
+    return true;
+}
+
+/* An inline segment, and an external one in each encoding. */
+static void chunked_component(sl_buf *out)
+{
+    sl_buf body = {0};
+    sl_buf_bytes(out, "\0asm\x0d\0\1\0", 8);
+    sl_buf_bytes(&body, "\3\1\3abc", 6);
+    for (uint8_t zstd = 0; zstd < 2; zstd++) {
+        sl_buf_u8(&body, 3);
+        sl_buf_name(&body, SL_NAME("a/b.c"));
+        sl_buf_u64(&body, (CHUNKS - 1) * 4096 + 1);
+        sl_buf_u8(&body, 12);
+        sl_buf_u8(&body, zstd);
+        sl_buf_u32(&body, CHUNKS);
+        for (uint32_t i = 0; i < CHUNKS; i++) {
+            if (zstd)
+                sl_buf_u32(&body, 100 * i);
+            sl_buf_u8(&body, (uint8_t)i);
+            sl_buf_u8(&body, (uint8_t)(i >> 8));
+            for (int k = 2; k < 32; k++)
+                sl_buf_u8(&body, 0xd1);
+        }
+    }
+    sl_buf_u8(out, 13);
+    sl_buf_sized(out, &body);
+    sl_buf_deinit(&body);
+}
+
+static void test_component__chunks(void **state)
+{
+    (void)state;
+    sl_buf binary = {0};
+    sluice_error error = {0};
+    chunked_component(&binary);
+    memory_source m = {binary.data, binary.len, 0};
+    sluice_engine *engine = sluice_engine_new(NULL, &error);
+    sluice_source source = {binary.len, read_memory, close_memory, &m};
+    sluice_component *component =
+        sluice_component_from_source(engine, &source, &error);
+    assert_non_null(component);
+    static const uint32_t stops[] = {CHUNKS + 1, CHUNKS, 1, 200};
+    for (size_t i = 0; i < N(stops); i++) {
+        chunked c = {.component = component, .stop_at = stops[i]};
+        sluice_component_walk(component, look_at_item, &c);
+        assert_int_equal(c.segments, 2);
+        assert_int_equal(c.status, SLUICE_OK);
+        assert_int_equal(c.seen, stops[i] < CHUNKS ? stops[i] : CHUNKS);
+    }
+    /* A source that has become shorter, or another one. */
+    m.limit = binary.len - 2000;
+    chunked c = {.component = component};
+    sluice_component_walk(component, look_at_item, &c);
+    assert_int_equal(c.status, SLUICE_EIO);
+    assert_in_range(c.seen, 1, CHUNKS - 1);
+    m.limit = binary.len;
+    memset(binary.data + binary.len - 5000, 0xff, 5000);
+    c = (chunked){.component = component, .stop_at = 100};
+    sluice_component_walk(component, look_at_item, &c);
+    assert_int_equal(c.status, SLUICE_OK);
+    c = (chunked){.component = component, .damaged = true};
+    sluice_component_walk(component, look_at_item, &c);
+    assert_int_equal(c.status, SLUICE_EMALFORMED);
+    sluice_component_free(component);
+    assert_int_equal(m.closed, 1);
+    sluice_engine_free(engine);
+    sl_buf_deinit(&binary);
+}
+
 const struct CMUnitTest component_tests[] = {
     cmocka_unit_test(test_engine__limits_are_presets),
     cmocka_unit_test(test_engine__features),
@@ -473,5 +599,6 @@ const struct CMUnitTest component_tests[] = {
     cmocka_unit_test(test_type__parts),
     cmocka_unit_test(test_type__gated_kinds),
     cmocka_unit_test(test_component__walk),
+    cmocka_unit_test(test_component__chunks),
 };
 const size_t n_component_tests = N(component_tests);

@@ -47,9 +47,7 @@ static void flip(const char *path, long place)
     fclose(file);
 }
 
-/* --- Files
- * ----------------------------------------------------------------------------
- */
+/* --- Files -------------------------------------------------------------- */
 
 static void test_internalize__wrong_content(void **state)
 {
@@ -132,9 +130,7 @@ static void test_internalize__links(void **state)
     remove_folder(&other);
 }
 
-/* --- Frames
- * ---------------------------------------------------------------------------
- */
+/* --- Frames ------------------------------------------------------------- */
 
 static void test_internalize__damaged_frames(void **state)
 {
@@ -255,9 +251,7 @@ static void test_internalize__frames_that_are_not_the_chunk(void **state)
     remove_folder(&f);
 }
 
-/* --- Sizes
- * ----------------------------------------------------------------------------
- */
+/* --- Sizes -------------------------------------------------------------- */
 
 /* Too large to be inline is said before anything is read. */
 static void test_internalize__four_gib(void **state)

@@ -17,7 +17,7 @@
 
 typedef struct fixture {
     char folder[64];
-    char outside[160]; /* where segments go */
+    char outside[160];  /* where segments go */
     char path[64][160]; /* what at() gave last */
     unsigned n_paths;
 } fixture;
@@ -82,8 +82,7 @@ static inline sl_buf read_file(const char *path)
     return buf;
 }
 
-/* --- Components
- * --------------------------------------------------------------------- */
+/* --- Components --------------------------------------------------------- */
 
 static inline void put_preamble(sl_buf *out)
 {
@@ -144,8 +143,7 @@ static inline sl_buf nested(const uint64_t sizes[6])
     return out;
 }
 
-/* --- What is in one
- * ------------------------------------------------------------------- */
+/* --- What is in one ----------------------------------------------------- */
 
 typedef struct opened {
     sl_source *source;
@@ -199,8 +197,7 @@ static inline void assert_payloads(const opened *o)
     }
 }
 
-/* --- Running
- * -------------------------------------------------------------------------- */
+/* --- Running ------------------------------------------------------------ */
 
 typedef sl_status act(sl_bundle_job *job, const sl_outside *outside,
                       sl_err *err);

@@ -9,9 +9,9 @@
 
 GROUP(move);
 GROUP(fault);
-GROUP(place);
+GROUP(folder);
 
 int main(void)
 {
-    return RUN(move) + RUN(fault) + RUN(place);
+    return RUN(move) + RUN(fault) + RUN(folder);
 }

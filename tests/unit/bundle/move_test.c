@@ -74,8 +74,7 @@ static void test_move__gives_back_what_it_took(void **state)
     remove_folder(&f);
 }
 
-/* --- What is not a segment's
- * --------------------------------------------------------- */
+/* --- What is not a segment's -------------------------------------------- */
 
 static uint32_t read_u32(const uint8_t **p)
 {
@@ -319,8 +318,7 @@ static void test_move__nested_payloads_stay_aligned(void **state)
     remove_folder(&f);
 }
 
-/* --- Stopping
- * ------------------------------------------------------------------------- */
+/* --- Stopping ----------------------------------------------------------- */
 
 static bool stop_after(void *arg, uint64_t done, uint64_t total)
 {

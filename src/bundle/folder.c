@@ -1,4 +1,4 @@
-#include "bundle/place.h"
+#include "bundle/folder.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -53,31 +53,31 @@ static bool is_unreserved(char c)
 }
 
 /* A name for a file made of any bytes. */
-static const char *safe(sl_place *place, sl_name from)
+static const char *safe(sl_folder *folder, sl_name from)
 {
     size_t len = from.len < STEM_MAX ? from.len : STEM_MAX;
-    char *name = sl_arena_dup(&place->arena, from.data, len);
+    char *name = sl_arena_dup(&folder->arena, from.data, len);
     for (size_t i = 0; name != NULL && i < len; i++)
         if (!is_unreserved(name[i]) || (i == 0 && name[i] == '.'))
             name[i] = '_';
     return name;
 }
 
-static const char *stem_of(sl_place *place, const char *output)
+static const char *stem_of(sl_folder *folder, const char *output)
 {
     const char *slash = strrchr(output, '/');
     const char *base = slash != NULL ? slash + 1 : output;
     const char *dot = strrchr(base, '.');
     size_t len =
         dot != NULL && dot != base ? (size_t)(dot - base) : strlen(base);
-    return safe(place, (sl_name){base, len});
+    return safe(folder, (sl_name){base, len});
 }
 
 /* The folder below its base, with a slash behind it. */
-static const char *prefix_of(sl_place *place, const char *path)
+static const char *prefix_of(sl_folder *folder, const char *path)
 {
     size_t len = strlen(path);
-    char *prefix = sl_arena_calloc(&place->arena, len + 2, 1);
+    char *prefix = sl_arena_calloc(&folder->arena, len + 2, 1);
     if (prefix != NULL) {
         memcpy(prefix, path, len);
         prefix[len] = len != 0 ? '/' : '\0';
@@ -85,86 +85,83 @@ static const char *prefix_of(sl_place *place, const char *path)
     return prefix;
 }
 
-static bool find_folder(sl_place *place, const char *folder, const char *output,
+static bool find_folder(sl_folder *folder, const char *path, const char *output,
                         sl_err *err)
 {
     char *base = folder_of(output, err);
-    char *real = base != NULL ? realpath(folder, NULL) : NULL;
-    const char *path = real != NULL ? below(real, base) : NULL;
+    char *real = base != NULL ? realpath(path, NULL) : NULL;
+    const char *rest = real != NULL ? below(real, base) : NULL;
     if (base != NULL && real == NULL)
-        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", folder,
-                strerror(errno));
-    else if (base != NULL && path == NULL)
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", path, strerror(errno));
+    else if (base != NULL && rest == NULL)
         sl_fail(err, SL_EUSAGE, SL_ERR_NO_PLACE,
                 "%s: not at or below the folder of %s, so nothing there can "
                 "refer to it",
-                folder, output);
-    else if (path != NULL) {
-        place->folder = sl_arena_dup(&place->arena, real, strlen(real));
-        place->below = prefix_of(place, path);
-        place->stem = stem_of(place, output);
+                path, output);
+    if (rest != NULL) {
+        folder->path = sl_arena_dup(&folder->arena, real, strlen(real));
+        folder->below = prefix_of(folder, rest);
+        folder->stem = stem_of(folder, output);
+        if (folder->path == NULL || folder->below == NULL ||
+            folder->stem == NULL)
+            nomem(err);
     }
     free(base);
     free(real);
-    if (path == NULL)
-        return false;
-    return (place->folder != NULL && place->below != NULL &&
-            place->stem != NULL) ||
-           nomem(err);
+    return err->code == SL_OK;
 }
 
-bool sl_place_init(sl_place *place, const char *folder, const char *output,
-                   sl_err *err)
+bool sl_folder_init(sl_folder *folder, const char *path, const char *output,
+                    sl_err *err)
 {
-    *place = (sl_place){0};
-    sl_arena_init(&place->arena);
-    sl_map_init(&place->taken);
-    return find_folder(place, folder, output, err);
+    *folder = (sl_folder){0};
+    sl_arena_init(&folder->arena);
+    sl_map_init(&folder->taken);
+    return find_folder(folder, path, output, err);
 }
 
-void sl_place_deinit(sl_place *place)
+void sl_folder_deinit(sl_folder *folder)
 {
-    sl_map_deinit(&place->taken);
-    sl_arena_deinit(&place->arena);
+    sl_map_deinit(&folder->taken);
+    sl_arena_deinit(&folder->arena);
 }
 
-/* --- Names
- * ------------------------------------------------------------------------ */
+/* --- Names -------------------------------------------------------------- */
 
 /* Some file systems do not tell upper from lower case. */
-static sl_name folded(sl_place *place, const char *path)
+static sl_name folded(sl_folder *folder, const char *path)
 {
     size_t len = strlen(path);
-    char *copy = sl_arena_dup(&place->arena, path, len);
+    char *copy = sl_arena_dup(&folder->arena, path, len);
     for (size_t i = 0; copy != NULL && i < len; i++)
         if (copy[i] >= 'A' && copy[i] <= 'Z')
             copy[i] = (char)(copy[i] - 'A' + 'a');
     return (sl_name){copy, len};
 }
 
-static bool take(sl_place *place, const char *path, sl_err *err)
+static bool take(sl_folder *folder, const char *path, sl_err *err)
 {
-    sl_name name = folded(place, path);
-    return (name.data != NULL && sl_map_put(&place->taken, name, 1)) ||
+    sl_name name = folded(folder, path);
+    return (name.data != NULL && sl_map_put(&folder->taken, name, 1)) ||
            nomem(err);
 }
 
-bool sl_place_take(sl_place *place, sl_name reference, sl_err *err)
+bool sl_folder_take(sl_folder *folder, sl_name reference, sl_err *err)
 {
-    char *path = sl_arena_calloc(&place->arena, reference.len + 1, 1);
+    char *path = sl_arena_calloc(&folder->arena, reference.len + 1, 1);
     if (path == NULL)
         return nomem(err);
     sl_reference_path(reference, path);
-    return take(place, path, err);
+    return take(folder, path, err);
 }
 
 /* The path below the base, percent-encoded where RFC 3986 wants it. */
-static bool encode(sl_place *place, const char *path, sl_name *reference,
+static bool encode(sl_folder *folder, const char *path, sl_name *reference,
                    sl_err *err)
 {
     static const char hex[] = "0123456789ABCDEF";
     size_t len = strlen(path);
-    char *text = sl_arena_calloc(&place->arena, 3 * len + 1, 1), *to = text;
+    char *text = sl_arena_calloc(&folder->arena, 3 * len + 1, 1), *to = text;
     if (text == NULL)
         return nomem(err);
     for (size_t i = 0; i < len; i++) {
@@ -185,48 +182,48 @@ static bool encode(sl_place *place, const char *path, sl_name *reference,
     return why == NULL;
 }
 
-static char *join(sl_place *place, const char *a, const char *b, const char *c,
-                  const char *d)
+static char *join(sl_folder *folder, const char *a, const char *b,
+                  const char *c, const char *d)
 {
     size_t room = strlen(a) + strlen(b) + strlen(c) + strlen(d) + 1;
-    char *text = sl_arena_calloc(&place->arena, room, 1);
+    char *text = sl_arena_calloc(&folder->arena, room, 1);
     if (text != NULL)
         snprintf(text, room, "%s%s%s%s", a, b, c, d);
     return text;
 }
 
 /* stem-hint, stem-hint-2, ...: the first that is free, below the base. */
-static char *free_name(sl_place *place, const char *hint, const char *suffix)
+static char *free_name(sl_folder *folder, const char *hint, const char *suffix)
 {
     for (unsigned i = 1;; i++) {
         char tail[16] = "";
         if (i > 1)
             snprintf(tail, sizeof tail, "-%u", i);
-        char *root = join(place, place->below, place->stem, "-", hint);
-        char *path = root != NULL ? join(place, root, tail, suffix, "") : NULL;
+        char *root = join(folder, folder->below, folder->stem, "-", hint);
+        char *path = root != NULL ? join(folder, root, tail, suffix, "") : NULL;
         if (path == NULL)
             return NULL;
-        sl_name name = folded(place, path);
-        if (name.data == NULL || !sl_map_get(&place->taken, name, NULL))
+        sl_name name = folded(folder, path);
+        if (name.data == NULL || !sl_map_get(&folder->taken, name, NULL))
             return path;
     }
 }
 
-bool sl_place_name(sl_place *place, sl_name hint, const char *suffix,
-                   const char **path, sl_name *reference, sl_err *err)
+bool sl_folder_name(sl_folder *folder, sl_name hint, const char *suffix,
+                    const char **path, sl_name *reference, sl_err *err)
 {
-    const char *clean = safe(place, hint);
-    char *name = clean != NULL ? free_name(place, clean, suffix) : NULL;
+    const char *clean = safe(folder, hint);
+    char *name = clean != NULL ? free_name(folder, clean, suffix) : NULL;
     if (name == NULL)
         return nomem(err);
-    const char *file = name + strlen(place->below);
-    *path = join(place, place->folder, "/", file, "");
+    const char *file = name + strlen(folder->below);
+    *path = join(folder, folder->path, "/", file, "");
     return *path != NULL
-               ? take(place, name, err) && encode(place, name, reference, err)
+               ? take(folder, name, err) && encode(folder, name, reference, err)
                : nomem(err);
 }
 
-int sl_place_differs(const char *a, const char *b, sl_err *err)
+int sl_folder_differs(const char *a, const char *b, sl_err *err)
 {
     char *folder_a = folder_of(a, err);
     char *folder_b = folder_a != NULL ? folder_of(b, err) : NULL;
@@ -236,8 +233,7 @@ int sl_place_differs(const char *a, const char *b, sl_err *err)
     return differs;
 }
 
-/* --- Opening
- * ---------------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------ */
 
 /* The file's real path below `base`; malloc's. NULL: it is not there, or
  * leads out. */
@@ -265,7 +261,7 @@ static char *find_file(const char *base, sl_name reference, sl_err *err)
     return real;
 }
 
-sl_source *sl_place_open(const char *input, sl_name reference, sl_err *err)
+sl_source *sl_reference_open(const char *input, sl_name reference, sl_err *err)
 {
     char *base = folder_of(input, err);
     char *path = base != NULL ? find_file(base, reference, err) : NULL;

@@ -2,9 +2,9 @@
 #include "check.h"
 #include "fixture.h"
 
-#include "bundle/place.h"
+#include "bundle/folder.h"
 
-static void test_place__names_are_safe_and_unique(void **state)
+static void test_folder__names_are_safe_and_unique(void **state)
 {
     (void)state;
     static const struct {
@@ -27,44 +27,44 @@ static void test_place__names_are_safe_and_unique(void **state)
     mkdir(at(&f, "d e%"), 0777);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         sl_err err = {0};
-        sl_place place;
+        sl_folder place;
         sl_name reference;
         const char *path;
-        assert_true(sl_place_init(&place, at(&f, row[i].folder),
-                                  at(&f, row[i].output), &err));
-        assert_true(sl_place_name(&place, sl_name_of(row[i].hint), ".data",
-                                  &path, &reference, &err));
+        assert_true(sl_folder_init(&place, at(&f, row[i].folder),
+                                   at(&f, row[i].output), &err));
+        assert_true(sl_folder_name(&place, sl_name_of(row[i].hint), ".data",
+                                   &path, &reference, &err));
         assert_string_equal(reference.data, row[i].reference);
-        sl_place_deinit(&place);
+        sl_folder_deinit(&place);
     }
     remove_folder(&f);
 }
 
-static void test_place__taken_names_are_not_given(void **state)
+static void test_folder__taken_names_are_not_given(void **state)
 {
     (void)state;
     fixture f;
     sl_err err = {0};
-    sl_place place;
+    sl_folder place;
     sl_name reference;
     const char *path;
     make_folder(&f);
-    assert_true(sl_place_init(&place, f.folder, at(&f, "x.wasm"), &err));
-    assert_true(sl_place_take(&place, SL_NAME("%58-a.data"), &err));
-    assert_true(sl_place_take(&place, SL_NAME("x-a-3.DATA"), &err));
+    assert_true(sl_folder_init(&place, f.folder, at(&f, "x.wasm"), &err));
+    assert_true(sl_folder_take(&place, SL_NAME("%58-a.data"), &err));
+    assert_true(sl_folder_take(&place, SL_NAME("x-a-3.DATA"), &err));
     static const char *const want[] = {"x-a-2.data", "x-A-4.data",
                                        "x-a-5.data"};
     for (int i = 0; i < 3; i++) {
-        assert_true(sl_place_name(&place, sl_name_of(i == 1 ? "A" : "a"),
-                                  ".data", &path, &reference, &err));
+        assert_true(sl_folder_name(&place, sl_name_of(i == 1 ? "A" : "a"),
+                                   ".data", &path, &reference, &err));
         assert_string_equal(reference.data, want[i]);
         assert_string_equal(strrchr(path, '/') + 1, want[i]);
     }
-    sl_place_deinit(&place);
+    sl_folder_deinit(&place);
     remove_folder(&f);
 }
 
-static void test_place__folders_elsewhere_are_refused(void **state)
+static void test_folder__folders_elsewhere_are_refused(void **state)
 {
     (void)state;
     fixture f;
@@ -76,24 +76,23 @@ static void test_place__folders_elsewhere_are_refused(void **state)
     for (size_t i = 0; i < 4; i++) {
         char folder[64];
         sl_err err = {0};
-        sl_place place;
+        sl_folder place;
         snprintf(folder, sizeof folder, "down/%s", folders[i]);
         if (strcmp(folders[i], "down/..") == 0)
             strcpy(folder, "down-more");
         bool good =
-            sl_place_init(&place, at(&f, folder), at(&f, "down/x.wasm"), &err);
+            sl_folder_init(&place, at(&f, folder), at(&f, "down/x.wasm"), &err);
         assert_int_equal(good, strcmp(folders[i], ".") == 0);
         if (!good) {
             assert_int_equal(err.code, SL_EUSAGE);
             assert_non_null(strstr(err.msg, "not at or below the folder of"));
         }
-        sl_place_deinit(&place);
+        sl_folder_deinit(&place);
     }
     remove_folder(&f);
 }
 
-/* --- What exists
- * ------------------------------------------------------------------------ */
+/* --- What exists -------------------------------------------------------- */
 
 static sl_status externalize(fixture *f, bool force, sl_err *err)
 {
@@ -233,12 +232,12 @@ static void test_replace__segments_of_the_input(void **state)
     remove_folder(&f);
 }
 
-const struct CMUnitTest place_tests[] = {
-    cmocka_unit_test(test_place__names_are_safe_and_unique),
-    cmocka_unit_test(test_place__taken_names_are_not_given),
-    cmocka_unit_test(test_place__folders_elsewhere_are_refused),
+const struct CMUnitTest folder_tests[] = {
+    cmocka_unit_test(test_folder__names_are_safe_and_unique),
+    cmocka_unit_test(test_folder__taken_names_are_not_given),
+    cmocka_unit_test(test_folder__folders_elsewhere_are_refused),
     cmocka_unit_test(test_replace__only_with_force),
     cmocka_unit_test(test_replace__inputs),
     cmocka_unit_test(test_replace__segments_of_the_input),
 };
-const size_t n_place_tests = sizeof place_tests / sizeof *place_tests;
+const size_t n_folder_tests = sizeof folder_tests / sizeof *folder_tests;
