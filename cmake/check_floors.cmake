@@ -1,5 +1,5 @@
 # Fails when a file includes a header of a higher floor (docs/architecture.md),
-# or uv.h where it does not belong, or an internal header inside cli/.
+# or uv.h or curl.h where they do not belong, or an internal header inside cli/.
 set(floors base core component text bundle exec loop net data task stream canon link
     api wasi wast cli)
 set(bad "")
@@ -11,6 +11,9 @@ foreach(file ${files})
   foreach(line ${includes})
     if(line MATCHES "<uv.h>" AND NOT own MATCHES "^(loop|api|wasi|cli)$")
       string(APPEND bad "${file}: ${line} (only loop/, api/ and the embedders wasi/ and cli/ see libuv)\n")
+    endif()
+    if(line MATCHES "<curl/" AND NOT own STREQUAL "net")
+      string(APPEND bad "${file}: ${line} (only net/ sees libcurl)\n")
     endif()
     if(NOT line MATCHES "\"([a-z]+)/")
       continue()
