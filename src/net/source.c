@@ -36,17 +36,31 @@ typedef struct http_source {
 /* --- One range
  * -------------------------------------------------------------------- */
 
+/* Where the bytes go: `len` of them, and those behind to another place. */
+typedef struct place {
+    uint8_t *to;
+    size_t len;
+    uint8_t *behind;
+    size_t n_behind;
+} place;
+
 typedef struct range_read {
     sl_exchange x; /* first */
-    uint8_t *to;   /* of byte x.from of the first attempt */
-    uint64_t at;
+    place place;
+    uint64_t at; /* of its first byte */
 } range_read;
 
 static bool take_body(sl_exchange *x, uint64_t at, const uint8_t *bytes,
                       size_t n)
 {
-    range_read *r = (range_read *)x;
-    memcpy(r->to + (at - r->at), bytes, n);
+    const range_read *r = (const range_read *)x;
+    const place *p = &r->place;
+    size_t skip = (size_t)(at - r->at);
+    size_t here = skip >= p->len ? 0 : p->len - skip < n ? p->len - skip : n;
+    if (here != 0)
+        memcpy(p->to + skip, bytes, here);
+    if (here < n)
+        memcpy(p->behind + (skip + here - p->len), bytes + here, n - here);
     return true;
 }
 
@@ -99,12 +113,12 @@ static void rest(uint64_t ns)
         continue; /* a signal */
 }
 
-/* Reads [at, at + len) into `to`; a probe may find out that there is less:
- * *got says how much. */
-static sl_status read_range(http_source *s, uint64_t at, uint8_t *to,
-                            size_t len, bool probe, size_t *got, sl_err *err)
+/* Reads from `at` on as much as `to` says. A probe may find out that there is
+ * less; *got says how much. */
+static sl_status read_range(http_source *s, uint64_t at, place to, bool probe,
+                            size_t *got, sl_err *err)
 {
-    range_read r = {.to = to, .at = at};
+    range_read r = {.place = to, .at = at};
     sl_exchange *x = &r.x;
     sl_verdict verdict = SL_HTTP_PENDING;
     uint32_t tries = 0;
@@ -114,7 +128,7 @@ static sl_status read_range(http_source *s, uint64_t at, uint8_t *to,
     x->sockets = &s->sockets;
     x->url = s->url;
     x->from = at;
-    x->to = at + len;
+    x->to = at + to.len + to.n_behind;
     x->probe = probe;
     x->body = take_body;
     if (s->config.total_ms != 0)
@@ -183,7 +197,7 @@ static sl_status read_block(http_source *s, uint64_t at, block **out,
     if (b == NULL)
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     size_t len = left < BLOCK ? (size_t)left : (size_t)BLOCK;
-    sl_status st = read_range(s, at, b->bytes, len, false, &got, err);
+    sl_status st = read_range(s, at, (place){b->bytes, len}, false, &got, err);
     if (st != SL_OK)
         return st;
     b->at = at;
@@ -192,16 +206,40 @@ static sl_status read_block(http_source *s, uint64_t at, block **out,
     return SL_OK;
 }
 
-/* What is long goes straight to its place; the rest through blocks. */
+/* A long read goes straight to its place. It ends inside of a block, most of
+ * the time, which is completed: what is read next begins there. */
+static sl_status read_long(http_source *s, uint64_t at, uint8_t *to, size_t len,
+                           sl_err *err)
+{
+    uint64_t end = at + len, start = end / BLOCK * BLOCK;
+    uint64_t left = s->base.size - start;
+    size_t here = (size_t)(end - start), got = 0;
+    size_t whole = left < BLOCK ? (size_t)left : (size_t)BLOCK;
+    place p = {to, len, NULL, 0};
+    block *b = NULL;
+    if (here != 0 && here < whole && find_block(s, start) == NULL &&
+        (b = make_block(s)) != NULL) {
+        p.behind = b->bytes + here;
+        p.n_behind = whole - here;
+    }
+    sl_status st = read_range(s, at, p, false, &got, err);
+    if (st == SL_OK && b != NULL) {
+        memcpy(b->bytes, to + len - here, here);
+        b->at = start;
+        b->len = whole;
+    }
+    return st;
+}
+
+/* What is short goes through blocks. */
 static sl_status read_locked(http_source *s, uint64_t at, uint8_t *to,
                              size_t len, sl_err *err)
 {
     while (len != 0) {
         uint64_t start = at / BLOCK * BLOCK;
         block *b = find_block(s, start);
-        size_t got = 0;
         if (b == NULL && len >= BLOCK)
-            return read_range(s, at, to, len, false, &got, err);
+            return read_long(s, at, to, len, err);
         sl_status st = b != NULL ? SL_OK : read_block(s, start, &b, err);
         if (st != SL_OK)
             return st;
@@ -251,7 +289,7 @@ static sl_status probe(http_source *s, sl_err *err)
     block *b = make_block(s);
     if (b == NULL)
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    sl_status st = read_range(s, 0, b->bytes, BLOCK, true, &got, err);
+    sl_status st = read_range(s, 0, (place){b->bytes, BLOCK}, true, &got, err);
     if (st != SL_OK)
         return st;
     b->len = got;
