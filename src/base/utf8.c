@@ -52,18 +52,28 @@ uint32_t sl_utf8_next(const uint8_t *bytes, size_t len, size_t *pos)
     return c;
 }
 
+static inline bool is_ascii(const uint8_t *bytes, size_t words)
+{
+    uint64_t word, all = 0;
+    for (size_t i = 0; i < words; i++) {
+        memcpy(&word, bytes + 8 * i, 8);
+        all |= word;
+    }
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool sl_utf8_valid(const void *data, size_t len)
 {
     const uint8_t *bytes = data;
     size_t pos = 0;
     while (pos < len) {
-        uint64_t word;
-        if (len - pos >= 8) {
-            memcpy(&word, bytes + pos, 8);
-            if ((word & UINT64_C(0x8080808080808080)) == 0) {
-                pos += 8;
-                continue;
-            }
+        if (len - pos >= 32 && is_ascii(bytes + pos, 4)) {
+            pos += 32;
+            continue;
+        }
+        if (len - pos >= 8 && is_ascii(bytes + pos, 1)) {
+            pos += 8;
+            continue;
         }
         if (sl_utf8_next(bytes, len, &pos) == UINT32_MAX)
             return false;

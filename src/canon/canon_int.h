@@ -41,8 +41,8 @@ sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
 /* A lowered function and the lifted one it calls: how values go between. */
 typedef struct canon_pair {
     const sl_canon_fn *lower, *lift;
-    const sl_type *type;        /* the lifted one's */
     sl_instance *caller, *inst; /* theirs */
+    sl_light_kind kind, unseen; /* the callee's task, and its realloc's */
     canon_plan params;          /* from the caller to the callee */
     canon_plan result;          /* back; of no leaves when there is none */
     bool direct;  /* neither side is asynchronous: canon_call_direct */

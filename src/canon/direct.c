@@ -1,7 +1,7 @@
 /* Synchronous calls from one component to another: what canon_lower and
  * canon_lift do one inside the other, on the caller's stack and without a
- * record of the call, since nobody can see one that cannot wait. After the
- * first one the lowered function is a link, which core code goes through
+ * record of the call, since nobody can see one that cannot wait. From the
+ * first one on the lowered function is a link, which core code goes through
  * without leaving the interpreter's loop. CanonicalABI.md "canon lower",
  * "canon lift". */
 #include "base/utf8.h"
@@ -34,7 +34,7 @@ static sl_status move_args(const canon_pair *pair, sl_subtask *sub,
 {
     const canon_plan *params = &pair->params;
     if (params->scalars && params->n_flat <= SL_MAX_FLAT_PARAMS)
-        return canon_move_scalars(params, pair->lift->inst->store, v, flat);
+        return canon_move_slots(params, pair->lift->inst->store, v, flat);
     sl_arena arena;
     sl_arena_init(&arena);
     sl_cx from = caller_context(pair, &arena, sub);
@@ -50,7 +50,7 @@ static sl_status move_result(const canon_pair *pair, sl_subtask *sub,
 {
     const canon_plan *result = &pair->result;
     if (result->scalars && result->n_flat <= SL_MAX_FLAT_RESULTS)
-        return canon_move_scalars(result, pair->lift->inst->store, flat, v);
+        return canon_move_slots(result, pair->lift->inst->store, flat, v);
     const sl_functype *core = pair->lower->canon->core;
     const sl_slot *out_param =
         core->n_params > 0 ? &v[core->n_params - 1] : NULL;
@@ -88,8 +88,7 @@ static inline void leave_instance(const canon_pair *pair)
         sl_leave_to(pair->inst, pair->caller);
 }
 
-/* --- In steps, with a task that nobody has looked at -----------------------
- */
+/* --- In steps, with a task that nobody has looked at ---------------------- */
 
 _Static_assert(sizeof(sl_light) <= SL_LINK_STATE * sizeof(sl_slot),
                "a link's state is such a task");
@@ -98,7 +97,7 @@ _Static_assert(sizeof(sl_light) <= SL_LINK_STATE * sizeof(sl_slot),
  * the callee's realloc says. */
 typedef struct block {
     const sl_type *type;
-    uint32_t slot, unit, align;
+    uint32_t slot, unit, align, most; /* `most` units */
 } block;
 
 /* One call on the way: of realloc for a block, of the function itself, or of
@@ -107,6 +106,8 @@ typedef struct step {
     sl_core_link link; /* first */
     const canon_pair *pair;
     bool first, last;
+    bool caller64, callee64; /* addresses of 64 bits */
+    uint32_t out;            /* the caller's argument for a result in memory */
     block block;
 } step;
 
@@ -159,21 +160,22 @@ static block block_of(const canon_leaf *leaf)
 {
     const sl_type *type = leaf->from;
     if (type->kind == SL_T_STRING)
-        return (block){type, leaf->slot, 1, 1};
+        return (block){type, leaf->slot, 1, 1, MAX_BYTE_LENGTH};
     sl_layout elem = type->of.list.elem->layout[0];
-    return (block){type, leaf->slot, elem.size, elem.align};
+    return (block){type, leaf->slot, elem.size, elem.align,
+                   (uint32_t)(MAX_BYTE_LENGTH / elem.size)};
 }
 
-static uint64_t pointer(const sl_canon_fn *opts, const sl_slot *slot)
+static inline uint64_t pointer(bool is64, const sl_slot *slot)
 {
-    return opts->canon->opts.is64 ? slot->i64 : slot->i32;
+    return is64 ? slot->i64 : slot->i32;
 }
 
 /* Where a block lies that the caller passes, checked; NULL: it does not. */
 static const uint8_t *source(const canon_pair *pair, const block *b,
                              uint64_t ptr, uint64_t n)
 {
-    if (n > MAX_BYTE_LENGTH / b->unit || !is_aligned(ptr, b->align))
+    if (n > b->most || !is_aligned(ptr, b->align))
         return NULL;
     return sl_memory_at(pair->lower->memory, ptr, n * b->unit);
 }
@@ -194,8 +196,8 @@ static sl_status enter_block(sl_core_thread *core, const sl_core_link *link,
     const step *s = step_of(link);
     const canon_pair *pair = s->pair;
     const block *b = &s->block;
-    uint64_t ptr = pointer(pair->lower, &args[b->slot]);
-    uint64_t n = pointer(pair->lower, &args[b->slot + 1]);
+    uint64_t ptr = pointer(s->caller64, &args[b->slot]);
+    uint64_t n = pointer(s->caller64, &args[b->slot + 1]);
     sl_status status = s->first ? begin(pair) : SL_OK;
     if (status != SL_OK)
         return status;
@@ -206,7 +208,7 @@ static sl_status enter_block(sl_core_thread *core, const sl_core_link *link,
     to[0].i64 = to[1].i64 = 0;
     to[2].i64 = b->align;
     to[3].i64 = n * b->unit;
-    status = sl_light_begin(core, state, pair->inst, NULL, NULL);
+    status = sl_light_begin(core, state, &pair->unseen);
     if (status == SL_OK)
         pair->inst->may_leave = false;
     return status;
@@ -218,9 +220,9 @@ static sl_status leave_block(sl_core_thread *core, const sl_core_link *link,
     const step *s = step_of(link);
     const canon_pair *pair = s->pair;
     const block *b = &s->block;
-    uint64_t from = pointer(pair->lower, &args[b->slot]);
-    uint64_t n = pointer(pair->lower, &args[b->slot + 1]);
-    uint64_t ptr = pointer(pair->lift, &results[0]);
+    uint64_t from = pointer(s->caller64, &args[b->slot]);
+    uint64_t n = pointer(s->caller64, &args[b->slot + 1]);
+    uint64_t ptr = pointer(s->callee64, &results[0]);
     sl_status status = sl_light_end(core, state, SL_OK);
     if (status != SL_OK)
         return status;
@@ -247,13 +249,12 @@ static sl_status enter_values(sl_core_thread *core, const sl_core_link *link,
     sl_subtask sub; /* nothing is lent */
     sl_status status = s->first ? begin(pair) : SL_OK;
     if (status == SL_OK)
-        status =
-            sl_light_begin(core, state, pair->inst, pair->type, pair->lift);
+        status = sl_light_begin(core, state, &pair->kind);
     if (status != SL_OK)
         return status;
-    status = s->first ? move_args(pair, &sub, NULL, args, to)
-                      : canon_move_scalars(&pair->params, pair->inst->store,
-                                           args, to);
+    status = s->first
+                 ? move_args(pair, &sub, NULL, args, to)
+                 : canon_move_slots(&pair->params, pair->inst->store, args, to);
     return status == SL_OK ? SL_OK : sl_light_end(core, state, status);
 }
 
@@ -269,34 +270,53 @@ static sl_status leave_values(sl_core_thread *core, const sl_core_link *link,
     return end(core, s->pair, state, status);
 }
 
-static sl_status fix_args(sl_core_thread *core, const canon_pair *pair,
-                          void *state, sl_slot *to)
-{
-    sl_status status = canon_fix_slots(&pair->params, pair->inst->store, to);
-    return status == SL_OK ? SL_OK : sl_light_end(core, state, status);
-}
-
 /* Core values, all of them or what is left when the blocks are where they
  * belong. Mostly nothing stands in their way. */
+static inline bool begin_flat(sl_core_thread *core, const step *s, void *state)
+{
+    const canon_pair *pair = s->pair;
+    sl_instance *inst = pair->inst;
+    if ((s->first && !may_begin(pair)) || !sl_light_has_room(inst))
+        return false;
+    inst->may_enter = false;
+    sl_light_put(core, state, &pair->kind);
+    return true;
+}
+
+/* Those that are only copied. */
 static sl_status enter_flat(sl_core_thread *core, const sl_core_link *link,
                             void *state, sl_slot *args, sl_slot *to)
 {
     const step *s = step_of(link);
-    const canon_pair *pair = s->pair;
-    sl_instance *inst = pair->inst;
-    if ((s->first && !may_begin(pair)) || !sl_light_has_room(inst))
+    uint32_t n = s->pair->params.n_flat;
+    if (!begin_flat(core, s, state))
         return enter_values(core, link, state, args, to);
-    inst->may_enter = false;
-    sl_light_put(core, state, inst, pair->type, pair->lift);
-    canon_copy_slots(&pair->params, args, to);
-    return pair->params.n_flat_fixes == 0 ? SL_OK
-                                          : fix_args(core, pair, state, to);
+    for (uint32_t i = 0; i < n; i++)
+        to[i].i64 = args[i].i64;
+    return SL_OK;
 }
 
-static sl_status fix_result(sl_core_thread *core, const canon_pair *pair,
-                            void *state, sl_slot *args)
+/* Others, with chars among them that may be none. */
+static sl_status enter_scalars(sl_core_thread *core, const sl_core_link *link,
+                               void *state, sl_slot *args, sl_slot *to)
 {
-    sl_status status = canon_fix_slots(&pair->result, pair->inst->store, args);
+    const step *s = step_of(link);
+    const canon_pair *pair = s->pair;
+    if (!begin_flat(core, s, state))
+        return enter_values(core, link, state, args, to);
+    sl_status status =
+        canon_move_slots(&pair->params, pair->inst->store, args, to);
+    return status == SL_OK ? SL_OK : sl_light_end(core, state, status);
+}
+
+#define NOINLINE __attribute__((noinline))
+
+static NOINLINE sl_status check_result(sl_core_thread *core,
+                                       const canon_pair *pair, void *state,
+                                       sl_slot *args, const sl_slot *results)
+{
+    sl_status status =
+        canon_move_slots(&pair->result, pair->inst->store, results, args);
     return end(core, pair, state, status);
 }
 
@@ -305,9 +325,10 @@ static sl_status leave_flat(sl_core_thread *core, const sl_core_link *link,
 {
     const canon_pair *pair = step_of(link)->pair;
     sl_light *light = state;
-    canon_copy_slots(&pair->result, results, args);
-    if (light->thread != NULL || !pair->alone || pair->result.n_flat_fixes != 0)
-        return fix_result(core, pair, state, args);
+    if (light->thread != NULL || !pair->alone || !pair->result.copies)
+        return check_result(core, pair, state, args, results);
+    if (pair->result.n_flat != 0)
+        args[0].i64 = results[0].i64;
     pair->inst->may_enter = true;
     return sl_light_end(core, light, SL_OK);
 }
@@ -316,11 +337,11 @@ static sl_status leave_flat(sl_core_thread *core, const sl_core_link *link,
 static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,
                              void *state, sl_slot *args, const sl_slot *results)
 {
-    const canon_pair *pair = step_of(link)->pair;
+    const step *s = step_of(link);
+    const canon_pair *pair = s->pair;
     const canon_plan *plan = &pair->result;
-    uint64_t from = pointer(pair->lift, results);
-    uint64_t to =
-        pointer(pair->lower, &args[pair->lower->canon->core->n_params - 1]);
+    uint64_t from = pointer(s->callee64, results);
+    uint64_t to = pointer(s->caller64, &args[s->out]);
     uint32_t size = plan->layout[0].size, align = plan->layout[0].align;
     const uint8_t *src = sl_memory_at(pair->lift->memory, from, size);
     uint8_t *dst = sl_memory_at(pair->lower->memory, to, size);
@@ -330,8 +351,7 @@ static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,
                canon_move_bytes(plan, pair->inst->store, src, dst));
 }
 
-/* --- Post-return: the callee's results are its parameters ------------------
- */
+/* --- Post-return: the callee's results are its parameters ----------------- */
 
 static sl_status enter_post_return(sl_core_thread *core,
                                    const sl_core_link *link, void *state,
@@ -402,32 +422,46 @@ static step *add_blocks(const canon_pair *pair, step *s)
     return s;
 }
 
+static sl_core_link link_for_call(const canon_pair *pair, bool blocks)
+{
+    const canon_plan *params = &pair->params;
+    sl_core_link link = link_for_result(pair);
+    if (blocks || (params->scalars && params->n_flat <= SL_MAX_FLAT_PARAMS))
+        link.enter = params->copies ? enter_flat : enter_scalars;
+    return link;
+}
+
+/* What is the same in all steps, and their order. */
+static void finish_steps(const canon_pair *pair, step *steps, uint32_t n)
+{
+    uint32_t n_params = pair->lower->canon->core->n_params;
+    for (uint32_t i = 0; i < n; i++) {
+        step *s = &steps[i];
+        s->pair = pair;
+        s->caller64 = pair->lower->canon->opts.is64;
+        s->callee64 = pair->lift->canon->opts.is64;
+        s->out = n_params != 0 ? n_params - 1 : 0;
+        s->first = i == 0;
+        s->last = i + 1 == n;
+        s->link.next = s->last ? NULL : &steps[i + 1].link;
+    }
+}
+
 /* The calls that one call becomes; NULL: out of memory. */
 static const sl_core_link *make_steps(const canon_pair *pair)
 {
-    uint32_t n_blocks = count_blocks(pair), n = n_blocks + 1;
-    bool cleans = pair->lift->post_return != NULL;
-    step *steps =
-             sl_arena_array(&pair->caller->arena, step, (size_t)n + cleans),
-         *s;
+    uint32_t n = count_blocks(pair);
+    step *steps = sl_arena_array(&pair->caller->arena, step, (size_t)n + 2);
     if (steps == NULL)
         return NULL;
-    s = n_blocks != 0 ? add_blocks(pair, steps) : steps;
-    s->link = link_for_result(pair);
-    if (n_blocks != 0 ||
-        (pair->params.scalars && pair->params.n_flat <= SL_MAX_FLAT_PARAMS))
-        s->link.enter = enter_flat;
-    if (cleans)
-        steps[n++].link = (sl_core_link){.callee = pair->lift->post_return,
-                                         .enter = enter_post_return,
-                                         .leave = leave_post_return,
-                                         .abandon = abandon};
-    for (uint32_t i = 0; i < n; i++) {
-        steps[i].pair = pair;
-        steps[i].first = i == 0;
-        steps[i].last = i + 1 == n;
-        steps[i].link.next = i + 1 < n ? &steps[i + 1].link : NULL;
-    }
+    step *s = n != 0 ? add_blocks(pair, steps) : steps;
+    s++->link = link_for_call(pair, n != 0);
+    if (pair->lift->post_return != NULL)
+        s++->link = (sl_core_link){.callee = pair->lift->post_return,
+                                   .enter = enter_post_return,
+                                   .leave = leave_post_return,
+                                   .abandon = abandon};
+    finish_steps(pair, steps, (uint32_t)(s - steps));
     return &steps->link;
 }
 

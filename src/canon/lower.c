@@ -231,7 +231,8 @@ static bool make_pair(sl_canon_fn *fn)
         around = around->parent;
     pair->lower = fn;
     pair->lift = lift;
-    pair->type = b;
+    pair->kind = (sl_light_kind){inst, b, lift};
+    pair->unseen = (sl_light_kind){inst, NULL, NULL};
     pair->caller = caller;
     pair->inst = inst;
     pair->direct = !is_async(fn) && !a->of.func.async_;

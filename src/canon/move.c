@@ -56,12 +56,9 @@ static inline uint64_t as_seen(canon_scalar s, uint64_t bits)
     case CANON_SIGNED:
         return s.size == 1 ? (uint32_t)(int8_t)bits : (uint32_t)(int16_t)bits;
     case CANON_F32:
-        return ((uint32_t)bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000
-                                                          : (uint32_t)bits;
+        return canonical_f32((uint32_t)bits);
     case CANON_F64:
-        return (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000)
-                   ? UINT64_C(0x7ff8000000000000)
-                   : bits;
+        return canonical_f64(bits);
     case CANON_CHAR:
     case CANON_BITS:
         break;
@@ -136,56 +133,59 @@ static void plan_fields(planner *p, const sl_label *from, const sl_label *to,
         plan_value(p, from[i].type, to[i].type);
 }
 
-static bool slot_needs_fix(canon_scalar s)
+static canon_way way_of(const sl_type *type)
 {
-    return s.kind != CANON_BITS ||
-           (s.mask != UINT32_MAX && s.mask != UINT64_MAX);
-}
-
-static bool bytes_need_fix(canon_scalar s)
-{
-    return s.kind != CANON_SIGNED &&
-           (s.kind != CANON_BITS || s.mask != UINT64_MAX >> (64 - 8 * s.size));
-}
-
-static void plan_run(canon_plan *plan, uint32_t at, uint32_t size)
-{
-    canon_run *last = plan->n_runs != 0 ? &plan->runs[plan->n_runs - 1] : NULL;
-    if (last != NULL && last->at + last->size == at)
-        last->size += size;
-    else
-        plan->runs[plan->n_runs++] = (canon_run){at, size};
-}
-
-static bool plan_slots(canon_plan *plan, sl_arena *arena)
-{
-    plan->flat_fixes = sl_arena_array(arena, canon_fix, plan->n_leaves);
-    if (plan->flat_fixes == NULL)
-        return false;
-    for (uint32_t i = 0; i < plan->n_leaves; i++) {
-        const canon_leaf *leaf = &plan->leaves[i];
-        if (canon_is_scalar(leaf->from) && slot_needs_fix(leaf->scalar))
-            plan->flat_fixes[plan->n_flat_fixes++] =
-                (canon_fix){leaf->scalar, leaf->slot};
+    switch (type->kind) {
+    case SL_T_BOOL:
+        return CANON_WAY_BOOL;
+    case SL_T_S8:
+        return CANON_S8;
+    case SL_T_U8:
+        return CANON_U8;
+    case SL_T_S16:
+        return CANON_S16;
+    case SL_T_U16:
+        return CANON_U16;
+    case SL_T_S32:
+    case SL_T_U32:
+        return CANON_32;
+    case SL_T_F32:
+        return CANON_WAY_F32;
+    case SL_T_F64:
+        return CANON_WAY_F64;
+    case SL_T_CHAR:
+        return CANON_WAY_CHAR;
+    case SL_T_FLAGS:
+        return CANON_FLAGS;
+    default:
+        return CANON_64;
     }
-    return true;
 }
 
-/* Scalars lie the same way in memories of both kinds. */
-static bool plan_memory(canon_plan *plan, sl_arena *arena)
+static canon_place *add_places(canon_place *p, const canon_leaf *leaf)
 {
-    uint32_t n = plan->n_leaves;
-    plan->fixes = sl_arena_array(arena, canon_fix, n);
-    plan->runs = sl_arena_array(arena, canon_run, n);
-    if (plan->fixes == NULL || plan->runs == NULL)
+    uint32_t n = leaf->from->layout[0].n_flat;
+    for (uint32_t i = 0; i < n; i++)
+        *p++ = (canon_place){leaf->slot + i, leaf->at[0], leaf->scalar.size,
+                             (uint32_t)leaf->scalar.mask};
+    return p;
+}
+
+static bool plan_places(canon_plan *plan, sl_arena *arena)
+{
+    if (!plan->scalars && plan->n_flat > SL_MAX_FLAT_PARAMS)
+        return true;
+    canon_place *p = sl_arena_array(arena, canon_place, plan->n_flat);
+    plan->places = p;
+    if (p == NULL)
         return false;
-    for (uint32_t i = 0; i < n; i++) {
-        const canon_leaf *leaf = &plan->leaves[i];
-        if (bytes_need_fix(leaf->scalar))
-            plan->fixes[plan->n_fixes++] =
-                (canon_fix){leaf->scalar, leaf->at[0]};
-        plan_run(plan, leaf->at[0], leaf->scalar.size);
+    for (uint32_t way = 0; way < CANON_N_WAYS; way++) {
+        for (uint32_t i = 0; i < plan->n_leaves; i++)
+            if (way_of(plan->leaves[i].from) == way)
+                p = add_places(p, &plan->leaves[i]);
+        plan->end[way] = p;
     }
+    plan->copies = plan->end[CANON_32] == p;
     return true;
 }
 
@@ -205,8 +205,7 @@ bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
         plan->layout[i] = sl_tuple_layout(from, n, i == 1);
     plan->n_flat = n_flat < UINT32_MAX ? (uint32_t)n_flat : UINT32_MAX;
     plan_fields(&p, from, to, n);
-    return plan_slots(plan, arena) &&
-           (!plan->scalars || plan_memory(plan, arena));
+    return plan_places(plan, arena);
 }
 
 /* --- Places --------------------------------------------------------------- */
@@ -318,82 +317,76 @@ static void write_bits(uint8_t *at, uint32_t size, uint64_t bits)
     }
 }
 
-/* As memcpy, for few bytes. */
-static inline void copy_run(uint8_t *to, const uint8_t *from, uint32_t n)
+static inline void set(sl_slot *slot, uint64_t bits)
 {
-    if (n >= 8) {
-        for (uint32_t i = 8; i < n; i += 8)
-            memcpy(to + i - 8, from + i - 8, 8);
-        memcpy(to + n - 8, from + n - 8, 8);
-    } else if (n >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + n - 4, from + n - 4, 4);
-    } else if (n >= 2) {
-        memcpy(to, from, 2);
-        to[n - 1] = from[n - 1];
-    } else {
-        *to = *from;
-    }
+    memcpy(slot, &bits, sizeof bits);
 }
 
-/* Flags whose last bits mean nothing. */
-static void fix_mask(const canon_fix *fix, uint8_t *at)
-{
-    uint32_t size = fix->scalar.size;
-    write_bits(at, size, read_bits(at, size) & fix->scalar.mask);
-}
+/* The places that are moved that way and have not been yet. */
+#define EACH(way) for (; p < plan->end[way]; p++)
 
-static sl_status fix_bytes(const canon_plan *plan, sl_store *store,
-                           uint8_t *bytes)
+/* clang-format off */
+sl_status canon_move_slots(const canon_plan *plan, sl_store *store,
+                           const sl_slot *from, sl_slot *to)
 {
-    const canon_fix *end = plan->fixes + plan->n_fixes;
-    for (const canon_fix *fix = plan->fixes; fix < end; fix++) {
-        uint8_t *at = bytes + fix->at;
-        uint32_t code;
-        switch ((canon_scalar_kind)fix->scalar.kind) {
-        case CANON_BOOL:
-            *at = *at != 0;
-            break;
-        case CANON_F32:
-            canonicalize_nan32(at);
-            break;
-        case CANON_F64:
-            canonicalize_nan64(at);
-            break;
-        case CANON_CHAR:
-            memcpy(&code, at, sizeof code);
-            if (!is_char(code))
-                return cx_check_char(store, code);
-            break;
-        default:
-            fix_mask(fix, at);
-            break;
-        }
+#define MOVE(way, bits) EACH(way) set(&to[p->slot], (bits));
+    const canon_place *p = plan->places;
+    MOVE(CANON_32, from[p->slot].i64) /* and 64 */
+    MOVE(CANON_U16, (uint16_t)from[p->slot].i32)
+    MOVE(CANON_S16, (uint32_t)(int16_t)from[p->slot].i32)
+    MOVE(CANON_U8, (uint8_t)from[p->slot].i32)
+    MOVE(CANON_S8, (uint32_t)(int8_t)from[p->slot].i32)
+    MOVE(CANON_WAY_BOOL, from[p->slot].i32 != 0)
+    MOVE(CANON_WAY_F64, canonical_f64(from[p->slot].i64))
+    MOVE(CANON_WAY_F32, canonical_f32(from[p->slot].i32))
+    EACH(CANON_WAY_CHAR) {
+        if (!is_char(from[p->slot].i32))
+            return cx_check_char(store, from[p->slot].i32);
+        set(&to[p->slot], from[p->slot].i32);
     }
+    MOVE(CANON_FLAGS, from[p->slot].i32 & p->mask)
     return SL_OK;
+#undef MOVE
 }
 
+/* One by one, since what has just been stored so is best loaded so. */
 sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,
                            const uint8_t *from, uint8_t *to)
 {
-    for (uint32_t i = 0; i < plan->n_runs; i++) {
-        canon_run run = plan->runs[i];
-        copy_run(to + run.at, from + run.at, run.size);
+    const canon_place *p = plan->places;
+    uint64_t bits;
+    uint32_t half;
+    EACH(CANON_64)
+        memcpy(to + p->at, from + p->at, 8);
+    EACH(CANON_32)
+        memcpy(to + p->at, from + p->at, 4);
+    EACH(CANON_S16)
+        memcpy(to + p->at, from + p->at, 2);
+    EACH(CANON_S8)
+        to[p->at] = from[p->at];
+    EACH(CANON_WAY_BOOL)
+        to[p->at] = from[p->at] != 0;
+    EACH(CANON_WAY_F64) {
+        memcpy(&bits, from + p->at, 8);
+        bits = canonical_f64(bits);
+        memcpy(to + p->at, &bits, 8);
     }
-    return plan->n_fixes == 0 ? SL_OK : fix_bytes(plan, store, to);
-}
-
-sl_status canon_fix_slots(const canon_plan *plan, sl_store *store, sl_slot *to)
-{
-    for (uint32_t i = 0; i < plan->n_flat_fixes; i++) {
-        const canon_fix *fix = &plan->flat_fixes[i];
-        uint64_t bits = as_seen(fix->scalar, to[fix->at].i64);
-        if (fix->scalar.kind == CANON_CHAR && !is_char((uint32_t)bits))
-            return cx_check_char(store, (uint32_t)bits);
-        to[fix->at].i64 = bits;
+    EACH(CANON_WAY_F32) {
+        memcpy(&half, from + p->at, 4);
+        half = canonical_f32(half);
+        memcpy(to + p->at, &half, 4);
     }
+    EACH(CANON_WAY_CHAR) {
+        memcpy(&half, from + p->at, 4);
+        if (!is_char(half))
+            return cx_check_char(store, half);
+        memcpy(to + p->at, &half, 4);
+    }
+    EACH(CANON_FLAGS)
+        write_bits(to + p->at, p->size, read_bits(from + p->at, p->size) & p->mask);
     return SL_OK;
 }
+/* clang-format on */
 
 /* Between core values and memory; `src` and `dst` are NULL for the former. */
 static sl_status move_each(const canon_plan *plan, mover *m, place from,
@@ -424,7 +417,7 @@ static sl_status move_scalars(const canon_plan *plan, mover *m, place from,
     const uint8_t *src = NULL;
     uint8_t *dst = NULL;
     if (from.slots != NULL && to.slots != NULL)
-        return canon_move_scalars(plan, store, from.slots, to.slots);
+        return canon_move_slots(plan, store, from.slots, to.slots);
     if (from.slots == NULL)
         src = cx_at(m->from, from.ptr, size);
     if (to.slots == NULL)
@@ -670,7 +663,7 @@ sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
     mover m = {from, to};
     place src, dst = {out, 0};
     if (plan->scalars && plan->n_flat <= from_max)
-        return canon_move_scalars(plan, from->inst->store, slots, out);
+        return canon_move_slots(plan, from->inst->store, slots, out);
     sl_status st = source(plan, from, from_max, slots, &src);
     if (st == SL_OK && plan->n_flat > SL_MAX_FLAT_PARAMS) {
         const sl_layout *layout = &plan->layout[cx_is64(to)];

@@ -35,28 +35,37 @@ typedef struct canon_leaf {
     canon_scalar scalar; /* if it is one */
 } canon_leaf;
 
-/* What has to be done to a scalar once its bits are copied: `at` is its slot,
- * or its place in memory. */
-typedef struct canon_fix {
-    canon_scalar scalar;
-    uint32_t at;
-} canon_fix;
+/* How a scalar is moved, in core values or in memory: one loop for each. */
+typedef enum canon_way {
+    CANON_64, /* as it is; so is everything that is no scalar */
+    CANON_32,
+    CANON_U16,
+    CANON_S16,
+    CANON_U8,
+    CANON_S8,
+    CANON_WAY_BOOL,
+    CANON_WAY_F64,
+    CANON_WAY_F32,
+    CANON_WAY_CHAR,
+    CANON_FLAGS, /* in as many bytes, some bits of them */
+    CANON_N_WAYS,
+} canon_way;
 
-/* Neighbours in memory, without padding between them. */
-typedef struct canon_run {
-    uint32_t at, size;
-} canon_run;
+typedef struct canon_place {
+    uint32_t slot, at;   /* scalars lie the same way in both kinds of memory */
+    uint32_t size, mask; /* of flags */
+} canon_place;
 
 /* The parameters, or the result, of one signature. */
 typedef struct canon_plan {
     uint32_t n_leaves, n_flat;
     sl_layout layout[2];
     bool scalars; /* nothing but numbers, bools, chars and flags */
-    uint32_t n_flat_fixes, n_fixes, n_runs;
+    bool copies;  /* all slots go as they are */
     canon_leaf *leaves;
-    canon_fix *flat_fixes; /* of the scalars among them */
-    canon_fix *fixes;      /* the same in memory, and what to copy there, */
-    canon_run *runs;       /* when there is nothing else */
+    canon_place *places; /* sorted by way; NULL: more than scalars, and too
+                            many to be flat */
+    const canon_place *end[CANON_N_WAYS]; /* of those that are moved so */
 } canon_plan;
 
 /* Numbers, bools, chars and flags. */
@@ -66,23 +75,10 @@ bool canon_is_scalar(const sl_type *type);
 bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
                      const sl_label *to, uint32_t n);
 
-/* Makes copied core values what they are to be. */
-sl_status canon_fix_slots(const canon_plan *plan, sl_store *store, sl_slot *to);
 /* Of a plan of scalars, core values to core values: all that the specification
- * can still find wrong is a char. */
-static inline void canon_copy_slots(const canon_plan *plan, const sl_slot *from,
-                                    sl_slot *to)
-{
-    for (uint32_t i = 0; i < plan->n_flat; i++)
-        to[i].i64 = from[i].i64;
-}
-static inline sl_status canon_move_scalars(const canon_plan *plan,
-                                           sl_store *store, const sl_slot *from,
-                                           sl_slot *to)
-{
-    canon_copy_slots(plan, from, to);
-    return plan->n_flat_fixes == 0 ? SL_OK : canon_fix_slots(plan, store, to);
-}
+ * can still find wrong is a char. What is no scalar is copied. */
+sl_status canon_move_slots(const canon_plan *plan, sl_store *store,
+                           const sl_slot *from, sl_slot *to);
 /* The same from one memory to another, without the padding: no guest code runs,
  * so that addresses hold. */
 sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,

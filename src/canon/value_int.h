@@ -66,26 +66,36 @@ sl_status cx_store_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t value);
 /* A char, or a trap. */
 sl_status cx_check_char(sl_store *store, uint32_t code);
 sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out);
-/* definitions.py canonicalize_nan32; the bits are looked at as bits, so that
+/* definitions.py canonicalize_nan32 and 64; bits are looked at as bits, so that
  * no register quietens a signalling NaN in between. */
-static inline void canonicalize_nan32(void *f)
+static inline uint32_t canonical_f32(uint32_t bits)
+{
+    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits;
+}
+
+static inline uint64_t canonical_f64(uint64_t bits)
+{
+    return (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000)
+               ? UINT64_C(0x7ff8000000000000)
+               : bits;
+}
+
+static inline void canonicalize_nan32(float *f)
 {
     uint32_t bits;
     memcpy(&bits, f, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) {
-        bits = 0x7fc00000;
-        memcpy(f, &bits, sizeof bits);
-    }
+    bits = canonical_f32(bits);
+    memcpy(f, &bits, sizeof bits);
 }
-static inline void canonicalize_nan64(void *f)
+
+static inline void canonicalize_nan64(double *f)
 {
     uint64_t bits;
     memcpy(&bits, f, sizeof bits);
-    if ((bits & UINT64_C(0x7fffffffffffffff)) > UINT64_C(0x7ff0000000000000)) {
-        bits = UINT64_C(0x7ff8000000000000);
-        memcpy(f, &bits, sizeof bits);
-    }
+    bits = canonical_f64(bits);
+    memcpy(f, &bits, sizeof bits);
 }
+
 /* `n` numbers of a kind, which may have NaNs among them. */
 void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n);
 

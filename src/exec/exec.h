@@ -121,7 +121,7 @@ struct sl_core_link {
     void (*abandon)(sl_core_thread *thread, const sl_core_link *link,
                     void *state, sl_status status);
 };
-#define SL_LINK_STATE 6 /* slots */
+#define SL_LINK_STATE 4 /* slots */
 
 /* --- Threads of core execution ------------------------------------------- */
 

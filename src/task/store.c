@@ -44,6 +44,7 @@ bool sl_ready_reserve(sl_store *store)
         return false;
     store->ready.v = v;
     store->ready.cap = need;
+    sl_count_lights(store);
     return true;
 }
 

@@ -52,6 +52,7 @@ static bool add_spare(sl_store *store)
     block->next = store->spare;
     store->spare = block;
     store->n_spare++;
+    sl_count_lights(store);
     return true;
 }
 
@@ -60,6 +61,7 @@ static sl_task_block *take_spare(sl_store *store)
     sl_task_block *block = store->spare;
     store->spare = block->next;
     store->n_spare--;
+    sl_count_lights(store);
     return block;
 }
 
@@ -80,6 +82,7 @@ static void give_block(sl_store *store, sl_task_block *block)
     block->next = store->spare;
     store->spare = block;
     store->n_spare++;
+    sl_count_lights(store);
 }
 
 void sl_task_blocks_free(sl_store *store)
@@ -169,16 +172,17 @@ sl_status sl_light_reserve(sl_instance *inst)
 /* Registered like every implicit thread, in a table that has room. */
 static void make_thread(sl_light *light, sl_core_thread *core)
 {
-    sl_store *store = light->inst->store;
+    const sl_light_kind *kind = light->kind;
+    sl_store *store = kind->inst->store;
     sl_task_block *block = take_spare(store);
     sl_task *task = &block->task;
     sl_thread *thread = &block->implicit;
 
     store->n_light--;
     store->live_tasks++;
-    *task = (sl_task){.type = light->type,
-                      .lift = light->lift,
-                      .inst = light->inst,
+    *task = (sl_task){.type = kind->type,
+                      .lift = kind->lift,
+                      .inst = kind->inst,
                       .deadline =
                           sl_deadline_ref(sl_store_running_deadline(store)),
                       .state = SL_TASK_STARTED,
@@ -190,9 +194,9 @@ static void make_thread(sl_light *light, sl_core_thread *core)
     light->thread = thread;
     light->current = store->current;
     store->current = thread;
-    if (light->type == NULL)
+    if (kind->type == NULL)
         return;
-    light->inst->sync_depth++;
+    kind->inst->sync_depth++;
     (void)sl_task_register_thread(task, thread);
 }
 
@@ -206,16 +210,17 @@ sl_thread *sl_light_thread(sl_core_thread *core)
 
 sl_status sl_light_finish(sl_light *light, sl_status status)
 {
+    sl_instance *inst = light->kind->inst;
     sl_thread *thread = light->thread;
     sl_task *task = thread->task;
 
-    if (light->type != NULL && status == SL_OK) {
+    if (light->kind->type != NULL && status == SL_OK) {
         task->state = SL_TASK_RESOLVED;
         status = sl_task_exit_implicit_thread(task);
     }
-    if (light->type != NULL)
-        light->inst->sync_depth--;
-    light->inst->store->current = light->current;
+    if (light->kind->type != NULL)
+        inst->sync_depth--;
+    inst->store->current = light->current;
     sl_thread_free(thread);
     return status;
 }

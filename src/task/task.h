@@ -449,6 +449,7 @@ struct sl_store {
     uint32_t live_tasks, live_threads, live_ends, live_subtasks; /* counters */
     struct sl_task_block *spare; /* of tasks that are gone */
     uint32_t n_spare, n_light;   /* sl_lights without a thread */
+    uint32_t max_light;          /* for so many there is room */
 };
 
 /* Borrows the loop. */
@@ -553,12 +554,16 @@ bool sl_thread_must_not_block(const sl_thread *thread, const char **msg);
  * says so). In one instance there is at most one, because calls into it trap
  * meanwhile (or it `reenters`), so that threads get the indices they always
  * would. */
-typedef struct sl_light {
-    void *outer; /* core->host before */
+typedef struct sl_light_kind {
     sl_instance *inst;
     const sl_type *type; /* NULL: realloc or post-return, with may_leave
                             cleared: in no table */
     const struct sl_canon_fn *lift;
+} sl_light_kind;
+
+typedef struct sl_light {
+    void *outer; /* core->host before */
+    const sl_light_kind *kind;
     sl_thread *thread;  /* once it was asked for */
     sl_thread *current; /* store->current before that */
 } sl_light;
@@ -568,34 +573,31 @@ sl_status sl_light_reserve(sl_instance *inst);
 
 static inline bool sl_light_has_room(const sl_instance *inst)
 {
-    const sl_store *store = inst->store;
     const sl_handle_table *table = &inst->threads;
-    return store->n_spare > store->n_light &&
-           2 * ((size_t)store->live_threads + store->n_light + 1) <=
-               store->ready.cap &&
+    return inst->store->n_light < inst->store->max_light &&
            (table->free.n != 0 || table->array.n != table->array.cap);
 }
 
 /* Begins where there is room for it. */
 static inline void sl_light_put(sl_core_thread *core, sl_light *light,
-                                sl_instance *inst, const sl_type *type,
-                                const struct sl_canon_fn *lift)
+                                const sl_light_kind *kind)
 {
-    *light = (sl_light){core->host, inst, type, lift, NULL, NULL};
-    inst->store->n_light++;
+    light->outer = core->host;
+    light->kind = kind;
+    light->thread = NULL;
+    kind->inst->store->n_light++;
     core->host = (void *)((uintptr_t)light | 1);
 }
 
 static inline sl_status sl_light_begin(sl_core_thread *core, sl_light *light,
-                                       sl_instance *inst, const sl_type *type,
-                                       const struct sl_canon_fn *lift)
+                                       const sl_light_kind *kind)
 {
-    if (!sl_light_has_room(inst)) {
-        sl_status status = sl_light_reserve(inst);
+    if (!sl_light_has_room(kind->inst)) {
+        sl_status status = sl_light_reserve(kind->inst);
         if (status != SL_OK)
             return status;
     }
-    sl_light_put(core, light, inst, type, lift);
+    sl_light_put(core, light, kind);
     return SL_OK;
 }
 
@@ -609,7 +611,7 @@ static inline sl_status sl_light_end(sl_core_thread *core, sl_light *light,
     core->host = light->outer;
     if (light->thread != NULL)
         return sl_light_finish(light, status);
-    light->inst->store->n_light--;
+    light->kind->inst->store->n_light--;
     return status;
 }
 

@@ -60,6 +60,12 @@ typedef struct sl_task_block {
     struct sl_task_block *next; /* of the spare ones */
 } sl_task_block;
 void sl_task_blocks_free(sl_store *store);
+/* After spare blocks, threads or the queue's room have changed. */
+static inline void sl_count_lights(sl_store *store)
+{
+    uint32_t queue = (uint32_t)(store->ready.cap / 2) - store->live_threads;
+    store->max_light = store->n_spare < queue ? store->n_spare : queue;
+}
 
 /* One of its threads is gone: frees it after the last. */
 void sl_task_release(sl_task *task);

@@ -155,6 +155,7 @@ void sl_thread_init(sl_thread *thread, sl_task *task,
         store->threads->prev = thread;
     store->threads = thread;
     store->live_threads++;
+    sl_count_lights(store);
     task->n_threads++;
 }
 
@@ -181,6 +182,7 @@ static void leave_store(sl_store *store, sl_thread *thread)
     if (thread->next != NULL)
         thread->next->prev = thread->prev;
     store->live_threads--;
+    sl_count_lights(store);
 }
 
 /* ---- Running ------------------------------------------------------------- */
@@ -568,7 +570,8 @@ static sl_status call_unseen(sl_core_thread *core, void *arg)
 {
     struct core_call *call = arg;
     sl_light light;
-    sl_status status = sl_light_begin(core, &light, call->inst, NULL, NULL);
+    sl_light_kind kind = {call->inst, NULL, NULL};
+    sl_status status = sl_light_begin(core, &light, &kind);
     if (status != SL_OK)
         return status;
     status = sl_core_call(core, call->func, call->vals);

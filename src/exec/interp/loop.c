@@ -150,9 +150,12 @@
         EXIT;                                                                  \
     }                                                                          \
     frame->thread->sp = saved + SL_FRAME_SAVED;                                \
-    frame->status =                                                            \
+    sl_status st_ =                                                            \
         link_->enter(frame->thread, link_, linked->state, linked->args, to);   \
-    if (UNLIKELY(frame->status != SL_OK)) EXIT;                                \
+    if (UNLIKELY(st_ != SL_OK)) {                                              \
+        frame->status = st_;                                                   \
+        EXIT;                                                                  \
+    }                                                                          \
     linked->link = link_;                                                      \
     linked->outer = frame->links;                                              \
     frame->links = linked;                                                     \
@@ -162,8 +165,10 @@
         sl_frame_enter(frame, f->instance);                                    \
     fp = to;                                                                   \
     acc = (uintptr_t)f;                                                        \
-    RELOAD                                                                     \
+    FORGET RELOAD                                                              \
     GOTO(f->code)
+/* Nobody reads these behind a call: they need not outlive it. */
+#define FORGET facc = 0, dacc = 0;
 
 /* To the handler that `find` makes the frame's place, if there is one. */
 #define UNWIND(find)                                                           \
