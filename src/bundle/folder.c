@@ -1,12 +1,13 @@
 #include "bundle/folder.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/beneath.h"
 #include "component/reference.h"
 
 #define STEM_MAX 64 /* bytes of a name that come from elsewhere */
@@ -233,40 +234,24 @@ int sl_folder_differs(const char *a, const char *b, sl_err *err)
     return differs;
 }
 
-/* --- Opening ------------------------------------------------------------ */
-
-/* The file's real path below `base`; malloc's. NULL: it is not there, or
- * leads out. */
-static char *find_file(const char *base, sl_name reference, sl_err *err)
-{
-    size_t len = strlen(base);
-    char *path = sl_malloc(len + 1 + reference.len + 1);
-    if (path == NULL) {
-        nomem(err);
-        return NULL;
-    }
-    memcpy(path, base, len);
-    path[len] = '/';
-    sl_reference_path(reference, path + len + 1);
-    char *real = realpath(path, NULL);
-    if (real == NULL)
-        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", path, strerror(errno));
-    else if (below(real, base) == NULL) {
-        sl_fail(err, SL_EINVALID, SL_ERR_NO_PLACE,
-                "%s: a link that leads out of the component's folder", path);
-        free(real);
-        real = NULL;
-    }
-    sl_free(path);
-    return real;
-}
+/* --- Opening -------------------------------------------------------------- */
 
 sl_source *sl_reference_open(const char *input, sl_name reference, sl_err *err)
 {
+    sl_source *source = NULL;
     char *base = folder_of(input, err);
-    char *path = base != NULL ? find_file(base, reference, err) : NULL;
-    sl_source *source = path != NULL ? sl_source_file(path, err) : NULL;
-    free(path);
+    char *path = base != NULL ? sl_malloc(reference.len + 1) : NULL;
+    if (path != NULL) {
+        sl_reference_path(reference, path);
+        int fd = sl_open_beneath(base, path, err);
+        if (fd >= 0) {
+            source = sl_source_descriptor(fd, err);
+            close(fd);
+        }
+    } else {
+        nomem(err);
+    }
+    sl_free(path);
     free(base);
     return source;
 }

@@ -34,8 +34,8 @@ bool sl_folder_name(sl_folder *folder, sl_name hint, const char *suffix,
 int sl_folder_differs(const char *a, const char *b, sl_err *err);
 
 /* The file that a reference in the component `input` means. It must be a
- * regular file below the component's folder, also when links are followed.
- * NULL: it cannot be had. */
+ * regular file, and no link on the way to it leads out of the component's
+ * folder. NULL: it cannot be had. */
 sl_source *sl_reference_open(const char *input, sl_name reference, sl_err *err);
 
 #endif

@@ -2,17 +2,12 @@
 #include "data/origin.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/openat2.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/beneath.h"
 
 sl_origin *sl_origin_ref(sl_origin *origin)
 {
@@ -33,74 +28,15 @@ typedef struct file_origin {
     char *dir, *path;
 } file_origin;
 
-/* Opens a path below a directory without following anything that leads out of
- * it; where the kernel has no openat2, without following links at all. */
-static int open_beneath(int dir, const char *path)
-{
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                           .resolve =
-                               RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
-    if (fd >= 0 || errno != ENOSYS)
-        return (int)fd;
-    int at = dup(dir);
-    while (at >= 0) {
-        const char *slash = strchr(path, '/');
-        char name[NAME_MAX + 1];
-        size_t len = slash != NULL ? (size_t)(slash - path) : strlen(path);
-        if (len > NAME_MAX) {
-            close(at);
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        memcpy(name, path, len);
-        name[len] = '\0';
-        int next = openat(at, name,
-                          O_NOFOLLOW | O_CLOEXEC |
-                              (slash != NULL ? O_PATH | O_DIRECTORY
-                                             : O_RDONLY | O_NONBLOCK));
-        int why = errno;
-        close(at);
-        errno = why;
-        if (slash == NULL)
-            return next;
-        at = next;
-        path = slash + 1;
-    }
-    return -1;
-}
-
-static sl_status open_file(file_origin *o, sl_err *err)
-{
-    struct stat st;
-    int dir = open(o->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", o->dir,
-                       strerror(errno));
-    int fd = open_beneath(dir, o->path), why = errno;
-    close(dir);
-    if (fd < 0)
-        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s/%s: %s", o->dir,
-                       o->path,
-                       why == EXDEV ? "it leads out of the directory"
-                                    : strerror(why));
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s/%s: not a regular file",
-                       o->dir, o->path);
-    }
-    o->fd = fd;
-    return SL_OK;
-}
-
 /* A file that could not be opened may be there at the next attempt. */
 static sl_status ensure_open(file_origin *o, int *fd, sl_err *err)
 {
     pthread_mutex_lock(&o->lock);
-    sl_status st = o->fd >= 0 ? SL_OK : open_file(o, err);
+    if (o->fd < 0)
+        o->fd = sl_open_beneath(o->dir, o->path, err);
     *fd = o->fd;
     pthread_mutex_unlock(&o->lock);
-    return st;
+    return *fd >= 0 ? SL_OK : SL_EIO;
 }
 
 static sl_status file_read_now(sl_origin *origin, uint64_t at, void *to,

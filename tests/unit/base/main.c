@@ -4,6 +4,8 @@ extern const struct CMUnitTest reader_tests[];
 extern const size_t n_reader_tests;
 extern const struct CMUnitTest mappings_tests[];
 extern const size_t n_mappings_tests;
+extern const struct CMUnitTest beneath_tests[];
+extern const size_t n_beneath_tests;
 
 int main(void)
 {
@@ -11,5 +13,7 @@ int main(void)
                                          n_reader_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("base/mappings", mappings_tests,
                                       n_mappings_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("base/beneath", beneath_tests,
+                                      n_beneath_tests, NULL, NULL);
     return failed;
 }
