@@ -190,42 +190,46 @@ static bool is_etag(const char *validator)
     return validator[0] == '"' || strncmp(validator, "W/", 2) == 0;
 }
 
-/* Whether it is still the resource that it was; the first answer says what it
- * is. */
+/* Whether it is still the resource that it was. */
 static bool same_version(sl_exchange *x)
 {
     const sl_answer *a = &x->answer;
-    sl_identity *id = x->id;
-    if (id->validator == NULL) {
-        const char *new = a->etag != NULL ? a->etag : a->modified;
-        if (new == NULL)
-            return true;
-        id->validator = sl_strndup(new, strlen(new));
-        if (id->validator != NULL)
-            return true;
-        sl_fail(&x->err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-        conclude(x, SL_HTTP_FAILED);
-        return false;
-    }
-    bool etag = is_etag(id->validator);
+    const char *was = x->id->validator;
+    if (was == NULL)
+        return true;
+    bool etag = is_etag(was);
     const char *now = etag ? a->etag : a->modified;
     if (now == NULL && (etag || a->status != 206)) /* 206: RFC 9110, 15.3.7 */
         fail(x, SL_HTTP_FAILED, "the resource has changed: no %s any more",
              etag ? "ETag" : "Last-Modified");
-    else if (now != NULL && strcmp(now, id->validator) != 0)
+    else if (now != NULL && strcmp(now, was) != 0)
         fail(x, SL_HTTP_FAILED, "the resource has changed: %s %.40s, was %.40s",
-             etag ? "ETag" : "Last-Modified", now, id->validator);
+             etag ? "ETag" : "Last-Modified", now, was);
     return x->verdict == SL_HTTP_PENDING;
 }
 
 static bool same_size(sl_exchange *x, uint64_t size)
 {
-    if (x->id->size == SL_HTTP_UNKNOWN)
-        x->id->size = size;
-    if (x->id->size != size)
+    uint64_t was = x->id->size;
+    if (was != SL_HTTP_UNKNOWN && was != size)
         fail(x, SL_HTTP_FAILED, "the resource has %llu bytes instead of %llu",
-             (unsigned long long)size, (unsigned long long)x->id->size);
+             (unsigned long long)size, (unsigned long long)was);
     return x->verdict == SL_HTTP_PENDING;
+}
+
+/* The first answer that is right says what the resource is. */
+static void learn(sl_exchange *x, uint64_t size)
+{
+    const sl_answer *a = &x->answer;
+    const char *validator = a->etag != NULL ? a->etag : a->modified;
+    x->id->size = size;
+    if (x->id->validator != NULL || validator == NULL)
+        return;
+    x->id->validator = sl_strndup(validator, strlen(validator));
+    if (x->id->validator == NULL) {
+        sl_fail(&x->err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        conclude(x, SL_HTTP_FAILED);
+    }
 }
 
 static bool plain(sl_exchange *x)
@@ -252,7 +256,10 @@ static void judge_part(sl_exchange *x)
     if (!same_version(x) || !same_size(x, a->total))
         return;
     x->end = x->to < a->total || !x->probe ? x->to : a->total;
-    if (a->from != x->at || a->to != x->end)
+    if (x->end > a->total)
+        fail(x, SL_HTTP_FAILED, "the resource has only %llu bytes",
+             (unsigned long long)a->total);
+    else if (a->from != x->at || a->to != x->end)
         fail(x, SL_HTTP_FAILED,
              "bad answer: Content-Range %llu-%llu, wanted %llu-%llu",
              (unsigned long long)a->from, (unsigned long long)a->to - 1,
@@ -260,6 +267,8 @@ static void judge_part(sl_exchange *x)
     else if (a->has_length && a->length != a->to - a->from)
         fail(x, SL_HTTP_FAILED,
              "bad answer: Content-Length does not fit Content-Range");
+    else
+        learn(x, a->total);
 }
 
 /* The whole resource: good for its beginning. */
@@ -268,21 +277,22 @@ static void judge_whole(sl_exchange *x)
     const sl_answer *a = &x->answer;
     if (!plain(x) || !same_version(x))
         return;
+    uint64_t size = a->has_length ? a->length : x->id->size;
     if (a->has_range) {
         fail(x, SL_HTTP_FAILED, "bad answer: HTTP 200 with a Content-Range");
-    } else if (x->id->size == SL_HTTP_UNKNOWN && !a->has_length) {
+    } else if (size == SL_HTTP_UNKNOWN) {
         fail(x, SL_HTTP_FAILED, "bad answer: it does not tell its size");
-    } else if (a->has_length && !same_size(x, a->length)) {
+    } else if (!same_size(x, size)) {
         return;
     } else if (x->at != 0) {
         fail(x, SL_HTTP_FAILED,
              "the server ignores ranges: HTTP 200 instead of 206");
+    } else if (x->to > size && !x->probe) {
+        fail(x, SL_HTTP_FAILED, "the resource has only %llu bytes",
+             (unsigned long long)size);
     } else {
-        bool over = x->to > x->id->size;
-        x->end = over ? x->id->size : x->to;
-        if (over && !x->probe)
-            fail(x, SL_HTTP_FAILED, "the resource has only %llu bytes",
-                 (unsigned long long)x->id->size);
+        x->end = x->to < size ? x->to : size;
+        learn(x, size);
     }
 }
 
@@ -293,10 +303,13 @@ static void judge_unsatisfied(sl_exchange *x)
     if (a->unsatisfied && !same_size(x, a->total))
         return;
     if (x->probe && x->at == 0 && a->unsatisfied && a->total == 0 &&
-        same_version(x))
-        conclude(x, SL_HTTP_DONE);
-    else if (x->verdict == SL_HTTP_PENDING)
+        same_version(x)) {
+        learn(x, 0);
+        if (x->verdict == SL_HTTP_PENDING)
+            conclude(x, SL_HTTP_DONE);
+    } else if (x->verdict == SL_HTTP_PENDING) {
         fail(x, SL_HTTP_FAILED, "HTTP 416");
+    }
 }
 
 static bool worth_a_retry(uint32_t status)
@@ -778,7 +791,10 @@ void sl_exchange_explain(const sl_exchange *x, uint32_t attempts, uint64_t from,
     if (attempts > 1)
         snprintf(tries, sizeof tries, " (%u attempts)", attempts);
     *err = (sl_err){0};
-    sl_fail(err, x->err.code, x->err.at, "%.120s%s, bytes %llu-%llu of %s",
+    sl_fail(err, x->err.code, x->err.at, "%.140s%s, bytes %llu-%llu of %s",
             x->err.msg, tries, (unsigned long long)from,
             (unsigned long long)(to > from ? to - 1 : from), url);
+    for (char *c = err->msg; *c != '\0'; c++) /* some of it came from there */
+        if (*c < ' ' || *c > '~')
+            *c = '?';
 }

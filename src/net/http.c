@@ -178,6 +178,7 @@ static void deactivate(sl_http_request *r)
     r->object->origin->active--;
     http->connections -= r->counted;
     http->reserved -= r->reserved;
+    r->object->origin->reserved -= r->reserved;
 }
 
 static void fail(sl_http_request *r)
@@ -301,6 +302,7 @@ static void start(sl_http_request *r)
     http->connections += r->counted;
     r->reserved = x->to - x->from;
     http->reserved += r->reserved;
+    origin->reserved += r->reserved;
     r->attempts++;
     if (!sl_exchange_start(x, r) || !attach(r))
         conclude(r, sl_exchange_end(x, CURLE_OK));
@@ -315,7 +317,14 @@ void sl_http_enqueue(sl_http_request *r, bool in_front)
     sl_http_link(&r->object->origin->queue[r->background], r, in_front);
 }
 
-/* Background requests leave a place for one that somebody waits for. */
+/* One request may always be under way, however long it is. */
+static bool fits(uint64_t reserved, uint64_t len, uint64_t limit)
+{
+    return reserved == 0 || (reserved <= limit && len <= limit - reserved);
+}
+
+/* Background requests leave a place for one that somebody waits for, and one
+ * origin, which may be stalling, leaves half of the bytes to others. */
 static bool may_start(const sl_http *http, const sl_http_origin *origin,
                       const sl_http_request *r)
 {
@@ -329,8 +338,8 @@ static bool may_start(const sl_http *http, const sl_http_origin *origin,
     uint64_t len = r->to - r->reads.first->at;
     return origin->active < places &&
            (origin->http2 || http->connections < total) &&
-           (http->reserved == 0 || (http->reserved <= c->in_flight &&
-                                    len <= c->in_flight - http->reserved));
+           fits(http->reserved, len, c->in_flight) &&
+           fits(origin->reserved, len, c->in_flight - c->in_flight / 2);
 }
 
 static void start_ready(sl_http *http)

@@ -55,6 +55,7 @@ struct sl_http_origin {
     sl_http_origin *next;
     uint32_t refs; /* objects */
     uint32_t active;
+    uint64_t reserved;         /* of the bytes in flight */
     bool http2;                /* many requests share a connection */
     sl_http_requests queue[2]; /* foreground, background */
     char name[];               /* "https://example.com:8443" */

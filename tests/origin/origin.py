@@ -720,6 +720,18 @@ def etag_twice(c, r):
 
 
 @wrong
+def etag_terminal(c, r):  # changes, with what some terminals obey
+    part(c, r, ETag=f'"\x9b{turn(r)}m"')
+    c.send(r.body())
+
+
+@wrong
+def another(c, r):  # an answer that is wrong, from another version of another size
+    part(c, r, ETag='"another"', Content_Range=f'bytes {r.first + 1}-{r.end}/{r.size + 9}')
+    c.send(r.body())
+
+
+@wrong
 def etag_injection(c, r):  # a return that another server may take for a line's end
     part(c, r, ETag='"a\rX-Evil: 1"')
     c.send(r.body())

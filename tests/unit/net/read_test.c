@@ -122,6 +122,7 @@ static void test_read__refuses_ranges_outside(void **state)
     fetch_start(&f, o);
     fetch_wait(&f, 1);
     assert_int_equal(f.err.code, SL_EIO);
+    assert_non_null(strstr(f.err.msg, "has only 300000 bytes"));
     fetch_deinit(&f);
     sl_http_object_close(o);
 }
@@ -254,10 +255,37 @@ static void test_read__bounds_of_parallelism(void **state)
     c.connections = 4;
     assert_int_equal(parallel_of(&c, 10, false), 4);
     c.connections = 64;
-    c.in_flight = 250;
+    c.in_flight = 500; /* half of it for one origin */
     assert_int_equal(parallel_of(&c, 10, false), 2);
     c.in_flight = 10; /* less than one read: one at a time */
     assert_int_equal(parallel_of(&c, 4, false), 1);
+}
+
+/* An origin that stalls keeps what it was asked for from nobody else. */
+static void test_read__a_stalled_origin_leaves_room(void **state)
+{
+    fetch f[4];
+    (void)state;
+    need_origin();
+    sl_http_config c = quick_config();
+    c.first_byte_ms = 5000;
+    c.in_flight = 1000000;
+    reopen_http(&c);
+    sl_http_object *stalls =
+        open_object(url_of("http", "/big?wrong=stall-head"), BIG_SIZE);
+    sl_http_object *good = open_object(url_of("http-other", "/big"), BIG_SIZE);
+    for (size_t i = 0; i < 4; i++) {
+        fetch_init(&f[i], i * 600000, 450000);
+        fetch_start(&f[i], i == 3 ? good : stalls);
+    }
+    fetch_wait(&f[3], 1);
+    assert_string_equal(f[3].err.msg, "");
+    sl_http_object_close(stalls);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(f[i].done, i == 3);
+        fetch_deinit(&f[i]);
+    }
+    sl_http_object_close(good);
 }
 
 static void test_read__background_goes_after_others(void **state)
@@ -501,6 +529,7 @@ const struct CMUnitTest read_tests[] = {
     TEST(test_read__resumes_at_the_missing_byte),
     TEST(test_read__progress_is_no_failure),
     TEST(test_read__bounds_of_parallelism),
+    TEST(test_read__a_stalled_origin_leaves_room),
     TEST(test_read__background_goes_after_others),
     TEST(test_read__background_does_not_join_others),
     TEST(test_cancel__at_every_stage),

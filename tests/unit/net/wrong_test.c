@@ -325,6 +325,7 @@ static void test_wrong__other_versions(void **state)
         const char *kind, *error;
     } row[] = {
         {"etag-changes", "has changed: ETag"},
+        {"etag-terminal", "has changed: ETag \"?2m\", was \"?1m\""},
         {"etag-vanishes", "has changed: no ETag"},
         {"etag-weak-changes", "has changed: ETag"},
         {"modified-changes", "has changed: Last-Modified"},
@@ -355,6 +356,26 @@ static void test_wrong__other_versions(void **state)
         fetch_deinit(&f[1]);
         sl_http_object_close(o);
     }
+}
+
+/* A bad answer does not say what good ones must look like. */
+static void test_wrong__a_bad_answer_teaches_nothing(void **state)
+{
+    (void)state;
+    need_origin();
+    sl_http_object *o =
+        sl_http_object_new(http, url_of("http", "/data?wrong=another&times=1"),
+                           SL_HTTP_UNKNOWN, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        fetch f;
+        fetch_init(&f, 100, 1000);
+        fetch_start(&f, o);
+        fetch_wait(&f, 1);
+        assert_int_equal(f.err.code, i == 0 ? SL_EIO : SL_OK);
+        fetch_deinit(&f);
+    }
+    assert_int_equal(sl_http_object_size(o), DATA_SIZE);
+    sl_http_object_close(o);
 }
 
 /* What an earlier source saw holds for the object made from it. */
@@ -753,6 +774,7 @@ const struct CMUnitTest wrong_tests[] = {
     TEST(test_wrong__every_kind_over_tls),
     TEST(test_wrong__good_after_a_while),
     TEST(test_wrong__other_versions),
+    TEST(test_wrong__a_bad_answer_teaches_nothing),
     TEST(test_wrong__a_validator_from_elsewhere),
     TEST(test_wrong__a_size_from_elsewhere),
     TEST(test_wrong__tls),
