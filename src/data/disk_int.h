@@ -127,7 +127,7 @@ typedef enum sl_disk_verdict {
 /* disk_entry.c: whether the open file is what its name says. */
 sl_disk_verdict sl_disk_check_entry(int fd,
                                     const uint8_t digest[SL_DISK_DIGEST]);
-/* disk_url.c: the same for a table. */
+/* disk_url.c: the same for a table; a slot that does not fit is no damage. */
 sl_disk_verdict sl_disk_check_url(int fd);
 
 #endif

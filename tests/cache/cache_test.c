@@ -248,7 +248,7 @@ static void test_crash(void)
             leftovers += files_in_tmp();
             if (m == HOOK_KILL_AFTER)
                 hits += look_around(disk);
-            if (m == HOOK_KILL_AFTER && at % 10 == 0)
+            if (m == HOOK_KILL_HALF)
                 check_sound(disk, true);
         }
     /* And at any moment, three at a time. */

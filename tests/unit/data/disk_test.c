@@ -9,6 +9,9 @@
 #include <sys/un.h>
 #include <sys/socket.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/alloc.h"
 #include "disk_fixture.h"
 
@@ -373,6 +376,74 @@ static void test_disk__the_trailer_is_not_believed(void **state)
     remove_cache(&f);
 }
 
+/* A file in which everything agrees, but for what the content is: `bytes` and a
+ * trailer that names chunk 1, with or without the right XXH3. */
+static void forge(const char *path, const uint8_t *bytes, bool right_xxh)
+{
+    uint8_t t[SL_DISK_TRAILER] = "sluice\0\1";
+    sl_disk_set_le64(t + 8, LEN);
+    digest_of(1, LEN, t + 16);
+    sl_disk_set_le64(t + 48, XXH3_64bits(bytes, LEN) + !right_xxh);
+    sl_disk_set_le64(t + 56, XXH3_64bits(t, 56));
+    int fd = open(path, O_WRONLY | O_TRUNC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, LEN), LEN);
+    assert_int_equal(write(fd, t, sizeof t), sizeof t);
+    close(fd);
+}
+
+static void test_disk__a_forged_trailer_is_not_believed(void **state)
+{
+    (void)state;
+    static look_fn *const looks[] = {has_chunk, opens_chunk};
+    disk_fixture f;
+    char one[256];
+    uint8_t right[LEN], wrong[LEN];
+    sl_disk_report report;
+    make_cache(&f, 0);
+    chunk_path(&f, 1, LEN, one);
+    fill_chunk(right, LEN, 1);
+    fill_chunk(wrong, LEN, 2);
+    assert_true(put_chunk(&f, 1, LEN));
+    forge(one, right, true); /* it is forged well enough to be taken */
+    assert_true(has_chunk(&f, 1, LEN));
+    for (int how = 0; how < 2; how++) {
+        forge(one, wrong, true);
+        check_poisoned(&f, LEN, looks[how]);
+    }
+    forge(one, wrong, true);
+    assert_int_equal(sl_disk_verify(f.disk, NULL, NULL, &report, NULL), SL_OK);
+    assert_int_equal(report.bad, 1);
+    assert_true(put_chunk(&f, 1, LEN));
+    forge(one, right, false);
+    check_poisoned(&f, LEN, opens_chunk);
+    remove_cache(&f);
+}
+
+/* What lies in the way of a put is replaced if it is not the same. */
+static void test_disk__put_replaces_what_is_not_it(void **state)
+{
+    (void)state;
+    disk_fixture f;
+    char one[256], two[256];
+    make_cache(&f, 0);
+    chunk_path(&f, 1, LEN, one);
+    chunk_path(&f, 2, LEN, two);
+    assert_true(put_chunk(&f, 1, LEN));
+    assert_true(put_chunk(&f, 2, LEN));
+    assert_int_equal(rename(two, one), 0);
+    assert_true(put_chunk(&f, 1, LEN));
+    assert_true(has_chunk(&f, 1, LEN));
+    assert_int_equal(truncate(one, 100), 0);
+    assert_true(put_chunk(&f, 1, LEN));
+    assert_true(has_chunk(&f, 1, LEN));
+    assert_int_equal(unlink(one), 0);
+    assert_int_equal(mkdir(one, 0700), 0);
+    assert_true(put_chunk(&f, 1, LEN));
+    assert_true(has_chunk(&f, 1, LEN));
+    remove_cache(&f);
+}
+
 static void test_disk__asking_for_another_length_deletes_nothing(void **state)
 {
     (void)state;
@@ -597,6 +668,10 @@ static void test_disk__wrong_counts_are_corrected(void **state)
         "head -c 2064 /dev/zero > %s/v1/sizes",
         "(cd %s/v1 && (printf 'slsizes\\001'; head -c 2056 /dev/zero "
         "| tr '\\000' '\\377') > sizes)",
+        /* 16 MiB in each shard: to be believed, one by one. */
+        "(cd %s/v1 && (head -c 16 sizes; for i in $(seq 256); do "
+        "printf '\\000\\000\\000\\001\\000\\000\\000\\000'; done) > x; mv x "
+        "sizes; chmod 600 sizes)",
         "(cd %s/v1 && rm sizes && ln -s /etc/passwd sizes)",
         "(cd %s/v1 && rm sizes && mkdir sizes)",
         "(cd %s/v1 && rm sizes && mkfifo -m 600 sizes)",
@@ -701,6 +776,31 @@ static void test_disk__leftovers_are_swept(void **state)
     assert_int_equal(sl_disk_clear(f.disk, NULL, NULL), SL_OK);
     assert_false(is_file(alive));
     assert_true(is_file(foreign));
+    remove_cache(&f);
+}
+
+/* What others are writing takes room already, however often it is counted. */
+static void test_disk__what_is_being_written_counts(void **state)
+{
+    (void)state;
+    disk_fixture f;
+    char path[128];
+    make_cache(&f, 40 * 4096);
+    assert_true(put_chunk(&f, 1, LEN));
+    /* In shard 0, 20 times 4096 bytes. */
+    snprintf(path, sizeof path, "%s/v1/tmp/001400000023456789af", f.cache);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(sl_disk_verify(f.disk, NULL, NULL, NULL, NULL), SL_OK);
+    for (uint32_t i = 0; i < 40; i++) {
+        assert_true(put_chunk(&f, i, LEN));
+        assert_true(cost_on_disk(&f) <= 20 * 4096);
+    }
+    close(fd);
+    assert_int_equal(sl_disk_verify(f.disk, NULL, NULL, NULL, NULL), SL_OK);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_true(put_chunk(&f, 100 + i, LEN));
+    assert_true(cost_on_disk(&f) > 36 * 4096);
     remove_cache(&f);
 }
 
@@ -876,6 +976,8 @@ const struct CMUnitTest disk_tests[] = {
     cmocka_unit_test(test_disk__every_wrong_length_of_the_file_is_seen),
     cmocka_unit_test(test_disk__the_name_is_not_believed),
     cmocka_unit_test(test_disk__the_trailer_is_not_believed),
+    cmocka_unit_test(test_disk__a_forged_trailer_is_not_believed),
+    cmocka_unit_test(test_disk__put_replaces_what_is_not_it),
     cmocka_unit_test(test_disk__asking_for_another_length_deletes_nothing),
     cmocka_unit_test(test_disk__only_our_own_regular_files_are_entries),
     cmocka_unit_test(test_disk__a_socket_is_no_entry),
@@ -888,6 +990,7 @@ const struct CMUnitTest disk_tests[] = {
     cmocka_unit_test(test_disk__counts_are_renewed_in_turn),
     cmocka_unit_test(test_disk__who_holds_the_lock_stops_puts_not_gets),
     cmocka_unit_test(test_disk__leftovers_are_swept),
+    cmocka_unit_test(test_disk__what_is_being_written_counts),
     cmocka_unit_test(test_disk__a_removed_directory_is_made_again),
     cmocka_unit_test(test_disk__a_file_size_limit_is_no_signal),
     cmocka_unit_test(test_disk__memory_may_run_out_anywhere),

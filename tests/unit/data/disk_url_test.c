@@ -317,7 +317,7 @@ static void test_disk_verify__deletes_what_is_bad(void **state)
     assert_true(note(&f, &url, 5));
     table_path(&f, path);
     assert_true(note(&f, &also, 5));
-    flip(path, 64 + 40 * 5 + 3);
+    flip(path, 3);
     for (uint32_t i = 0; i < 6; i++) {
         chunk_path(&f, i, LEN, path);
         if (i < 2)
@@ -352,6 +352,29 @@ static void test_disk_verify__deletes_what_is_bad(void **state)
     assert_int_equal(sl_disk_clear(f.disk, &report, NULL), SL_OK);
     assert_int_equal(report.chunks, 14);
     assert_true(is_file(foreign));
+    remove_cache(&f);
+}
+
+/* As if the writer had been killed in the middle of it. */
+static void test_disk_verify__a_torn_slot_is_unknown_not_bad(void **state)
+{
+    (void)state;
+    disk_fixture f;
+    const sl_disk_url url = URL(1 << 20);
+    sl_disk_report report;
+    char path[256];
+    make_cache(&f, 0);
+    assert_true(note(&f, &url, 4));
+    assert_true(note(&f, &url, 5));
+    table_path(&f, path);
+    assert_int_equal(truncate(path, 64 + 40 * 5 + 17), 0);
+    assert_int_equal(sl_disk_verify(f.disk, NULL, NULL, &report, NULL), SL_OK);
+    assert_int_equal(report.bad, 0);
+    assert_int_equal(report.urls, 1);
+    assert_true(find(&f, &url, 4));
+    assert_false(find(&f, &url, 5));
+    assert_true(note(&f, &url, 5));
+    assert_true(find(&f, &url, 5));
     remove_cache(&f);
 }
 
@@ -422,6 +445,7 @@ const struct CMUnitTest disk_url_tests[] = {
     cmocka_unit_test(test_disk_url__tables_are_within_the_limit),
     cmocka_unit_test(test_disk_list__in_order_with_lengths),
     cmocka_unit_test(test_disk_verify__deletes_what_is_bad),
+    cmocka_unit_test(test_disk_verify__a_torn_slot_is_unknown_not_bad),
     cmocka_unit_test(test_disk_clear__leaves_nothing_of_ours),
     cmocka_unit_test(test_disk__rot_in_what_was_seen_is_found),
 };
