@@ -109,6 +109,24 @@ SLUICE_API void sluice_store_on_fault(
     sluice_store *store,
     sluice_fault_answer (*fn)(void *arg, const sluice_fault *fault), void *arg);
 
+/** Bytes of a segment that have been delivered to a reader. Borrowed for the
+ * call. */
+typedef struct sluice_load {
+    const char *segment; /**< "segment 2", as messages say */
+    uint32_t ordinal; /**< of its definition among all of the component's file,
+                           in order of their places; UINT32_MAX: not defined
+                           in it */
+    uint64_t start, len; /**< bytes */
+} sluice_load;
+
+/** Hear of all that is read of segments in this store, in order: what a load
+ * plan is made of. The callback runs on the loop's thread, possibly inside of a
+ * guest's call: it must not call into the store. NULL: nobody hears. */
+SLUICE_API void sluice_store_on_load(sluice_store *store,
+                                     void (*fn)(void *arg,
+                                                const sluice_load *load),
+                                     void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,6 +40,8 @@ struct sluice_store {
     void *on_trap_arg;
     sluice_fault_answer (*on_fault)(void *arg, const sluice_fault *fault);
     void *on_fault_arg;
+    void (*on_load)(void *arg, const sluice_load *load);
+    void *on_load_arg;
     /* deadline.c */
     uint64_t call_timeout_ns; /* SLUICE_NO_DEADLINE: none */
     sl_timer *alarm;          /* while a call with a deadline waits */

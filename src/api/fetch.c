@@ -121,6 +121,26 @@ static bool ask(void *arg, const sl_fault *fault)
     return store->on_fault(store->on_fault_arg, &out) == SLUICE_FAULT_RETRY;
 }
 
+static void loaded(void *arg, const sl_segment *segment, uint64_t at,
+                   uint64_t len)
+{
+    sluice_store *store = arg;
+    sluice_load load = {.segment = segment->label,
+                        .ordinal = segment->ordinal,
+                        .start = at,
+                        .len = len};
+    store->on_load(store->on_load_arg, &load);
+}
+
+void sluice_store_on_load(sluice_store *store,
+                          void (*fn)(void *arg, const sluice_load *load),
+                          void *arg)
+{
+    store->on_load = fn;
+    store->on_load_arg = arg;
+    sl_data_ctx_on_load(store->store->data, fn != NULL ? loaded : NULL, store);
+}
+
 void sluice_store_on_fault(sluice_store *store,
                            sluice_fault_answer (*fn)(void *arg,
                                                      const sluice_fault *fault),

@@ -9,6 +9,7 @@
 #include "base/name.h"
 #include "base/source.h"
 #include "bundle/watch.h"
+#include "component/component.h"
 
 /* Payloads start at multiples of this in the output, so that they can be
  * mapped: the page size of linear memory. */
@@ -57,5 +58,10 @@ sl_status sl_externalize(sl_bundle_job *job, const sl_outside *outside,
                          sl_err *err);
 /* External segments become inline ones, every digest checked. */
 sl_status sl_internalize(sl_bundle_job *job, sl_err *err);
+
+/* Puts a load plan into the component, in the place of one that it has. Loads
+ * beyond SL_MAX_LOADS, or of segments that are not there, are SL_EINVALID. */
+sl_status sl_optimize(sl_bundle_job *job, const sl_plan_step *steps, size_t n,
+                      sl_err *err);
 
 #endif

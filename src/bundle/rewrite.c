@@ -305,10 +305,17 @@ static bool pads_payload(sl_rewriter *rw, const reading *r, const section *s)
            c->segments[r->segment].offset <= next.end;
 }
 
+static bool is_left_out(sl_rewriter *rw, const reading *r, const section *s)
+{
+    return s->id == SECTION_CUSTOM && r->component->parent == NULL &&
+           rw->ops->keep_custom != NULL &&
+           !rw->ops->keep_custom(rw, s->body, (uint32_t)(s->end - s->body));
+}
+
 static void write_section(sl_rewriter *rw, reading *r, const section *s)
 {
     bool pads = pads_payload(rw, r, s);
-    if (pads)
+    if (pads || is_left_out(rw, r, s))
         ; /* left out */
     else if (s->id == SL_SECTION_DATA)
         data_section(rw, r, s);
@@ -327,6 +334,8 @@ static void rewrite_component(sl_rewriter *rw, const sl_component *c)
     reading r = {.component = c, .at = c->at + 8, .end = c->at + c->size};
     section s;
     sl_output_copy(&rw->out, rw->source, c->at, 8);
+    if (c->parent == NULL && rw->ops->begin != NULL)
+        rw->ops->begin(rw);
     while (r.at < r.end && rw->err->code == SL_OK &&
            read_section(rw, r.at, r.end, &s)) {
         write_section(rw, &r, &s);

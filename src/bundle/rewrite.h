@@ -23,6 +23,11 @@ typedef struct sl_rewrite_ops {
     /* The outermost component's import section, body [at, at + size), instead
      * of copying it. Or NULL. */
     void (*imports)(sl_rewriter *rw, uint64_t at, uint32_t size);
+    /* Sections in front of all others of the outermost component. Or NULL. */
+    void (*begin)(sl_rewriter *rw);
+    /* Whether a custom section of the outermost component stays: its body
+     * [at, at + size), which begins with its name. NULL: all do. */
+    bool (*keep_custom)(sl_rewriter *rw, uint64_t at, uint32_t size);
 } sl_rewrite_ops;
 
 /* A section whose length is known when it ends. */

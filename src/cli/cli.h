@@ -35,7 +35,8 @@ typedef struct cli_command {
     int (*run)(int argc, char **argv);
 } cli_command;
 extern const cli_command cli_run, cli_parse, cli_print, cli_validate, cli_wast,
-    cli_inspect, cli_bundle, cli_externalize, cli_internalize, cli_cache;
+    cli_inspect, cli_bundle, cli_externalize, cli_internalize, cli_cache,
+    cli_optimize;
 
 /* A usage error: one line and where to look; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *fmt, ...)

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "cli/plan.h"
 #include "cli/supply.h"
 #include "cli/values.h"
 #include "text/wave.h"
@@ -36,6 +37,8 @@ typedef struct run_state {
     SL_VEC(const char *) features;
     sluice_http_config http;
     bool map_files;
+    const char *plan_path; /* --record-loads; NULL: no */
+    cli_plan plan;
     const char *cache; /* NULL: the user's; "none" */
     const char *const *args;
 
@@ -64,6 +67,7 @@ static const struct option options[] = {
     {"allow-private", no_argument, NULL, 'p'},
     {"ca-file", required_argument, NULL, 'c'},
     {"map-files", no_argument, NULL, 'm'},
+    {"record-loads", required_argument, NULL, 'L'},
     {"cache", required_argument, NULL, 'C'},
     {"http-timeout", required_argument, NULL, 'H'},
     {"http-retries", required_argument, NULL, 'R'},
@@ -153,6 +157,9 @@ static int one_option(run_state *r, int option, char **argv)
         return CLI_OK;
     case 'm':
         r->map_files = true;
+        return CLI_OK;
+    case 'L':
+        r->plan_path = optarg;
         return CLI_OK;
     case 'C':
         r->cache = optarg;
@@ -347,6 +354,11 @@ static int link_data(run_state *r)
     return CLI_OK;
 }
 
+static void on_load(void *arg, const sluice_load *load)
+{
+    cli_plan_note(arg, load);
+}
+
 /* A guest's fault is its trap's message; of the host's nobody else tells. */
 static sluice_fault_answer on_fault(void *arg, const sluice_fault *fault)
 {
@@ -400,6 +412,8 @@ static int prepare(run_state *r)
     sluice_store_set_seed(r->store, r->seed);
     r->values.store = r->store;
     sluice_store_on_fault(r->store, on_fault, r);
+    if (r->plan_path != NULL)
+        sluice_store_on_load(r->store, on_load, &r->plan);
     if (r->map_files &&
         sluice_store_map_files(r->store, true, &error) != SLUICE_OK)
         return report(r, &error);
@@ -661,6 +675,10 @@ static int run(int argc, char **argv)
     int code = arguments(&r, argc, argv);
     if (code == CLI_OK)
         code = execute(&r);
+    if (r.plan_path != NULL && r.store != NULL) {
+        int written = cli_plan_write(&r.plan, r.plan_path);
+        code = code == CLI_OK ? written : code;
+    }
     if (r.stats && r.store != NULL)
         print_stats(&r);
     release_signals();
@@ -675,6 +693,7 @@ static int run(int argc, char **argv)
     sl_vec_deinit(&r.data);
     sl_vec_deinit(&r.supplies);
     sl_vec_deinit(&r.features);
+    sl_vec_deinit(&r.plan);
     return code;
 }
 
@@ -697,6 +716,8 @@ const cli_command cli_run = {
     "  --features NAME    also accept a gated feature (`all`: every one)\n"
     "  --map-files        map large reads of local files into linear memory: "
     "nobody may\n                     change them meanwhile\n"
+    "  --record-loads PLAN  note what is read of data segments, for `sluice "
+    "optimize`\n"
     "  --cache DIR        where to keep what was fetched (`none`: nowhere)\n"
     "  --allow-private    also fetch from loopback and private addresses\n"
     "  --ca-file FILE     trust these certificate authorities (PEM)\n"

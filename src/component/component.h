@@ -100,10 +100,23 @@ typedef enum sl_segment_form {
 
 enum { SL_CHUNK_LOG_MIN = 12, SL_CHUNK_LOG_MAX = 30 };
 
+/* One step of a load plan: a range that will probably be read next. */
+typedef struct sl_plan_step {
+    uint32_t segment; /* its ordinal */
+    uint64_t start, len;
+} sl_plan_step;
+#define SL_MAX_LOADS 65536
+/* A custom section of the outermost component: the version, then a vec of
+ * (ordinal:u32 start:u64 len:u64). docs/data-segments.md, "Load plans". */
+#define SL_LOAD_PLAN_SECTION "load-plan"
+#define SL_LOAD_PLAN_VERSION 1
+
 /* One core:data definition: where its bytes are. Decoding reads none of them,
  * and keeps no table of chunks. docs/data-segments.md, section 2. */
 typedef struct sl_segment_def {
     sl_segment_form form;
+    uint32_t ordinal; /* among all definitions in the outermost component's
+                         file, in the order of their places */
     uint64_t size;   /* bytes of content */
     uint64_t offset; /* in the component's source: of the first payload byte
                         (inline) or of the first table entry (external) */
@@ -210,6 +223,8 @@ struct sl_component {
     const sl_extern *imports;
     uint32_t n_exports;
     const sl_extern *exports;
+    uint32_t n_loads; /* of the outermost component: its load plan */
+    const sl_plan_step *loads;
     uint32_t n_segments; /* defined here, in order (not the index space) */
     const sl_segment_def *segments;
     const sl_type *type; /* its component type */

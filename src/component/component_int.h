@@ -82,6 +82,7 @@ typedef struct sl_root {
 
 typedef struct sl_decoder {
     sl_root *root;
+    uint32_t n_segments; /* defined so far, in all components */
     sl_arena *arena;
     sl_source *source;
     sl_features features;

@@ -127,6 +127,29 @@ static void component_name(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
         s->component->name = sl_arena_name(d->arena, name);
 }
 
+/* docs/data-segments.md, "Load plans"; whatever is wrong in it is ignored. */
+static void load_plan(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
+                      size_t len)
+{
+    sl_err ignored = {0};
+    sl_reader r = sl_reader_over(bytes, len, 0, &ignored);
+    if (sl_read_u8(&r) != SL_LOAD_PLAN_VERSION)
+        return;
+    uint32_t n = sl_read_count(&r, 3);
+    if (!sl_reader_ok(&r) || n > SL_MAX_LOADS)
+        return;
+    sl_plan_step *loads = sl_arena_array(d->arena, sl_plan_step, n);
+    for (uint32_t i = 0; i < n && loads != NULL; i++) {
+        loads[i].segment = sl_read_u32(&r);
+        loads[i].start = sl_read_u64(&r);
+        loads[i].len = sl_read_u64(&r);
+    }
+    if (loads == NULL || !sl_reader_ok(&r) || sl_reader_left(&r) != 0)
+        return;
+    s->component->loads = loads;
+    s->component->n_loads = n;
+}
+
 static bool custom_section(sl_scan *c, sl_scope *s, uint64_t len)
 {
     sl_scan body = within(c, len);
@@ -142,13 +165,16 @@ static bool custom_section(sl_scan *c, sl_scope *s, uint64_t len)
         sl_fail(c->d->err, SL_EMALFORMED, at, "malformed UTF-8 encoding");
         return false;
     }
-    if (sl_name_is((sl_name){(const char *)name, n}, "component-name") &&
-        body.end - body.at <= SL_MAX_NAME) {
-        uint64_t rest = body.end - body.at;
-        const uint8_t *bytes = sl_scan_take(&body, rest);
-        if (bytes != NULL)
-            component_name(c->d, s, bytes, (size_t)rest);
-    }
+    sl_name which = {(const char *)name, n};
+    uint64_t rest = body.end - body.at;
+    bool is_name = sl_name_is(which, "component-name") && rest <= SL_MAX_NAME;
+    bool is_plan = s->component == &c->d->root->component &&
+                   sl_name_is(which, SL_LOAD_PLAN_SECTION) &&
+                   rest <= SL_MAX_LOADS * UINT64_C(25);
+    const uint8_t *bytes =
+        is_name || is_plan ? sl_scan_take(&body, rest) : NULL;
+    if (bytes != NULL)
+        (is_name ? component_name : load_plan)(c->d, s, bytes, (size_t)rest);
     c->at += len;
     return sl_dec_ok(c->d);
 }

@@ -135,6 +135,7 @@ bool sl_decode_segment(sl_scan *c, sl_scope *s)
     if (def == NULL)
         return false;
     def->of.segment = (uint32_t)s->segments.n;
+    segment.ordinal = d->n_segments++;
     if (!sl_vec_push(&s->segments, segment))
         return sl_dec_nomem(d);
     return sl_scope_add(d, s, SL_SORT_CORE_DATA, NULL, at);

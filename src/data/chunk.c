@@ -14,6 +14,8 @@ enum {
     IDLE = 8,
 };
 
+static void on_more(sl_post *post);
+
 sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
                          uint64_t grid, uint64_t size)
 {
@@ -30,6 +32,7 @@ sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
         .ahead_max = SL_READ_AHEAD_MAX,
         .in_flight_max = (uint32_t)several,
         .idle_max = IDLE + 2 * ((uint32_t)several - IN_FLIGHT),
+        .more = {.fn = on_more},
     };
 }
 
@@ -126,6 +129,8 @@ void sl_chunk_finish(sl_chunk *chunk, const sl_err *err)
         set->ctx->stats.reads_pooled++;
     }
     chunk->finished = true;
+    if (set->wanted.n != 0 && !set->more.pending)
+        sl_loop_post(set->ctx->loop, &set->more);
     deliver(chunk);
 }
 
@@ -162,6 +167,8 @@ static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
 
 void sl_chunks_deinit(sl_chunks *set)
 {
+    set->wanted.n = 0;
+    sl_loop_unpost(set->ctx->loop, &set->more);
     for (sl_chunk *c = set->head, *next; c != NULL; c = next) {
         next = c->next;
         if (c->pins != 0 && c->finished)
@@ -330,7 +337,49 @@ void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
     }
 }
 
+/* --- Prefetching
+ * ------------------------------------------------------------------- */
+
+/* Starts the chunk that holds byte `at` for nobody, unless it exists or there
+ * are enough: where that chunk ends, 0 for no more now. */
+static uint64_t prefetch_at(sl_chunks *set, uint64_t at, uint64_t end)
+{
+    sl_chunk *chunk = find(set, at);
+    if (chunk == NULL) {
+        uint32_t idle = 0;
+        for (const sl_chunk *c = set->head; c != NULL; c = c->next)
+            idle += c->finished && c->pins == 0;
+        if (set->in_flight >= set->in_flight_max || idle >= set->idle_max)
+            return 0;
+        chunk = start_at(set, at, end - at, NULL, NULL);
+    }
+    return chunk != NULL ? chunk->at + chunk->len : 0;
+}
+
+static void prefetch_more(sl_chunks *set)
+{
+    for (struct sl_range *r; (r = sl_ranges_first(&set->wanted)) != NULL;) {
+        uint64_t end = set->grid != 0 && set->ops->has != NULL &&
+                               set->ops->has(set, r->at)
+                           ? r->at - r->at % set->grid + set->grid
+                           : prefetch_at(set, r->at, r->end);
+        if (end == 0)
+            return;
+        set->ctx->stats.bytes_prefetched +=
+            (end < r->end ? end : r->end) - r->at;
+        r->at = end;
+    }
+}
+
+static void on_more(sl_post *post)
+{
+    prefetch_more(
+        (sl_chunks *)(void *)((char *)post - offsetof(sl_chunks, more)));
+}
+
 void sl_chunks_prefetch(sl_chunks *set, uint64_t at, uint64_t len)
 {
-    read_ahead(set, at, at + len, at + len, NULL);
+    sl_ranges_add(&set->wanted, at,
+                  len < SL_PREFETCH_MAX ? len : SL_PREFETCH_MAX);
+    prefetch_more(set);
 }

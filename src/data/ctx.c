@@ -133,6 +133,7 @@ void sl_data_ctx_free(sl_data_ctx *ctx)
 {
     if (ctx == NULL)
         return;
+    sl_plan_free(ctx->plan);
     sl_http_free(ctx->http);
     sl_data_env_unref(ctx->env);
     sl_free(ctx);

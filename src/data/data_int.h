@@ -24,15 +24,22 @@ struct sl_data_env {
  * goes where every request takes a while. */
 #define SL_REMOTE_CHUNK_LOG 16
 #define SL_REMOTE_AHEAD_MAX ((uint64_t)8 << 20)
+#define SL_REMOTE_IDLE_MAX  512 /* chunks: 32 MiB */
 
 struct sl_file;
 struct external_backing;
+
+typedef struct sl_plan sl_plan;
 
 struct sl_data_ctx {
     sl_loop *loop;
     sl_data_env *env; /* NULL: not needed yet */
     sl_data_stats stats;
     sl_http *http;                 /* NULL: not needed yet */
+    sl_plan *plan; /* that is followed; NULL: none */
+    void (*on_load)(void *arg, const sl_segment *segment, uint64_t at,
+                    uint64_t len);
+    void *on_load_arg;
     bool map_files;
     bool (*on_fault)(void *arg, const sl_fault *fault);
     void *on_fault_arg;
@@ -46,6 +53,21 @@ bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err);
 /* The store's connections; NULL: an error. */
 sl_http *sl_data_ctx_http(sl_data_ctx *ctx, sl_err *err);
 
+/* Ranges to bring in one after the other; the last ones asked for are dropped
+ * when there are too many. */
+#define SL_RANGES_MAX 64
+typedef struct sl_ranges {
+    struct sl_range {
+        uint64_t at, end;
+    } v[SL_RANGES_MAX];
+    uint32_t first, n;
+} sl_ranges;
+void sl_ranges_add(sl_ranges *ranges, uint64_t at, uint64_t len);
+/* The range to go on with; NULL: there is none. */
+struct sl_range *sl_ranges_first(sl_ranges *ranges);
+
+void sl_plan_free(sl_plan *plan); /* NULL is fine */
+
 typedef struct sl_chunk sl_chunk;
 typedef struct sl_chunks sl_chunks;
 
@@ -58,6 +80,8 @@ typedef struct sl_chunk_ops {
     void (*abort)(sl_chunk *chunk);   /* nobody wants it any more */
     void (*hurry)(sl_chunk *chunk);   /* somebody waits for it now; or NULL */
     void (*release)(sl_chunk *chunk); /* it is about to be freed */
+    /* Whether the chunk of byte `at` need not be prefetched. Or NULL. */
+    bool (*has)(sl_chunks *set, uint64_t at);
 } sl_chunk_ops;
 
 struct sl_chunk {
@@ -87,6 +111,8 @@ struct sl_chunks {
     uint32_t idle_max;      /* read ahead and kept */
     sl_chunk *head;
     uint32_t in_flight;
+    sl_ranges wanted; /* to be prefetched */
+    sl_post more;     /* a chunk is finished: there may be room for others */
 };
 
 /* A set without chunks, of any size or on a grid. */
@@ -103,7 +129,7 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
                           sl_err *err);
 void sl_chunks_release(sl_fetch *fetch);
 void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch);
-/* As much of the range as the bounds allow. */
+/* By and by, behind what is wanted already, as the bounds allow. */
 void sl_chunks_prefetch(sl_chunks *set, uint64_t at, uint64_t len);
 /* The chunk's bytes are there (err NULL) or cannot be had. On the loop. */
 void sl_chunk_finish(sl_chunk *chunk, const sl_err *err);

@@ -433,6 +433,8 @@ static void chunk_release(sl_chunk *chunk)
     content_unref(c->content);
 }
 
+static bool chunk_has(sl_chunks *set, uint64_t at);
+
 static const sl_chunk_ops chunk_ops = {
     .size = sizeof(external_chunk),
     .brings_data = true,
@@ -440,6 +442,7 @@ static const sl_chunk_ops chunk_ops = {
     .abort = chunk_abort,
     .hurry = chunk_hurry,
     .release = chunk_release,
+    .has = chunk_has,
 };
 
 /* --- The backing ------------------------------------------------------------------ */
@@ -484,6 +487,15 @@ static size_t read_cache(const content *c, uint64_t at, void *to, size_t len)
     memcpy(to, blob->bytes + skip, len);
     sl_blob_unref(blob);
     return len;
+}
+
+static bool chunk_has(sl_chunks *set, uint64_t at)
+{
+    const external_backing *b =
+        (const external_backing *)(void *)((char *)set -
+                                           offsetof(external_backing, chunks));
+    uint8_t byte;
+    return read_cache(b->content, at, &byte, 1) != 0;
 }
 
 static int64_t external_try_read(sl_backing *base, uint64_t at, void *to,
@@ -630,6 +642,8 @@ static sl_backing *new_backing(sl_data_ctx *ctx, sl_source *source,
                                UINT64_C(1) << def->chunk_log, def->size);
     if (c->origin != NULL && c->origin->remote)
         b->chunks.ahead_max = SL_REMOTE_AHEAD_MAX;
+    if (!c->declared) /* no cache in memory keeps what is prefetched */
+        b->chunks.idle_max = SL_REMOTE_IDLE_MAX;
     b->next = ctx->externals;
     if (b->next != NULL)
         b->next->prev = b;

@@ -35,7 +35,7 @@ typedef struct sl_file {
     identity id;                        /* of a file; unused otherwise */
     sl_chunks chunks;                   /* in the source's coordinates */
     prefetch *prefetch;                 /* under way */
-    uint64_t prefetch_at, prefetch_end; /* wanted next */
+    sl_ranges wanted;                   /* to be prefetched next */
     int refs;
     struct sl_file *next, *prev;
 } sl_file;
@@ -176,15 +176,16 @@ static void prefetch_done(sl_work *work, bool cancelled)
 
 static void start_prefetch(sl_file *file)
 {
-    uint64_t left = file->prefetch_end - file->prefetch_at;
+    struct sl_range *next = sl_ranges_first(&file->wanted);
     prefetch *p;
-    if (left == 0 || file->prefetch != NULL ||
+    if (next == NULL || file->prefetch != NULL ||
         (p = sl_malloc(sizeof *p)) == NULL)
         return;
+    uint64_t left = next->end - next->at;
     *p = (prefetch){.work = {prefetch_work, prefetch_done, NULL},
                     .source = sl_source_ref(file->source),
                     .file = file,
-                    .at = file->prefetch_at,
+                    .at = next->at,
                     .len = left < SL_READ_MAX ? left : SL_READ_MAX};
     if (sl_work_start(file->ctx->loop, &p->work, NULL) != SL_OK) {
         sl_source_unref(p->source);
@@ -192,7 +193,7 @@ static void start_prefetch(sl_file *file)
         return;
     }
     file->prefetch = p;
-    file->prefetch_at += p->len;
+    next->at += p->len;
 }
 
 /* --- Opening and closing
@@ -322,9 +323,8 @@ static void inline_prefetch(sl_backing *base, uint64_t at, uint64_t len)
     sl_file *file = b->file;
     if (file->source->fd < 0)
         return;
-    file->prefetch_at = b->offset + at;
-    file->prefetch_end =
-        file->prefetch_at + (len < SL_PREFETCH_MAX ? len : SL_PREFETCH_MAX);
+    sl_ranges_add(&file->wanted, b->offset + at,
+                  len < SL_PREFETCH_MAX ? len : SL_PREFETCH_MAX);
     start_prefetch(file);
 }
 

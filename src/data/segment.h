@@ -178,12 +178,38 @@ struct sl_segment {
     sl_backing *backing;
     uint64_t size;
     int refs;
+    uint32_t ordinal; /* of its definition; SL_NO_ORDINAL: not defined in the
+                         component that was instantiated */
     char label[64]; /* for faults: "segment 2", "import `model`" */
 };
 /* Takes the backing, also on failure. */
 sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err);
 sl_segment *sl_segment_ref(sl_segment *segment);
 void sl_segment_unref(sl_segment *segment); /* NULL is fine */
+
+#define SL_NO_ORDINAL UINT32_MAX
+
+/* --- Load plans: what will probably be read next -----------------------------
+ */
+
+/* Prefetches along the plan of an outermost component, from the loop's next turn
+ * on, never more than SL_PLAN_AHEAD bytes before what has been read. `loads`
+ * must outlive the ctx; one plan at a time, later ones are ignored. Memory that
+ * is short means no plan. */
+#define SL_PLAN_AHEAD ((uint64_t)32 << 20)
+void sl_data_ctx_follow(sl_data_ctx *ctx, const sl_source *source,
+                        const sl_plan_step *loads, uint32_t n);
+/* A definition (with its ordinal) of that component has been bound. */
+void sl_data_ctx_bound(sl_data_ctx *ctx, const sl_source *source,
+                       sl_segment *segment);
+/* Bytes have been delivered: whoever asked hears of it, and the plan goes on. */
+void sl_data_ctx_loaded(sl_data_ctx *ctx, const sl_segment *segment,
+                        uint64_t at, uint64_t len);
+/* fn NULL: nobody. */
+void sl_data_ctx_on_load(sl_data_ctx *ctx,
+                         void (*fn)(void *arg, const sl_segment *segment,
+                                    uint64_t at, uint64_t len),
+                         void *arg);
 
 /* The backing's operations on a range of the segment; the range is the
  * caller's to check. A fault's message is complete:

@@ -408,6 +408,8 @@ static sl_status define_data(replay *r, const sl_def *def)
     sl_segment *segment = sl_segment_new(backing, label, r->err);
     if (segment == NULL)
         return r->err->code;
+    segment->ordinal = data->ordinal;
+    sl_data_ctx_bound(r->store->data, source, segment);
     define(r, def, (sl_item){.of.segment = segment});
     return SL_OK;
 }
@@ -559,6 +561,8 @@ sl_status sl_link_root(sl_store *store, const sl_component *component,
     if (r.inst == NULL)
         return r.err->code;
     *out = r.inst;
+    sl_data_ctx_follow(store->data, component->source, component->loads,
+                       component->n_loads);
     sl_status st = resolve_imports(&r, resolver, arg);
     if (st == SL_OK)
         st = sl_check_imported_values(component, r.imports, r.err);

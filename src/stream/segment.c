@@ -174,6 +174,7 @@ static sl_status go_on(segment_stream *s, bool in_read)
     if (n == 0)
         return wait_for_bytes(s, in_read);
     let_go(s);
+    sl_data_ctx_loaded(data, s->segment, s->pos - (uint64_t)n, (uint64_t)n);
     if (s->copy->inst != NULL)
         stats->bytes_to_guest += (uint64_t)n - (stats->bytes_mapped - mapped);
     else
@@ -317,6 +318,7 @@ static sl_segment *segment_of(sl_shared *shared, uint64_t *pos, uint64_t *end)
 static void segment_advance(sl_shared *shared, uint64_t n)
 {
     segment_stream *s = (segment_stream *)shared;
+    sl_data_ctx_loaded(data_of(s), s->segment, s->pos, n);
     s->pos += n;
     sl_data_ctx_stats(data_of(s))->bytes_forwarded += n;
 }

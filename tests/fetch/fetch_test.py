@@ -57,6 +57,12 @@ class World:
             plain, f'(core data $input (external "x.bin" (size {SIZE}) '
                    f'(chunk {CHUNK}) {digests}))').encode())
         self.write('imports.wat', source.encode())
+        scatter = open(os.path.join(os.path.dirname(__file__), 'scatter.wat')).read()
+        assert plain in scatter
+        self.write('scatter.wat', scatter.replace(
+            plain, f'(core data $input (external "x.bin" (size {SIZE}) '
+                   f'(chunk {CHUNK}) {digests}))').encode())
+        self.tool('parse', '-o', 'scatter.wasm', 'scatter.wat')
         self.tool('parse', '-o', 'ext.wasm', 'ext.wat')
         self.tool('bundle', '--data', 'input=x.bin', '-o', 'inline.wasm', 'imports.wat')
         self.origin = subprocess.Popen(
@@ -229,6 +235,37 @@ def _(world):
     good(world, world.run(world.url('ext.wasm'), cache=cache, timeout='10'))
     good(world, world.run('--data', 'input=' + world.url('x.bin'), 'imports.wat',
                           cache=cache, timeout='10'))
+
+
+@check('a load plan saves requests')
+def _(world):
+    call, right = 'sum(7)', b'%d\n' % sum(world.content)
+    def requests(name, *options):
+        world.log()
+        done = world.run(*options, '--invoke', call, world.url(name), timeout='10')
+        expect((done.returncode, done.stdout) == (0, right), done)
+        return len([line for line in world.log() if 'x.bin' in line[3]])
+    without = requests('scatter.wasm', '--record-loads',
+                       os.path.join(world.folder, 'plan'))
+    expect(without >= SIZE // CHUNK, f'{without} requests without a plan')
+    world.tool('optimize', '--plan', 'plan', '-o', 'planned.wasm', 'scatter.wasm')
+    planned = requests('planned.wasm')
+    expect(planned <= 0.2 * without, f'{planned} requests, {without} without a plan')
+    # Locally, and with a plan in the place of the plan.
+    local = world.run('--invoke', call, 'planned.wasm')
+    expect(local.stdout == right, local)
+    world.tool('optimize', '--plan', 'plan', '-o', 'again.wasm', 'planned.wasm')
+    with open(os.path.join(world.folder, 'again.wasm'), 'rb') as f:
+        again = f.read()
+    with open(os.path.join(world.folder, 'planned.wasm'), 'rb') as f:
+        expect(f.read() == again, 'a plan was added to a plan')
+    for line, code in (('0 0', 65), ('x', 65), ('7 0 1', 65), (f'0 {SIZE} 1', 65),
+                       ('0 0 1 2', 65), ('0 0 18446744073709551616', 65)):
+        world.write('bad', line.encode() + b'\n')
+        done = subprocess.run(
+            [SLUICE, 'optimize', '--force', '--plan', 'bad', '-o', 'bad.wasm',
+             'scatter.wasm'], cwd=world.folder, stderr=subprocess.PIPE, timeout=TIMEOUT)
+        expect(done.returncode == code and done.stderr, f'{line}: {done}')
 
 
 @check('every bit of a chunk counts')

@@ -64,17 +64,27 @@ static uint8_t text[SIZE];
 typedef struct mapped {
     fixture f;
     char path[64];
+    uint64_t heard; /* bytes that on_load was told of */
 } mapped;
+
+static void on_load(void *arg, const sluice_load *load)
+{
+    assert_int_equal(load->ordinal, UINT32_MAX); /* it is imported */
+    assert_string_equal(load->segment, "host segment");
+    ((mapped *)arg)->heard += load->len;
+}
 
 static void open_mapped(mapped *m, bool on)
 {
     fill_bytes(text, SIZE);
+    m->heard = 0;
     temp_file(m->path, text, SIZE);
     fixture_init(&m->f, READER);
     sluice_segment *s = sluice_segment_from_file(m->path, &m->f.error);
     assert_int_equal(
         sluice_linker_segment(m->f.linker, "text", s, &m->f.error), SLUICE_OK);
     sluice_segment_free(s);
+    sluice_store_on_load(m->f.store, on_load, m);
     assert_int_equal(sluice_store_map_files(m->f.store, on, &m->f.error),
                      SLUICE_OK);
     fixture_instantiate(&m->f);
@@ -128,6 +138,7 @@ static void test_mapping__is_a_copy_to_see(void **state)
     open_mapped(&m, true);
     expect_range(&m, 65536, 0, SIZE);
     assert_int_equal(bytes_mapped(&m), SIZE);
+    assert_int_equal(m.heard, SIZE);
     assert_int_equal(sluice_store_stats(m.f.store).bytes_to_guest, 0);
     expect_range(&m, 65536 + 1, 0, 2 << 20); /* no pages: copied */
     assert_int_equal(bytes_mapped(&m), SIZE);

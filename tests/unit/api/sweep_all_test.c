@@ -996,6 +996,7 @@ static void elsewhere(run *r)
     }
     sluice_store_on_fault(r->store, trap_it, NULL);
     good(r, sluice_store_map_files(r->store, true, &r->error));
+    sluice_store_on_load(r->store, NULL, NULL);
     external = sluice_instance_segment(r->instance, "d");
     if (!made(r, external != NULL))
         goto out;

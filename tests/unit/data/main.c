@@ -10,6 +10,8 @@ extern const struct CMUnitTest disk_tests[];
 extern const size_t n_disk_tests;
 extern const struct CMUnitTest disk_url_tests[];
 extern const size_t n_disk_url_tests;
+extern const struct CMUnitTest plan_tests[];
+extern const size_t n_plan_tests;
 
 int main(void)
 {
@@ -20,6 +22,8 @@ int main(void)
     failed += _cmocka_run_group_tests("data/callback", callback_tests,
                                       n_callback_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/disk", disk_tests, n_disk_tests,
+                                      NULL, NULL);
+    failed += _cmocka_run_group_tests("data/plan", plan_tests, n_plan_tests,
                                       NULL, NULL);
     return failed + _cmocka_run_group_tests("data/disk_url", disk_url_tests,
                                             n_disk_url_tests, NULL, NULL);
