@@ -117,6 +117,15 @@ static void note_bytes(sl_exchange *x, size_t n)
     x->window_bytes += n;
 }
 
+void sl_exchange_fail(sl_exchange *x, sl_verdict verdict, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    sl_vfail(&x->err, SL_EIO, x->at, fmt, args);
+    va_end(args);
+    x->verdict = verdict;
+}
+
 static sl_verdict conclude(sl_exchange *x, sl_verdict verdict)
 {
     x->verdict = verdict;
@@ -171,182 +180,6 @@ bool sl_exchange_progressed(const sl_exchange *x)
     return x->at < x->to && x->at - x->from >= PROGRESS;
 }
 
-/* --- Judging an answer
- * ------------------------------------------------------------ */
-
-static void fail(sl_exchange *x, sl_verdict verdict, const char *fmt, ...)
-    SL_PRINTF(3, 4);
-static void fail(sl_exchange *x, sl_verdict verdict, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    sl_vfail(&x->err, SL_EIO, x->at, fmt, args);
-    va_end(args);
-    conclude(x, verdict);
-}
-
-static bool is_etag(const char *validator)
-{
-    return validator[0] == '"' || strncmp(validator, "W/", 2) == 0;
-}
-
-/* Whether it is still the resource that it was. */
-static bool same_version(sl_exchange *x)
-{
-    const sl_answer *a = &x->answer;
-    const char *was = x->id->validator;
-    if (was == NULL)
-        return true;
-    bool etag = is_etag(was);
-    const char *now = etag ? a->etag : a->modified;
-    if (now == NULL && (etag || a->status != 206)) /* 206: RFC 9110, 15.3.7 */
-        fail(x, SL_HTTP_FAILED, "the resource has changed: no %s any more",
-             etag ? "ETag" : "Last-Modified");
-    else if (now != NULL && strcmp(now, was) != 0)
-        fail(x, SL_HTTP_FAILED, "the resource has changed: %s %.40s, was %.40s",
-             etag ? "ETag" : "Last-Modified", now, was);
-    return x->verdict == SL_HTTP_PENDING;
-}
-
-static bool same_size(sl_exchange *x, uint64_t size)
-{
-    uint64_t was = x->id->size;
-    if (was != SL_HTTP_UNKNOWN && was != size)
-        fail(x, SL_HTTP_FAILED, "the resource has %llu bytes instead of %llu",
-             (unsigned long long)size, (unsigned long long)was);
-    return x->verdict == SL_HTTP_PENDING;
-}
-
-/* The first answer that is right says what the resource is. */
-static void learn(sl_exchange *x, uint64_t size)
-{
-    const sl_answer *a = &x->answer;
-    const char *validator = a->etag != NULL ? a->etag : a->modified;
-    x->id->size = size;
-    if (x->id->validator != NULL || validator == NULL)
-        return;
-    x->id->validator = sl_strndup(validator, strlen(validator));
-    if (x->id->validator == NULL) {
-        sl_fail(&x->err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-        conclude(x, SL_HTTP_FAILED);
-    }
-}
-
-static bool plain(sl_exchange *x)
-{
-    const sl_answer *a = &x->answer;
-    if (a->has_encoding)
-        fail(x, SL_HTTP_FAILED, "bad answer: encoded content");
-    else if (a->chunked && a->has_length)
-        fail(x, SL_HTTP_FAILED,
-             "bad answer: Content-Length and Transfer-Encoding");
-    return x->verdict == SL_HTTP_PENDING;
-}
-
-static void judge_part(sl_exchange *x)
-{
-    const sl_answer *a = &x->answer;
-    if (!plain(x))
-        return;
-    if (a->multipart || !a->has_range || a->unsatisfied) {
-        fail(x, SL_HTTP_FAILED, "bad answer: HTTP 206 %s",
-             a->multipart ? "in several parts" : "without a Content-Range");
-        return;
-    }
-    if (!same_version(x) || !same_size(x, a->total))
-        return;
-    x->end = x->to < a->total || !x->probe ? x->to : a->total;
-    if (x->end > a->total)
-        fail(x, SL_HTTP_FAILED, "the resource has only %llu bytes",
-             (unsigned long long)a->total);
-    else if (a->from != x->at || a->to != x->end)
-        fail(x, SL_HTTP_FAILED,
-             "bad answer: Content-Range %llu-%llu, wanted %llu-%llu",
-             (unsigned long long)a->from, (unsigned long long)a->to - 1,
-             (unsigned long long)x->at, (unsigned long long)x->end - 1);
-    else if (a->has_length && a->length != a->to - a->from)
-        fail(x, SL_HTTP_FAILED,
-             "bad answer: Content-Length does not fit Content-Range");
-    else
-        learn(x, a->total);
-}
-
-/* The whole resource: good for its beginning. */
-static void judge_whole(sl_exchange *x)
-{
-    const sl_answer *a = &x->answer;
-    if (!plain(x) || !same_version(x))
-        return;
-    uint64_t size = a->has_length ? a->length : x->id->size;
-    if (a->has_range) {
-        fail(x, SL_HTTP_FAILED, "bad answer: HTTP 200 with a Content-Range");
-    } else if (size == SL_HTTP_UNKNOWN) {
-        fail(x, SL_HTTP_FAILED, "bad answer: it does not tell its size");
-    } else if (!same_size(x, size)) {
-        return;
-    } else if (x->at != 0) {
-        fail(x, SL_HTTP_FAILED,
-             "the server ignores ranges: HTTP 200 instead of 206");
-    } else if (x->to > size && !x->probe) {
-        fail(x, SL_HTTP_FAILED, "the resource has only %llu bytes",
-             (unsigned long long)size);
-    } else {
-        x->end = x->to < size ? x->to : size;
-        learn(x, size);
-    }
-}
-
-/* 416: right when there is nothing at all, which could not be asked for. */
-static void judge_unsatisfied(sl_exchange *x)
-{
-    const sl_answer *a = &x->answer;
-    if (a->unsatisfied && !same_size(x, a->total))
-        return;
-    if (x->probe && x->at == 0 && a->unsatisfied && a->total == 0 &&
-        same_version(x)) {
-        learn(x, 0);
-        if (x->verdict == SL_HTTP_PENDING)
-            conclude(x, SL_HTTP_DONE);
-    } else if (x->verdict == SL_HTTP_PENDING) {
-        fail(x, SL_HTTP_FAILED, "HTTP 416");
-    }
-}
-
-static bool worth_a_retry(uint32_t status)
-{
-    return status == 408 || status == 429 || status >= 500;
-}
-
-static void judge(sl_exchange *x)
-{
-    const sl_answer *a = &x->answer;
-    switch (a->status) {
-    case 200:
-        judge_whole(x);
-        return;
-    case 206:
-        judge_part(x);
-        return;
-    case 301:
-    case 302:
-    case 303:
-    case 307:
-    case 308:
-        if (a->location != NULL)
-            conclude(x, SL_HTTP_REDIRECT);
-        else
-            fail(x, SL_HTTP_FAILED, "HTTP %u without a Location", a->status);
-        return;
-    case 416:
-        judge_unsatisfied(x);
-        return;
-    default:
-        x->retry_after_ms = a->retry_after_ms;
-        fail(x, worth_a_retry(a->status) ? SL_HTTP_RETRY : SL_HTTP_FAILED,
-             "HTTP %u", a->status);
-    }
-}
-
 /* --- curl's callbacks
  * ------------------------------------------------------------- */
 
@@ -361,7 +194,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
         return 0;
     }
     if (x->answer.complete && !was_complete)
-        judge(x);
+        sl_exchange_judge(x);
     /* Where a bad answer ends is not known either: no more of this connection.
      * One with another status may be read to its end. */
     bool bad = x->verdict == SL_HTTP_FAILED &&
@@ -382,17 +215,16 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
     uint64_t room = x->end - x->at;
     size_t take = n < room ? n : (size_t)room;
     if (take < n && (x->answer.status == 206 || x->end == x->id->size)) {
-        fail(x, SL_HTTP_FAILED, "the body is longer than %llu bytes",
-             (unsigned long long)(x->end - x->from));
+        sl_exchange_fail(x, SL_HTTP_FAILED,
+                         "the body is longer than %llu bytes",
+                         (unsigned long long)(x->end - x->from));
         return 0;
     }
     uint64_t at = x->at;
     x->at += take;
-    if (!x->body(x, at, (const uint8_t *)bytes, take) || take < n) {
-        x->cut = true;
-        return 0;
-    }
-    return n;
+    bool wanted = x->body(x, at, (const uint8_t *)bytes, take);
+    x->cut = take < n || (!wanted && x->at < x->end);
+    return x->cut ? 0 : n;
 }
 
 /* Our socket with that port on this side, or NULL. curl does not tell which
@@ -571,7 +403,8 @@ static bool start_hop(sl_exchange *x, void *private)
     }
     CURLcode rc = set_options(x, private);
     if (rc != CURLE_OK) {
-        fail(x, SL_HTTP_FAILED, "libcurl: %s", curl_easy_strerror(rc));
+        sl_exchange_fail(x, SL_HTTP_FAILED, "libcurl: %s",
+                         curl_easy_strerror(rc));
         return false;
     }
     x->stats->requests++;
@@ -644,7 +477,8 @@ static sl_verdict redirect(sl_exchange *x)
     sl_err why = {0};
     x->unclean = false;
     if (x->n_redirects++ >= c->redirects) {
-        fail(x, SL_HTTP_FAILED, "more than %u redirects", c->redirects);
+        sl_exchange_fail(x, SL_HTTP_FAILED, "more than %u redirects",
+                         c->redirects);
         return x->verdict;
     }
     char *next =
@@ -655,7 +489,8 @@ static sl_verdict redirect(sl_exchange *x)
         return conclude(x, SL_HTTP_FAILED);
     }
     if (sl_url_is_https(x->hop) && !sl_url_is_https(next))
-        fail(x, SL_HTTP_FAILED, "redirect refused: from https to http");
+        sl_exchange_fail(x, SL_HTTP_FAILED,
+                         "redirect refused: from https to http");
     x->trusted = x->trusted && sl_url_same_origin(x->hop, next);
     sl_free(x->hop);
     x->hop = next;
@@ -688,15 +523,17 @@ static void explain_code(sl_exchange *x, CURLcode code)
         x->curl_error[0] != '\0' ? x->curl_error : curl_easy_strerror(code);
     sl_verdict verdict = hopeless(code) ? SL_HTTP_FAILED : SL_HTTP_RETRY;
     if (x->refused && code == CURLE_COULDNT_CONNECT)
-        fail(x, SL_HTTP_FAILED, "%s is not a public address",
-             x->refused_address);
+        sl_exchange_fail(x, SL_HTTP_FAILED, "%s is not a public address",
+                         x->refused_address);
     else if (code == CURLE_PEER_FAILED_VERIFICATION)
-        fail(x, verdict, "certificate verify failed: %.100s", detail);
+        sl_exchange_fail(x, verdict, "certificate verify failed: %.100s",
+                         detail);
     else if (code == CURLE_OUT_OF_MEMORY && !x->answer.complete && x->answered)
-        fail(x, verdict, "bad answer: a header line of more than %zu KiB",
-             SL_HTTP_HEADER_MAX >> 10);
+        sl_exchange_fail(x, verdict,
+                         "bad answer: a header line of more than %zu KiB",
+                         SL_HTTP_HEADER_MAX >> 10);
     else
-        fail(x, verdict, "%.120s", detail);
+        sl_exchange_fail(x, verdict, "%.120s", detail);
 }
 
 static void conclude_code(sl_exchange *x, CURLcode code)
@@ -706,10 +543,11 @@ static void conclude_code(sl_exchange *x, CURLcode code)
     else if (code != CURLE_OK)
         explain_code(x, code);
     else if (!x->answer.complete)
-        fail(x, SL_HTTP_RETRY, "the answer ends inside of its header");
+        sl_exchange_fail(x, SL_HTTP_RETRY,
+                         "the answer ends inside of its header");
     else if (x->at < x->end)
-        fail(x, SL_HTTP_RETRY, "the body ends at byte %llu",
-             (unsigned long long)x->at);
+        sl_exchange_fail(x, SL_HTTP_RETRY, "the body ends at byte %llu",
+                         (unsigned long long)x->at);
     else
         conclude(x, SL_HTTP_DONE);
 }

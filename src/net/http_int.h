@@ -146,6 +146,13 @@ uint64_t sl_exchange_delay_ns(const sl_exchange *x, uint32_t n);
 /* An attempt that brought much, but not everything, is no failed one. */
 bool sl_exchange_progressed(const sl_exchange *x);
 
+/* Records a failure, the first one; the verdict in any case. */
+void sl_exchange_fail(sl_exchange *x, sl_verdict verdict, const char *fmt, ...)
+    SL_PRINTF(3, 4);
+/* judge.c. The header is complete: the verdict stays SL_HTTP_PENDING when the
+ * body, which then ends at x->end, is what was asked for. */
+void sl_exchange_judge(sl_exchange *x);
+
 /* Makes the whole message out of x->err. */
 void sl_exchange_explain(const sl_exchange *x, uint32_t attempts, uint64_t from,
                          uint64_t to, sl_err *err);
