@@ -142,10 +142,11 @@ static int run(int argc, char **argv)
             v.json = true;
         else if (option == 'd')
             v.segments.digests = true;
-        else if (option == 'c')
-            v.segments.cache = true, v.cache_dir = optarg;
-        else if (option == 'f' &&
-                 !sluice_engine_set_feature(engine, optarg, true))
+        else if (option == 'c') {
+            v.segments.cache = true;
+            v.cache_dir = optarg;
+        } else if (option == 'f' &&
+                   !sluice_engine_set_feature(engine, optarg, true))
             code = cli_usage(&cli_inspect, "no feature `%s`", optarg);
         else if (option != 'f')
             code =

@@ -277,6 +277,37 @@ static void test_move__what_stays_stays_aligned(void **state)
     remove_folder(&f);
 }
 
+static sl_status bundle_second(sl_bundle_job *job, const sl_outside *outside,
+                               sl_err *err)
+{
+    return sl_bundle(job, two + 1, 1, outside, err);
+}
+
+static sl_status bundle_first(sl_bundle_job *job, const sl_outside *outside,
+                              sl_err *err)
+{
+    return sl_bundle(job, two, 1, outside, err);
+}
+
+/* A payload that another one is put in front of stays aligned. */
+static void test_move__bundling_twice(void **state)
+{
+    (void)state;
+    fixture f;
+    opened o;
+    make_folder(&f);
+    make_two(&f, 100001, 70000);
+    assert_job(bundle_second, at(&f, "in.wasm"), at(&f, "one.wasm"), NULL);
+    assert_job(bundle_first, at(&f, "one.wasm"), at(&f, "both.wasm"), NULL);
+    open_component(&o, at(&f, "both.wasm"));
+    assert_int_equal(o.n, 2);
+    assert_int_equal(o.all[0].offset, SL_BUNDLE_ALIGN);
+    assert_int_equal(o.all[1].offset, 3 * SL_BUNDLE_ALIGN);
+    assert_payloads(&o);
+    close_component(&o);
+    remove_folder(&f);
+}
+
 /* A component with an aligned payload inside of another keeps it aligned when
  * something in front of it goes. */
 static void test_move__nested_payloads_stay_aligned(void **state)
@@ -407,6 +438,7 @@ const struct CMUnitTest move_tests[] = {
     cmocka_unit_test(test_move__nothing_to_move_is_the_same_file),
     cmocka_unit_test(test_move__a_bundle_comes_back_to_the_byte),
     cmocka_unit_test(test_move__what_stays_stays_aligned),
+    cmocka_unit_test(test_move__bundling_twice),
     cmocka_unit_test(test_move__nested_payloads_stay_aligned),
     cmocka_unit_test(test_move__stops_when_told_and_leaves_nothing),
     cmocka_unit_test(test_move__every_failed_allocation_is_an_error),
