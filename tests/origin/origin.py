@@ -488,6 +488,13 @@ def chunked_trailers(c, r):  # a bomb of them
 
 
 @wrong
+def chunked_trailer(c, r):  # right: what stands in it is not looked at
+    chunked(c, r)
+    chunks(c, r.body(), end=False)
+    c.send(b'0\r\nETag: "other"\r\nContent-Range: bytes 0-0/1\r\n\r\n')
+
+
+@wrong
 def until_close(c, r):  # right
     part(c, r, Content_Length=None)
     c.send(r.body())
@@ -1043,6 +1050,10 @@ class Origin:
             if name == 'tls-reset':
                 sock.recv(1)
                 Connection(self, name, sock, number).reset()
+            if name == 'tls-plain':
+                sock.recv(1)
+                Connection(self, name, sock, number).send(head(400))
+                return
             if name == 'tls-stall':
                 time.sleep(20)
             if context is not None:

@@ -326,18 +326,26 @@ sl_loop *loop;
 sl_http *http;
 static int n_done;
 
-sl_http_config quick_config(void)
+sl_http_config test_config(void)
 {
     sl_http_config c = sl_http_config_default();
     c.allow_private = true;
-    c.connect_ms = 500;
-    c.first_byte_ms = 150;
-    c.rate_window_ms = 150;
-    c.min_rate = 2000;
+    c.connect_ms = 10000;
+    c.first_byte_ms = 10000;
+    c.rate_window_ms = 10000;
     c.retries = 2;
     c.retry_delay_ms = 2;
     c.retry_after_max_ms = 100;
-    c.ca_file = origin.ca;
+    c.ca_file = origin.ready ? origin.ca : NULL;
+    return c;
+}
+
+sl_http_config quick_config(void)
+{
+    sl_http_config c = test_config();
+    c.first_byte_ms = 150;
+    c.rate_window_ms = 150;
+    c.min_rate = 2000;
     return c;
 }
 
@@ -354,9 +362,7 @@ static void on_tick(uv_timer_t *timer)
 int open_http(void **state)
 {
     (void)state;
-    sl_http_config c = quick_config();
-    if (!origin.ready)
-        c.ca_file = NULL;
+    sl_http_config c = test_config();
     loop = sl_loop_new(NULL, NULL);
     uv_timer_init(sl_loop_uv(loop), &tick);
     http = sl_http_new(loop, &c, NULL);
@@ -430,6 +436,13 @@ static void run_until_tick(uint32_t ms)
 void run_for(uint32_t ms)
 {
     run_until_tick(ms);
+}
+
+void run_until(const int *counter)
+{
+    uint64_t limit = sl_loop_now_ns() + (uint64_t)10 * 1000000000;
+    while (*counter == 0 && sl_loop_now_ns() < limit)
+        run_until_tick(1);
 }
 
 static bool all_done(const fetch *f, size_t n)

@@ -36,7 +36,9 @@ int log_lines(const char *log);
 /* "requests N connections N parallel N" since the log was last cleared. */
 void origin_stats(int *requests, int *connections, int *parallel);
 
-/* Milliseconds for all that is waited for in tests. */
+/* Few and short retries; patient with the origin, which may be short of time
+ * to run, or (where stalling is the point) not. */
+sl_http_config test_config(void);
 sl_http_config quick_config(void);
 
 extern sl_loop *loop;
@@ -60,6 +62,8 @@ void fetch_wait(fetch *f, size_t n);
 /* Checks guards, and the bytes if they were said to be there; frees. */
 void fetch_deinit(fetch *f);
 void reset_order(void);
+/* Runs the loop until *counter is not 0; 10 s at most. */
+void run_until(const int *counter);
 /* Runs the loop for a while. */
 void run_for(uint32_t ms);
 

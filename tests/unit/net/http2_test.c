@@ -14,15 +14,10 @@ static int open_h2(void **state)
     }
     if (!there) {
         print_message("skipped: nghttpx is missing\n");
-        return open_http(state);
+        return open_http(NULL);
     }
-    if (open_http(state) != 0)
-        return -1;
-    sl_http_config c = quick_config();
-    c.first_byte_ms = c.rate_window_ms = 1000;
-    reopen_http(&c);
     *state = &there;
-    return 0;
+    return open_http(NULL);
 }
 
 static void need_h2(void **state)

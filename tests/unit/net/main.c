@@ -16,8 +16,10 @@ extern const size_t n_http2_tests;
 extern const struct CMUnitTest sweep_tests[];
 extern const size_t n_sweep_tests;
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) /* "test_read*" */
+        cmocka_set_test_filter(argv[1]);
     if (start_origin(NULL) != 0)
         return 1;
     int failed =

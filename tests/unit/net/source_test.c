@@ -9,7 +9,7 @@
 
 static sl_source *open_source(const char *url)
 {
-    sl_http_config c = quick_config();
+    sl_http_config c = test_config();
     sl_err err = {0};
     sl_source *s = sl_source_http(url, &c, &err);
     assert_string_equal(err.msg, "");
@@ -144,7 +144,8 @@ static void test_source__opening_says_what_is_wrong(void **state)
     (void)state;
     need_origin();
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-        sl_http_config c = quick_config();
+        bool slow = strstr(row[i].path, "stall") != NULL;
+        sl_http_config c = slow ? quick_config() : test_config();
         sl_err err = {0};
         assert_null(
             sl_source_http(url_of(row[i].name, "%s", row[i].path), &c, &err));
@@ -154,6 +155,23 @@ static void test_source__opening_says_what_is_wrong(void **state)
     sl_err err = {0};
     assert_null(sl_source_http("http://127.0.0.1:1/", NULL, &err));
     assert_int_equal(err.code, SL_EINVALID); /* not public: the default */
+}
+
+/* However many retries there might be. */
+static void test_source__time_is_bounded(void **state)
+{
+    (void)state;
+    need_origin();
+    sl_http_config c = test_config();
+    sl_err err = {0};
+    c.retries = 1000;
+    c.retry_delay_ms = 20;
+    c.total_ms = 200;
+    uint64_t before = sl_loop_now_ns();
+    assert_null(sl_source_http(url_of("http", "/data?wrong=status&code=503"),
+                               &c, &err));
+    assert_in_range((sl_loop_now_ns() - before) / 1000000, 0, 5000);
+    assert_non_null(strstr(err.msg, "HTTP 503"));
 }
 
 /* Goes on where it broke off. */
@@ -218,6 +236,7 @@ const struct CMUnitTest source_tests[] = {
     TEST(test_source__few_requests),
     TEST(test_source__reads_beyond_the_end_fail),
     TEST(test_source__opening_says_what_is_wrong),
+    TEST(test_source__time_is_bounded),
     TEST(test_source__resumes),
     TEST(test_source__a_change_is_seen),
     TEST(test_source__from_several_threads),

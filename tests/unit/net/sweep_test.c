@@ -13,7 +13,7 @@
 
 static sl_http_config sweep_config(void)
 {
-    sl_http_config c = quick_config();
+    sl_http_config c = test_config();
     c.retries = 1;
     c.authorization = "Secret x";
     c.authorization_origin = "http://127.0.0.1:1";
