@@ -103,6 +103,11 @@ typedef struct sluice_stats {
     uint64_t data_faults;
     uint64_t memory_bytes; /**< live linear memory */
     uint32_t instances, tasks, stream_ends;
+    uint64_t bytes_fetched; /**< brought by files of external segments and by
+                                 URLs, as they are there (compressed, say) */
+    uint64_t http_requests; /**< sent, with those of redirects and retries */
+    uint64_t http_retries;
+    uint64_t http_bytes; /**< of bodies received, also of no use */
 } sluice_stats;
 /** The counters as they are now. @return by value */
 SLUICE_API sluice_stats sluice_store_stats(const sluice_store *store);

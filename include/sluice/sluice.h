@@ -11,6 +11,7 @@
 #include "sluice/error.h"
 #include "sluice/fetch.h"
 #include "sluice/instance.h"
+#include "sluice/observe.h"
 #include "sluice/resource.h"
 #include "sluice/stream.h"
 #include "sluice/type.h"

@@ -2,6 +2,7 @@
 #include "api/api_int.h"
 
 #include "base/alloc.h"
+#include "net/http.h"
 
 /* --- Stores ------------------------------------------------------------------- */
 
@@ -139,6 +140,7 @@ sluice_stats sluice_store_stats(const sluice_store *store)
 {
     const sl_data_stats *data = sl_data_ctx_stats(store->store->data);
     sl_core_stats core = sl_core_store_stats(store->store->core);
+    sl_http_stats http = sl_data_ctx_http_stats(store->store->data);
     return (sluice_stats){
         .bytes_read = data->bytes_read,
         .bytes_to_guest = data->bytes_to_guest,
@@ -149,6 +151,10 @@ sluice_stats sluice_store_stats(const sluice_store *store)
         .instances = store->store->n_instances,
         .tasks = store->store->live_tasks,
         .stream_ends = store->store->live_ends,
+        .bytes_fetched = data->bytes_fetched,
+        .http_requests = http.requests,
+        .http_retries = http.retries,
+        .http_bytes = http.bytes,
     };
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/vec.h"
+#include "cli/observe.h"
 #include "cli/plan.h"
 #include "cli/supply.h"
 #include "cli/values.h"
@@ -30,7 +31,7 @@ typedef struct run_state {
     const char *invoke;           /* the one that runs now */
     uint64_t seed;
     uint64_t timeout_ns; /* SLUICE_NO_DEADLINE: none */
-    bool stats;
+    bool stats, data_stats;
     SL_VEC(const char *) env;
     SL_VEC(data_option) data;
     SL_VEC(const char *) supplies; /* --value */
@@ -63,6 +64,7 @@ static const struct option options[] = {
     {"invoke", required_argument, NULL, 'i'},
     {"seed", required_argument, NULL, 's'},
     {"stats", no_argument, NULL, 't'},
+    {"data-stats", no_argument, NULL, 'D'},
     {"timeout", required_argument, NULL, 'T'},
     {"allow-private", no_argument, NULL, 'p'},
     {"ca-file", required_argument, NULL, 'c'},
@@ -142,6 +144,9 @@ static int one_option(run_state *r, int option, char **argv)
         return CLI_OK;
     case 't':
         r->stats = true;
+        return CLI_OK;
+    case 'D':
+        r->data_stats = true;
         return CLI_OK;
     case 'T':
         return parse_timeout(optarg, &r->timeout_ns)
@@ -660,9 +665,11 @@ static void print_stats(const run_state *r)
     fprintf(stderr,
             "stats: %" PRIu64 " segment bytes read, %" PRIu64
             " copied into linear memory, %" PRIu64 " mapped, %" PRIu64
-            " forwarded without; %" PRIu64
+            " forwarded without; %" PRIu64 " fetched, %" PRIu64
+            " HTTP requests; %" PRIu64
             " bytes of linear memory; peak RSS %ld KiB; cpu %ld.%03ld s\n",
-            s.bytes_read, s.bytes_to_guest, s.bytes_mapped, s.bytes_forwarded, s.memory_bytes,
+            s.bytes_read, s.bytes_to_guest, s.bytes_mapped, s.bytes_forwarded,
+            s.bytes_fetched, s.http_requests, s.memory_bytes,
             peak_rss_kib(), (long)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec,
             (long)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000 %
                 1000);
@@ -681,6 +688,8 @@ static int run(int argc, char **argv)
     }
     if (r.stats && r.store != NULL)
         print_stats(&r);
+    if (r.data_stats && r.store != NULL)
+        cli_print_segments(r.store);
     release_signals();
     sluice_val_deinit(&r.result);
     cli_values_deinit(&r.values);
@@ -729,6 +738,7 @@ const cli_command cli_run = {
     "is #1, #2, ...\n"
     "  --seed N           choose the schedule (order, sizes, delays) from N\n"
     "  --stats            print counters to standard error at the end\n"
+    "  --data-stats       the same for each data segment\n"
     "  --timeout SECONDS  end the run after that time, with exit code 124\n\n"
     "exit codes: the guest's own; 0 when run returns ok, 1 when it returns an\n"
     "  error; 64 usage; 65 invalid or unlinkable; 66 cannot be read; 69 "

@@ -154,5 +154,6 @@ sl_backing *sl_backing_callback(sl_data_ctx *ctx, const sl_callback_ops *ops,
     b->ops = ops;
     b->arg = arg;
     b->chunks = sl_chunks_make(ctx, &callback_chunk_ops, 0, 0);
+    b->chunks.backing = &b->base;
     return &b->base;
 }

@@ -125,8 +125,8 @@ void sl_chunk_finish(sl_chunk *chunk, const sl_err *err)
         leave_set(chunk); /* who asks again starts a new one */
     } else {
         set->in_flight--;
-        set->ctx->stats.bytes_read += chunk->len;
-        set->ctx->stats.reads_pooled++;
+        SL_CHUNK_COUNT(chunk, bytes_read, chunk->len);
+        SL_CHUNK_COUNT(chunk, reads_pooled, 1);
     }
     chunk->finished = true;
     if (set->wanted.n != 0 && !set->more.pending)
@@ -148,6 +148,7 @@ static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
     }
     chunk->ops = set->ops;
     chunk->set = set;
+    chunk->backing = set->backing;
     chunk->loop = set->ctx->loop;
     chunk->at = at;
     chunk->len = len;
@@ -176,6 +177,15 @@ void sl_chunks_deinit(sl_chunks *set)
         else
             give_up(c);
     }
+}
+
+void sl_chunks_forget(sl_chunks *set, const sl_backing *backing)
+{
+    for (sl_chunk *c = set->head; c != NULL; c = c->next)
+        if (c->backing == backing)
+            c->backing = NULL;
+    if (set->backing == backing)
+        set->backing = NULL;
 }
 
 /* --- Looking up
@@ -365,8 +375,8 @@ static void prefetch_more(sl_chunks *set)
                            : prefetch_at(set, r->at, r->end);
         if (end == 0)
             return;
-        set->ctx->stats.bytes_prefetched +=
-            (end < r->end ? end : r->end) - r->at;
+        SL_DATA_COUNT(set->backing, bytes_prefetched,
+                      (end < r->end ? end : r->end) - r->at);
         r->at = end;
     }
 }

@@ -144,6 +144,11 @@ sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx)
     return &ctx->stats;
 }
 
+sl_http_stats sl_data_ctx_http_stats(const sl_data_ctx *ctx)
+{
+    return ctx->http != NULL ? *sl_http_stats_of(ctx->http) : (sl_http_stats){0};
+}
+
 sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx)
 {
     return ctx->loop;

@@ -34,7 +34,8 @@ typedef struct sl_plan sl_plan;
 struct sl_data_ctx {
     sl_loop *loop;
     sl_data_env *env; /* NULL: not needed yet */
-    sl_data_stats stats;
+    sl_data_stats stats, gone; /* all; of backings that are gone */
+    sl_backing *oldest, *newest; /* of segments */
     sl_http *http;                 /* NULL: not needed yet */
     sl_plan *plan; /* that is followed; NULL: none */
     void (*on_load)(void *arg, const sl_segment *segment, uint64_t at,
@@ -62,7 +63,8 @@ typedef struct sl_ranges {
     } v[SL_RANGES_MAX];
     uint32_t first, n;
 } sl_ranges;
-void sl_ranges_add(sl_ranges *ranges, uint64_t at, uint64_t len);
+/* False: there is no room. */
+bool sl_ranges_add(sl_ranges *ranges, uint64_t at, uint64_t len);
 /* The range to go on with; NULL: there is none. */
 struct sl_range *sl_ranges_first(sl_ranges *ranges);
 
@@ -87,6 +89,7 @@ typedef struct sl_chunk_ops {
 struct sl_chunk {
     const sl_chunk_ops *ops;
     sl_chunks *set; /* NULL: failed or abandoned */
+    sl_backing *backing; /* that it is counted for; NULL: gone */
     sl_loop *loop;
     uint64_t at; /* in the set's coordinates */
     size_t len;
@@ -104,6 +107,7 @@ struct sl_chunk {
 struct sl_chunks {
     const sl_chunk_ops *ops;
     sl_data_ctx *ctx;
+    sl_backing *backing; /* that asks */
     /* Chunks of `grid` bytes, the last one ending at `size`; 0: of any size. */
     uint64_t grid, size;
     uint64_t ahead_max; /* how far to read ahead */
@@ -118,6 +122,8 @@ struct sl_chunks {
 /* A set without chunks, of any size or on a grid. */
 sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
                          uint64_t grid, uint64_t size);
+/* A backing that asked the set for chunks is going, the set is not. */
+void sl_chunks_forget(sl_chunks *set, const sl_backing *backing);
 
 /* Abandons what is in flight and frees the rest. */
 void sl_chunks_deinit(sl_chunks *set);
@@ -131,6 +137,16 @@ void sl_chunks_release(sl_fetch *fetch);
 void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch);
 /* By and by, behind what is wanted already, as the bounds allow. */
 void sl_chunks_prefetch(sl_chunks *set, uint64_t at, uint64_t len);
+/* Adds to a counter of the chunk's backing and of the store; the chunk is in
+ * its set. */
+#define SL_CHUNK_COUNT(chunk, counter, n)                                      \
+    do {                                                                       \
+        sl_data_ctx *ctx_ = (chunk)->set->ctx;                                 \
+        sl_backing *of_ = (chunk)->backing;                                    \
+        uint64_t more_ = (n);                                                  \
+        (of_ != NULL ? &of_->stats : &ctx_->gone)->counter += more_;           \
+        ctx_->stats.counter += more_;                                          \
+    } while (0)
 /* The chunk's bytes are there (err NULL) or cannot be had. On the loop. */
 void sl_chunk_finish(sl_chunk *chunk, const sl_err *err);
 

@@ -167,6 +167,8 @@ typedef struct external_chunk {
     uint8_t *raw;  /* as it is in the file; NULL: blob->bytes are */
     sl_blob *blob; /* verified when `checked` */
     bool checked;
+    enum { SOUGHT, FROM_MEMORY, FROM_DISK } from;
+    uint64_t brought; /* bytes, by the origin */
     sl_err result;
 } external_chunk;
 
@@ -239,8 +241,10 @@ static bool look_up(external_chunk *c)
     if (!known_digest(of, number_of(c), digest))
         return false;
     c->blob = sl_cache_get(of->env->cache, digest, c->chunk.len);
+    c->from = FROM_MEMORY;
     if (c->blob != NULL)
         return true;
+    c->from = SOUGHT;
     sl_disk *disk = disk_of(of);
     if (disk == NULL || (c->blob = sl_blob_new(c->chunk.len)) == NULL)
         return false;
@@ -248,6 +252,7 @@ static bool look_up(external_chunk *c)
         return false;
     memcpy(c->blob->digest, digest, SL_DIGEST_SIZE);
     sl_cache_put(of->env->cache, c->blob);
+    c->from = FROM_DISK;
     return true;
 }
 
@@ -266,11 +271,13 @@ static void look_up_and_read(external_chunk *c)
         return;
     }
     uint64_t i = number_of(c);
+    size_t len = raw_len(of, i, c->chunk.len);
     if (make_room(c) == SL_OK && of->origin->ops->read_now != NULL &&
         of->origin->ops->read_now(of->origin, place_of(of, i), raw_place(c),
-                                  raw_len(of, i, c->chunk.len),
-                                  &c->result) == SL_OK)
+                                  len, &c->result) == SL_OK) {
+        c->brought = len;
         check(c);
+    }
 }
 
 static void chunk_work(sl_work *work)
@@ -334,9 +341,18 @@ static void keep(external_chunk *c)
         keep_done(&k->work, true);
 }
 
+static void count(external_chunk *c)
+{
+    SL_CHUNK_COUNT(&c->chunk, bytes_fetched, c->brought);
+    SL_CHUNK_COUNT(&c->chunk, memory_hits, c->from == FROM_MEMORY);
+    SL_CHUNK_COUNT(&c->chunk, disk_hits, c->from == FROM_DISK);
+}
+
 static void finish(external_chunk *c)
 {
     keep(c);
+    if (c->chunk.set != NULL)
+        count(c);
     sl_err result = c->result;
     if (c->checked)
         c->chunk.data = c->blob->bytes;
@@ -352,6 +368,8 @@ static void on_read(sl_origin_read *read, const sl_err *err)
     c->fetched = true;
     if (err != NULL)
         c->result = *err;
+    else
+        c->brought += read->len;
     if (err != NULL ||
         sl_work_start(c->chunk.loop, &c->work, &c->result) != SL_OK)
         finish(c);
@@ -505,8 +523,10 @@ static int64_t external_try_read(sl_backing *base, uint64_t at, void *to,
     (void)err;
     at += b->offset;
     size_t n = sl_chunks_read(&b->chunks, at, to, len);
-    if (n == 0 && (n = read_cache(b->content, at, to, len)) != 0)
-        base->ctx->stats.reads_direct++;
+    if (n == 0 && (n = read_cache(b->content, at, to, len)) != 0) {
+        SL_DATA_COUNT(base, reads_direct, 1);
+        SL_DATA_COUNT(base, memory_hits, 1);
+    }
     return (int64_t)n;
 }
 
@@ -635,11 +655,14 @@ static sl_backing *new_backing(sl_data_ctx *ctx, sl_source *source,
                            .ctx = ctx,
                            .size = size,
                            .refs = 1,
-                           .kind = c->declared ? "external" : "url"};
+                           .kind = c->declared ? "external" : "url",
+                           .place = c->declared ? def->reference
+                                                : sl_name_of(source->url)};
     b->content = c;
     b->offset = offset;
     b->chunks = sl_chunks_make(ctx, &chunk_ops,
                                UINT64_C(1) << def->chunk_log, def->size);
+    b->chunks.backing = &b->base;
     if (c->origin != NULL && c->origin->remote)
         b->chunks.ahead_max = SL_REMOTE_AHEAD_MAX;
     if (!c->declared) /* no cache in memory keeps what is prefetched */

@@ -166,7 +166,6 @@ static void prefetch_done(sl_work *work, bool cancelled)
     sl_file *file = p->file;
     (void)cancelled;
     if (file != NULL) {
-        file->ctx->stats.bytes_prefetched += p->len;
         file->prefetch = NULL;
         start_prefetch(file);
     }
@@ -244,7 +243,9 @@ static void file_unref(sl_file *file)
 
 static void inline_close(sl_backing *b)
 {
-    file_unref(((inline_backing *)b)->file);
+    sl_file *file = ((inline_backing *)b)->file;
+    sl_chunks_forget(&file->chunks, b);
+    file_unref(file);
     sl_free(b);
 }
 
@@ -294,8 +295,8 @@ static int64_t inline_try_read(sl_backing *base, uint64_t at, void *to,
                 : source->fd >= 0      ? read_cached(b, at, to, len, err)
                                        : 0;
     if (n > 0) {
-        base->ctx->stats.reads_direct++;
-        base->ctx->stats.bytes_read += (uint64_t)n;
+        SL_DATA_COUNT(base, reads_direct, 1);
+        SL_DATA_COUNT(base, bytes_read, (uint64_t)n);
     }
     return n;
 }
@@ -303,6 +304,7 @@ static int64_t inline_try_read(sl_backing *base, uint64_t at, void *to,
 static sl_status inline_fetch(sl_backing *base, sl_fetch *fetch, sl_err *err)
 {
     inline_backing *b = (inline_backing *)base;
+    b->file->chunks.backing = base;
     return sl_chunks_fetch(&b->file->chunks, fetch, b->offset, err);
 }
 
@@ -323,8 +325,10 @@ static void inline_prefetch(sl_backing *base, uint64_t at, uint64_t len)
     sl_file *file = b->file;
     if (file->source->fd < 0)
         return;
-    sl_ranges_add(&file->wanted, b->offset + at,
-                  len < SL_PREFETCH_MAX ? len : SL_PREFETCH_MAX);
+    if (len > SL_PREFETCH_MAX)
+        len = SL_PREFETCH_MAX;
+    if (sl_ranges_add(&file->wanted, b->offset + at, len))
+        SL_DATA_COUNT(base, bytes_prefetched, len);
     start_prefetch(file);
 }
 

@@ -12,20 +12,21 @@
 
 /* --- Ranges ----------------------------------------------------------------------- */
 
-void sl_ranges_add(sl_ranges *ranges, uint64_t at, uint64_t len)
+bool sl_ranges_add(sl_ranges *ranges, uint64_t at, uint64_t len)
 {
     if (ranges->n != 0) {
         struct sl_range *last =
             &ranges->v[(ranges->first + ranges->n - 1) % SL_RANGES_MAX];
         if (last->end == at) {
             last->end += len;
-            return;
+            return true;
         }
     }
     if (ranges->n == SL_RANGES_MAX)
-        return;
+        return false;
     ranges->v[(ranges->first + ranges->n++) % SL_RANGES_MAX] =
         (struct sl_range){at, at + len};
+    return true;
 }
 
 struct sl_range *sl_ranges_first(sl_ranges *ranges)

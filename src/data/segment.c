@@ -1,5 +1,5 @@
 /* Segments: a backing with a name, and faults in the form users see. */
-#include "data/segment.h"
+#include "data/data_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,10 +12,67 @@ sl_backing *sl_backing_ref(sl_backing *backing)
     return backing;
 }
 
+/* --- Counters --------------------------------------------------------------- */
+
+static void add_stats(sl_data_stats *to, const sl_data_stats *from)
+{
+    to->reads += from->reads;
+    to->waits += from->waits;
+    to->bytes_read += from->bytes_read;
+    to->bytes_fetched += from->bytes_fetched;
+    to->memory_hits += from->memory_hits;
+    to->disk_hits += from->disk_hits;
+    to->bytes_to_guest += from->bytes_to_guest;
+    to->bytes_mapped += from->bytes_mapped;
+    to->bytes_forwarded += from->bytes_forwarded;
+    to->reads_direct += from->reads_direct;
+    to->reads_pooled += from->reads_pooled;
+    to->bytes_prefetched += from->bytes_prefetched;
+    to->faults += from->faults;
+}
+
+/* Into the context's list; one that is shared has its first segment's label. */
+static void enlist(sl_backing *b, const char *label)
+{
+    sl_data_ctx *ctx = b->ctx;
+    if (b->label[0] != '\0')
+        return;
+    snprintf(b->label, sizeof b->label, "%s", label);
+    b->older = ctx->newest;
+    *(b->older != NULL ? &b->older->newer : &ctx->oldest) = b;
+    ctx->newest = b;
+}
+
+static void delist(sl_backing *b)
+{
+    sl_data_ctx *ctx = b->ctx;
+    add_stats(&ctx->gone, &b->stats);
+    if (b->label[0] == '\0')
+        return;
+    *(b->older != NULL ? &b->older->newer : &ctx->oldest) = b->newer;
+    *(b->newer != NULL ? &b->newer->older : &ctx->newest) = b->older;
+}
+
+void sl_data_ctx_visit(sl_data_ctx *ctx,
+                       void (*visit)(void *arg, const sl_backing *backing,
+                                     const sl_data_stats *stats),
+                       void *arg)
+{
+    for (const sl_backing *b = ctx->oldest, *next; b != NULL; b = next) {
+        next = b->newer;
+        visit(arg, b, &b->stats);
+    }
+    visit(arg, NULL, &ctx->gone);
+}
+
+/* --- Backings and segments -------------------------------------------------- */
+
 void sl_backing_unref(sl_backing *backing)
 {
-    if (backing != NULL && --backing->refs == 0)
-        backing->ops->close(backing);
+    if (backing == NULL || --backing->refs != 0)
+        return;
+    delist(backing);
+    backing->ops->close(backing);
 }
 
 sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err)
@@ -31,7 +88,18 @@ sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err)
     segment->refs = 1;
     segment->ordinal = SL_NO_ORDINAL;
     snprintf(segment->label, sizeof segment->label, "%s", label);
+    enlist(backing, label);
     return segment;
+}
+
+void sl_segment_name(sl_segment *segment, const char *label)
+{
+    sl_backing *b = segment->backing;
+    if (segment->refs != 1)
+        return;
+    snprintf(segment->label, sizeof segment->label, "%s", label);
+    if (b->refs == 1)
+        snprintf(b->label, sizeof b->label, "%s", label);
 }
 
 sl_segment *sl_segment_ref(sl_segment *segment)
@@ -51,7 +119,7 @@ void sl_segment_unref(sl_segment *segment)
 sl_status sl_segment_fault(sl_segment *segment, uint64_t at, uint64_t len,
                            const sl_err *cause, sl_err *err)
 {
-    sl_data_ctx_stats(segment->backing->ctx)->faults++;
+    SL_DATA_COUNT(segment->backing, faults, 1);
     return sl_fail(err, SL_EIO, at,
                    "data fault: %s, bytes [%" PRIu64 ", %" PRIu64 "): %s",
                    segment->label, at, at + len, cause->msg);
@@ -75,6 +143,8 @@ sl_status sl_segment_fetch(sl_segment *segment, sl_fetch *fetch, sl_err *err)
     sl_status st = b->ops->fetch(b, fetch, &cause);
     if (st != SL_OK)
         sl_segment_fault(segment, fetch->at, fetch->len, &cause, err);
+    else
+        SL_DATA_COUNT(b, waits, 1);
     return st;
 }
 

@@ -16,8 +16,15 @@ typedef struct sl_data_ctx sl_data_ctx;
 /* --- What a store's segments share -------------------------------------------
  */
 
+/* Counted for each backing, and for the store: its segments' together. */
 typedef struct sl_data_stats {
+    uint64_t reads;            /* begun by guests and the host */
+    uint64_t waits;            /* requests for bytes that were not here */
     uint64_t bytes_read;       /* brought in from backings */
+    uint64_t bytes_fetched;    /* brought by origins: files of external
+                                  segments, URLs; as they are there */
+    uint64_t memory_hits;      /* reads and chunks that the cache in memory, */
+    uint64_t disk_hits;        /* ... chunks that the one on disk had */
     uint64_t bytes_to_guest;   /* copied into linear memory */
     uint64_t bytes_mapped;     /* into linear memory, instead of that */
     uint64_t bytes_forwarded;  /* handed to the host without doing so */
@@ -118,7 +125,31 @@ struct sl_backing {
     uint64_t size;
     int refs;
     const char *kind; /* "file", "buffer", "callback", ... for messages */
+    sl_name place;    /* a reference or a URL; "": none. Lives as long */
+    /* Of the first segment made of it. */
+    char label[64];
+    sl_data_stats stats;
+    sl_backing *newer, *older; /* of the context's, in order of binding */
 };
+
+/* Adds to a counter of a backing and to the store's. */
+#define SL_DATA_COUNT(backing, counter, n)                                     \
+    do {                                                                       \
+        sl_backing *counted_ = (backing);                                      \
+        uint64_t more_ = (n);                                                  \
+        counted_->stats.counter += more_;                                      \
+        sl_data_ctx_stats(counted_->ctx)->counter += more_;                    \
+    } while (0)
+
+/* Every backing of segments that live, in order of binding, and its counters;
+ * at last, with NULL, what those had counted that are gone. */
+void sl_data_ctx_visit(sl_data_ctx *ctx,
+                       void (*visit)(void *arg, const sl_backing *backing,
+                                     const sl_data_stats *stats),
+                       void *arg);
+/* What the store's connections have done. */
+struct sl_http_stats;
+struct sl_http_stats sl_data_ctx_http_stats(const sl_data_ctx *ctx);
 
 /* A range of a component's source, which it refs: memory; a file (page-cache
  * hits are taken directly, misses go through the pool); or anything else that
@@ -184,6 +215,8 @@ struct sl_segment {
 };
 /* Takes the backing, also on failure. */
 sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err);
+/* While nobody else has it: how messages and counters name it. */
+void sl_segment_name(sl_segment *segment, const char *label);
 sl_segment *sl_segment_ref(sl_segment *segment);
 void sl_segment_unref(sl_segment *segment); /* NULL is fine */
 

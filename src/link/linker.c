@@ -1,5 +1,6 @@
 #include "link/linker.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -287,9 +288,14 @@ static sl_status give_segment(const host_item *host, sl_instance *root,
                               sl_item *out, sl_err *err)
 {
     out->of.segment = host->of.open(host->ctx, root->store, err);
-    if (out->of.segment != NULL)
-        return SL_OK;
-    return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "segment cannot be opened");
+    if (out->of.segment == NULL)
+        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
+                       "segment cannot be opened");
+    char label[64];
+    int len = (int)(host->name.len < 50 ? host->name.len : 50);
+    snprintf(label, sizeof label, "import `%.*s`", len, host->name.data);
+    sl_segment_name(out->of.segment, label);
+    return SL_OK;
 }
 
 static sl_status give_value(const host_item *host, sl_instance *root, place at,

@@ -108,7 +108,7 @@ static uint32_t map_bytes(segment_stream *s, uint32_t *room)
         !backing->ops->file(backing, s->pos, &fd, &offset, NULL))
         return 0;
     uint32_t n = buffer->ops->map(buffer, *room, fd, offset, &head);
-    sl_data_ctx_stats(data_of(s))->bytes_mapped += n;
+    SL_DATA_COUNT(backing, bytes_mapped, n);
     if (head != 0)
         *room = head;
     return n;
@@ -176,9 +176,10 @@ static sl_status go_on(segment_stream *s, bool in_read)
     let_go(s);
     sl_data_ctx_loaded(data, s->segment, s->pos - (uint64_t)n, (uint64_t)n);
     if (s->copy->inst != NULL)
-        stats->bytes_to_guest += (uint64_t)n - (stats->bytes_mapped - mapped);
+        SL_DATA_COUNT(s->segment->backing, bytes_to_guest,
+                      (uint64_t)n - (stats->bytes_mapped - mapped));
     else
-        stats->bytes_forwarded += (uint64_t)n;
+        SL_DATA_COUNT(s->segment->backing, bytes_forwarded, (uint64_t)n);
     if (s->pos == s->end) {
         finish(s, SL_COPY_DROPPED);
     } else if (in_read || sl_buffer_remain(buffer) == 0) {
@@ -259,6 +260,7 @@ static sl_status segment_read(sl_shared *shared, sl_copy *copy)
         finish(s, SL_COPY_DROPPED);
         return SL_OK;
     }
+    SL_DATA_COUNT(s->segment->backing, reads, 1);
     s->delay = sl_data_choose_delay(data_of(s));
     if (s->delay == 0)
         return go_on(s, true);
@@ -320,7 +322,8 @@ static void segment_advance(sl_shared *shared, uint64_t n)
     segment_stream *s = (segment_stream *)shared;
     sl_data_ctx_loaded(data_of(s), s->segment, s->pos, n);
     s->pos += n;
-    sl_data_ctx_stats(data_of(s))->bytes_forwarded += n;
+    SL_DATA_COUNT(s->segment->backing, reads, 1);
+    SL_DATA_COUNT(s->segment->backing, bytes_forwarded, n);
 }
 
 static const sl_shared_ops segment_ops = {

@@ -70,7 +70,7 @@ typedef struct mapped {
 static void on_load(void *arg, const sluice_load *load)
 {
     assert_int_equal(load->ordinal, UINT32_MAX); /* it is imported */
-    assert_string_equal(load->segment, "host segment");
+    assert_string_equal(load->segment, "import `text`");
     ((mapped *)arg)->heard += load->len;
 }
 

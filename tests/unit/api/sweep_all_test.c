@@ -956,6 +956,11 @@ static void refused(run *r)
         good(r, r->error.status);
 }
 
+static void count_faults(void *arg, const sluice_segment_stats *stats)
+{
+    *(uint64_t *)arg += stats->data_faults;
+}
+
 static void elsewhere(run *r)
 {
     sluice_segment *file = NULL, *external = NULL;
@@ -1016,6 +1021,9 @@ static void elsewhere(run *r)
         assert_int_not_equal(t.error.status, SLUICE_OK); /* no such file */
     }
     sluice_reader_free(reader);
+    uint64_t faults = 0;
+    sluice_store_segments(r->store, count_faults, &faults);
+    assert_int_equal(faults, sluice_store_stats(r->store).data_faults);
 out:
     sluice_segment_free(file);
     sluice_segment_free(external);

@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""What `sluice run` tells of its segments, beside an origin: --data-stats.
+
+    observe_test.py SLUICE ORIGIN FORWARD [PATTERN]
+
+FORWARD is a component that imports the segment `input` and writes it to standard
+output. Ends with "N passed, N failed"."""
+import hashlib
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+SLUICE, ORIGIN, FORWARD = sys.argv[1:4]
+PATTERN = re.compile(sys.argv[4] if len(sys.argv) > 4 else '.')
+SIZE, CHUNK = 150001, 1 << 14
+N_CHUNKS = (SIZE + CHUNK - 1) // CHUNK
+TIMEOUT = 60
+
+CHECKS = []
+
+
+def check(name):
+    def add(function):
+        CHECKS.append((name, function))
+        return function
+    return add
+
+
+def expect(condition, why):
+    if not condition:
+        raise AssertionError(why)
+
+
+class World:
+    """A folder with the content, the components, and the origin that serves it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.content = random.Random(7).randbytes(SIZE)
+        self.write('x.bin', self.content)
+        source = open(FORWARD).read()
+        scatter = open(os.path.join(os.path.dirname(__file__), 'scatter.wat')).read()
+        plain = '(import "input" (core data $input))'
+        digests = ' '.join(
+            '(sha256 "%s")' % ''.join('\\%02x' % b for b in hashlib.sha256(
+                self.content[at:at + CHUNK]).digest())
+            for at in range(0, SIZE, CHUNK))
+        external = (f'(core data $input (external "x.bin" (size {SIZE}) '
+                    f'(chunk {CHUNK}) {digests}))')
+        for name, text in (('ext', source), ('scatter', scatter)):
+            expect(plain in text, name)
+            self.write(name + '.wat', text.replace(plain, external).encode())
+            self.tool('parse', '-o', name + '.wasm', name + '.wat')
+        self.write('imports.wat', source.encode())
+        self.tool('bundle', '--data', 'input=x.bin', '-o', 'inline.wasm', 'imports.wat')
+        self.origin = subprocess.Popen(
+            [sys.executable, ORIGIN, '--root', folder, '--life', '280'],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ports = {}
+        for line in self.origin.stdout:
+            name, _, value = line.strip().partition(' ')
+            if name == 'ready':
+                break
+            self.ports[name] = value
+
+    def close(self):
+        self.origin.stdin.close()
+        self.origin.wait(10)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, data):
+        with open(self.path(name), 'wb') as f:
+            f.write(data)
+
+    def tool(self, *args):
+        subprocess.run([SLUICE, *args], cwd=self.folder, check=True, timeout=TIMEOUT)
+
+    def url(self, path):
+        return f'http://127.0.0.1:{self.ports["http"]}/{path}'
+
+    def command(self, *args, cache='none'):
+        return [SLUICE, 'run', '--allow-private', '--cache', cache, *args]
+
+    def run(self, *args, cache='none'):
+        done = subprocess.run(
+            self.command(*args, cache=cache), cwd=self.folder, timeout=TIMEOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        expect(b'Sanitizer' not in done.stderr, done.stderr.decode())
+        return done
+
+
+# --- Counters of segments ------------------------------------------------------------
+
+COLUMNS = ('size', 'reads', 'delivered', 'mapped', 'read', 'fetched', 'memory',
+           'disk', 'waits', 'prefetched', 'faults')
+
+
+def table(done):
+    """The lines of --data-stats: label, kind, counters, place."""
+    lines = done.stderr.decode().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith('data segment'))
+    expect(lines[at].split()[3:] == list(COLUMNS), lines[at])
+    out = []
+    for line in lines[at + 1:]:
+        kind, rest = line[21:31].strip(), line[31:].split()
+        row = dict(zip(COLUMNS, map(int, rest)))
+        row.update(label=line[:20].strip(), kind=kind, place=' '.join(rest[11:]))
+        out.append(row)
+        if row['label'] == 'total':
+            break
+    total = out.pop()
+    for column in COLUMNS:
+        expect(total[column] == sum(row[column] for row in out), (column, out))
+    return out
+
+
+def one(done):
+    rows = table(done)
+    expect(len(rows) == 1, rows)
+    return rows[0]
+
+
+@check('data-stats: an external segment, fetched and then cached')
+def _(world):
+    cache = world.path('cache')
+    for disk in (0, N_CHUNKS):
+        done = world.run('--data-stats', '--stats', world.url('ext.wasm'), cache=cache)
+        expect(done.stdout == world.content, done)
+        row = one(done)
+        expect(row['label'] == 'segment 0' and row['kind'] == 'external' and
+               row['place'] == 'x.bin', row)
+        expect(row['size'] == row['delivered'] == row['read'] == SIZE, row)
+        expect(row['fetched'] == (0 if disk else SIZE), row)
+        expect(row['disk'] == disk and row['faults'] == row['mapped'] == 0, row)
+        expect(1 <= row['waits'] <= N_CHUNKS and row['reads'] >= 1, row)
+        said = re.search(rb'(\d+) fetched, (\d+) HTTP requests', done.stderr)
+        expect(int(said[1]) == row['fetched'], said)
+        expect((int(said[2]) == 0) == bool(disk), said)
+
+
+@check('data-stats: a segment at a URL, a file, a buffer')
+def _(world):
+    done = world.run('--data-stats', '--data', 'input=' + world.url('x.bin'),
+                     'imports.wat')
+    row = one(done)
+    expect(done.stdout == world.content, done)
+    expect(row['kind'] == 'url' and row['place'] == world.url('x.bin'), row)
+    expect(row['delivered'] == row['fetched'] == SIZE, row)
+    for name, kind in (('x.bin', 'file'), ('inline.wasm', 'file')):
+        args = ('--data', 'input=x.bin', 'imports.wat') if name == 'x.bin' else (name,)
+        row = one(world.run('--data-stats', *args))
+        expect(row['kind'] == kind and row['place'] == '', row)
+        expect(row['delivered'] == SIZE and row['fetched'] == 0, row)
+
+
+@check('data-stats: the memory of chunks, load plans')
+def _(world):
+    right = b'%d\n' % sum(world.content)
+    done = world.run('--data-stats', '--record-loads', 'plan', '--invoke', 'sum(7)',
+                     '--invoke', 'sum(3)', 'scatter.wasm')
+    row = one(done)
+    expect(done.stdout.splitlines()[0] + b'\n' == right, done)
+    expect(row['delivered'] == 2 * SIZE and row['fetched'] == SIZE, row)
+    expect(row['memory'] >= N_CHUNKS and row['prefetched'] == 0, row)
+    world.tool('optimize', '--force', '--plan', 'plan', '-o', 'planned.wasm',
+               'scatter.wasm')
+    row = one(world.run('--data-stats', '--invoke', 'sum(7)', 'planned.wasm'))
+    expect(row['delivered'] == SIZE and row['prefetched'] > 0, row)
+
+
+@check('data-stats: faults')
+def _(world):
+    done = world.run('--data-stats', '--http-retries', '0',
+                     world.url('~wrong=status&status=404/ext.wasm'))
+    row = one(done)
+    expect(done.returncode == 1 and row['faults'] == 1, done)
+    expect(row['delivered'] == row['fetched'] == 0, row)
+
+
+def main():
+    failures = passed = 0
+    with tempfile.TemporaryDirectory(prefix='sluice-observe-') as folder:
+        world = World(folder)
+        try:
+            for name, function in CHECKS:
+                if not PATTERN.search(name):
+                    continue
+                try:
+                    function(world)
+                    passed += 1
+                except (AssertionError, subprocess.TimeoutExpired) as why:
+                    failures += 1
+                    print(f'FAILED {name}: {why}')
+        finally:
+            world.close()
+    print(f'{passed} passed, {failures} failed')
+    return 1 if failures or not passed else 0
+
+
+sys.exit(main())
