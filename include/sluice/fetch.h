@@ -57,6 +57,12 @@ SLUICE_API sluice_status sluice_engine_set_cache(sluice_engine *engine,
                                                  uint64_t limit,
                                                  sluice_error *error);
 
+/** Why the cache on disk cannot be used, as far as it has been tried.
+ * @return NULL: nothing is known against it. Borrowed from the engine; cannot
+ *         fail. Any thread. */
+SLUICE_API const char *sluice_engine_cache_problem(
+    const sluice_engine *engine);
+
 /** Decode and validate a component at an `http(s)://` URL: of its `core:data`
  * sections only what lies in front of the payloads is fetched; payloads are when
  * they are read. Blocks the calling thread while it decodes. External segments

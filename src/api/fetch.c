@@ -56,6 +56,11 @@ sluice_status sluice_engine_set_cache(sluice_engine *engine, const char *dir,
     return sl_api_error(error, &err);
 }
 
+const char *sluice_engine_cache_problem(const sluice_engine *engine)
+{
+    return sl_data_env_cache_problem(engine->data);
+}
+
 /* Where external segments are: the URL as far as its last '/', without query
  * and fragment. It has a host, for it has been fetched. */
 static sl_status set_base(sl_source *source, const char *url, sl_err *err)

@@ -682,6 +682,10 @@ static int run(int argc, char **argv)
     int code = arguments(&r, argc, argv);
     if (code == CLI_OK)
         code = execute(&r);
+    const char *problem =
+        r.engine != NULL ? sluice_engine_cache_problem(r.engine) : NULL;
+    if (problem != NULL)
+        fprintf(stderr, "sluice: nothing is cached: %s\n", problem);
     if (r.plan_path != NULL && r.store != NULL) {
         int written = cli_plan_write(&r.plan, r.plan_path);
         code = code == CLI_OK ? written : code;

@@ -55,6 +55,21 @@ sl_status sl_data_env_set_cache(sl_data_env *env, const char *dir,
     return SL_OK;
 }
 
+void sl_data_env_disk_said(sl_data_env *env, const sl_err *err)
+{
+    if (err->code == SL_OK) /* it is said to one caller only */
+        return;
+    memcpy(env->disk_problem, err->msg, sizeof env->disk_problem);
+    __atomic_store_n(&env->disk_failed, true, __ATOMIC_RELEASE);
+}
+
+const char *sl_data_env_cache_problem(const sl_data_env *env)
+{
+    return __atomic_load_n(&env->disk_failed, __ATOMIC_ACQUIRE)
+               ? env->disk_problem
+               : NULL;
+}
+
 sl_data_env *sl_data_env_new(sl_err *err)
 {
     sl_data_env *env = sl_calloc(1, sizeof *env);

@@ -14,6 +14,8 @@
 
 struct sl_data_env {
     int refs;
+    bool disk_failed;        /* set last */
+    char disk_problem[256]; /* why the cache on disk cannot be used */
     sl_cache *cache;
     sl_inflaters *inflaters;
     sl_disk *disk; /* NULL: no cache on disk */
@@ -49,6 +51,8 @@ struct sl_data_ctx {
     struct external_backing *externals; /* likewise */
 };
 
+/* The cache on disk says, once, why it cannot be used. Any thread. */
+void sl_data_env_disk_said(sl_data_env *env, const sl_err *err);
 /* Makes ctx->env for this store alone when it has none; false: no memory. */
 bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err);
 /* The store's connections; NULL: an error. */

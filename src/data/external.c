@@ -139,8 +139,11 @@ static bool known_digest(const content *c, uint64_t i, uint8_t *digest)
         return true;
     }
     sl_disk_url url = url_of(c);
-    return c->env->disk != NULL &&
-           sl_disk_find(c->env->disk, &url, i, digest, NULL);
+    sl_err err = {0};
+    bool found = c->env->disk != NULL &&
+                 sl_disk_find(c->env->disk, &url, i, digest, &err);
+    sl_data_env_disk_said(c->env, &err);
+    return found;
 }
 
 /* Where the chunk or its frame is in the file. */
@@ -248,7 +251,10 @@ static bool look_up(external_chunk *c)
     sl_disk *disk = disk_of(of);
     if (disk == NULL || (c->blob = sl_blob_new(c->chunk.len)) == NULL)
         return false;
-    if (!sl_disk_get(disk, digest, c->blob->bytes, c->chunk.len, NULL))
+    sl_err err = {0};
+    bool hit = sl_disk_get(disk, digest, c->blob->bytes, c->chunk.len, &err);
+    sl_data_env_disk_said(of->env, &err);
+    if (!hit)
         return false;
     memcpy(c->blob->digest, digest, SL_DIGEST_SIZE);
     sl_cache_put(of->env->cache, c->blob);
@@ -308,9 +314,11 @@ static void keep_work(sl_work *work)
     memcpy(digest, k->blob->digest, sizeof digest);
     if (!of->declared && !sl_disk_digest(k->blob->bytes, k->blob->len, digest))
         return;
-    if (!sl_disk_put(of->env->disk, digest, k->blob->bytes, k->blob->len,
-                     NULL) ||
-        of->declared)
+    sl_err err = {0};
+    bool stored = sl_disk_put(of->env->disk, digest, k->blob->bytes,
+                              k->blob->len, &err);
+    sl_data_env_disk_said(of->env, &err);
+    if (!stored || of->declared)
         return;
     sl_disk_url url = url_of(of);
     sl_disk_note(of->env->disk, &url, k->number, digest, NULL);

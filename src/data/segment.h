@@ -46,6 +46,9 @@ sl_status sl_data_env_set_http(sl_data_env *env,
 const struct sl_http_config *sl_data_env_http(const sl_data_env *env);
 sl_status sl_data_env_set_cache(sl_data_env *env, const char *dir,
                                 uint64_t limit, sl_err *err);
+/* Why that cannot be used, once it has been tried; NULL: nothing is known
+ * against it. Any thread. */
+const char *sl_data_env_cache_problem(const sl_data_env *env);
 sl_data_env *sl_data_env_ref(sl_data_env *env);
 void sl_data_env_unref(sl_data_env *env); /* NULL is fine */
 

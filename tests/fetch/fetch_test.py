@@ -237,6 +237,15 @@ def _(world):
                           cache=cache, timeout='10'))
 
 
+@check('a cache that cannot be used is said once, and does no harm')
+def _(world):
+    world.write('no-folder', b'')
+    done = world.run(world.url('ext.wasm'), timeout='10',
+                     cache=os.path.join(world.folder, 'no-folder'))
+    good(world, done)
+    expect(done.stderr.count(b'nothing is cached') == 1, done.stderr)
+
+
 @check('a load plan saves requests')
 def _(world):
     call, right = 'sum(7)', b'%d\n' % sum(world.content)

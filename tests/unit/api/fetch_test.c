@@ -24,6 +24,7 @@ static void test_http__configuration(void **state)
                          SLUICE_OK);
     assert_int_equal(sluice_engine_set_cache(engine, "/tmp/no/such", 1, &error),
                      SLUICE_OK);
+    assert_null(sluice_engine_cache_problem(engine)); /* not tried */
     assert_int_equal(sluice_engine_set_cache(engine, NULL, 0, NULL), SLUICE_OK);
     sluice_engine_free(engine);
 }

@@ -1000,6 +1000,7 @@ static void elsewhere(run *r)
         goto out;
     }
     sluice_store_on_fault(r->store, trap_it, NULL);
+    assert_null(sluice_engine_cache_problem(r->engine));
     good(r, sluice_store_map_files(r->store, true, &r->error));
     sluice_store_on_load(r->store, NULL, NULL);
     external = sluice_instance_segment(r->instance, "d");
