@@ -26,7 +26,7 @@ static bool affords(sl_decoder *d, size_t n, size_t size)
 void *sl_dec_alloc(sl_decoder *d, size_t n, size_t size)
 {
     static const max_align_t nothing = {0};
-    if (n == 0)
+    if (n == 0 || size == 0)
         return (void *)&nothing;
     if (!affords(d, n, size))
         return NULL;

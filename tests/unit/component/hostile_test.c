@@ -154,6 +154,36 @@ static void test_counts__cannot_ask_for_memory(void **state)
                 "unexpected end-of-file");
 }
 
+static sl_status read_bytes(sl_source *source, uint64_t at, void *to,
+                            size_t len, sl_err *err)
+{
+    (void)err;
+    memcpy(to, (const uint8_t *)(source + 1) + at, len);
+    return SL_OK;
+}
+
+/* Sections without a byte, of a source that is not memory. */
+static void test_sections__may_be_empty(void **state)
+{
+    (void)state;
+    struct {
+        sl_source source;
+        uint8_t bytes[10];
+    } file = {.source = {.size = 10, .read_at = read_bytes, .fd = -1, .refs = 1},
+              .bytes = "\0asm\x0d\0\1\0"};
+    for (uint8_t id = 0; id <= 13; id++) {
+        sl_err err = {0}, want = {0};
+        file.bytes[8] = id;
+        sl_source *memory = sl_source_buffer(file.bytes, 10, false, NULL);
+        assert_null(sl_component_decode(memory, NULL, &want));
+        assert_null(sl_component_decode(&file.source, NULL, &err));
+        assert_int_equal(err.code, want.code);
+        assert_string_equal(err.msg, want.msg);
+        assert_int_equal(file.source.refs, 1);
+        sl_source_unref(memory);
+    }
+}
+
 const struct CMUnitTest hostile_tests[] = {
     cmocka_unit_test(test_nesting__of_components),
     cmocka_unit_test(test_nesting__of_types),
@@ -161,5 +191,6 @@ const struct CMUnitTest hostile_tests[] = {
     cmocka_unit_test(test_instantiate__work_is_bounded),
     cmocka_unit_test(test_heap__is_bounded_by_the_input),
     cmocka_unit_test(test_counts__cannot_ask_for_memory),
+    cmocka_unit_test(test_sections__may_be_empty),
 };
 const size_t n_hostile_tests = sizeof hostile_tests / sizeof *hostile_tests;
