@@ -22,7 +22,8 @@ import termios
 import threading
 import time
 
-from cli_test import IO, INTERRUPTED, INVALID, NO_INPUT, OK, USAGE, Failure, Skip, main
+from cli_test import (IO, INTERRUPTED, INVALID, NO_INPUT, OK, UNSUPPORTED, USAGE, Failure, Skip,
+                      main)
 
 NESTED = '''(component
   (core data $a "%s")
@@ -354,6 +355,30 @@ def test_faults__of_components(t):
                 os.remove(t.path('y.wasm'))
             t.true(code in (OK, INVALID), f'cut at {n}: exit {code}')
     t.true(not os.path.exists(t.path('y.wasm')) and not os.path.exists(t.path('e')), 'left behind')
+
+
+def test_faults__mutants(t):
+    """Components with a few wrong bytes end in a file or in a message."""
+    external(t, '--chunk', '4K', '--zstd', '1')
+    t.run('internalize', '-o', 'i.wasm', 'x.wasm')
+    rng = random.Random(23)
+    seeds = [bytearray(t.read('x.wasm')), bytearray(t.read('i.wasm'))]
+    interesting = [range(len(seeds[0])), [i for i, b in enumerate(seeds[1]) if b][-600:]]
+    for n in range(60 if t.sanitized else 200):
+        mutant = bytearray(seeds[n % 2])
+        for _ in range(rng.randint(1, 3)):
+            mutant[rng.choice(interesting[n % 2])] = rng.choice([0, 1, 0x7f, 0x80, 0xff, rng.randrange(256)])
+        t.write('m.wasm', mutant)
+        for command in (('inspect', '--digests', 'm.wasm'), ('internalize', '-o', 'y.wasm', 'm.wasm'),
+                        ('externalize', '--dir', 'e', '--min-size', '0', '-o', 'y.wasm', 'm.wasm')):
+            code = t.run(*command, code=None)
+            t.true(code in (OK, INVALID, UNSUPPORTED, IO, USAGE, 70), f'exit {code}\n{t.err}')
+            t.true((code == OK) == (t.err == '') or 'note:' in t.err, t.err)
+            for made in ('y.wasm', 'e'):
+                t.true(code == OK or not os.path.exists(t.path(made)), f'{command}: left {made}')
+            shutil.rmtree(t.path('e'), ignore_errors=True)
+            if os.path.exists(t.path('y.wasm')):
+                os.remove(t.path('y.wasm'))
 
 
 def test_faults__no_room(t):

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "fixture.h"
 
+#include <openssl/sha.h>
 #include <zstd.h>
 
 #define SIZE 20000 /* in chunks of 4096 */
@@ -275,31 +276,44 @@ static void test_internalize__four_gib(void **state)
     remove_folder(&f);
 }
 
+/* An external definition without zstd, in chunks of 1 GiB. */
+static void put_external(sl_buf *body, sl_name name, uint64_t size,
+                         const uint8_t digest[32])
+{
+    sl_buf_u8(body, 3);
+    sl_buf_name(body, name);
+    sl_buf_u64(body, size);
+    sl_buf_u8(body, 30);
+    sl_buf_u8(body, 0);
+    uint32_t n = (uint32_t)((size + (1u << 30) - 1) >> 30);
+    sl_buf_u32(body, n);
+    for (uint32_t i = 0; i < n; i++)
+        sl_buf_bytes(body, digest, 32);
+}
+
 /* Each fits, but not both into the component that they are in. */
 static void test_internalize__a_nested_component_of_four_gib(void **state)
 {
     (void)state;
     fixture f;
     sl_buf out = {0}, inner = {0}, body = {0};
+    uint8_t digest[32];
+    const size_t some = 300000;
+    uint8_t *zeros = calloc(1, some);
+    SHA256(zeros, some, digest);
     make_folder(&f);
     put_preamble(&out);
     put_preamble(&inner);
     sl_buf_u32(&body, 2);
-    for (int i = 0; i < 2; i++) {
-        sl_buf_u8(&body, 3);
-        sl_buf_name(&body, i == 0 ? SL_NAME("empty") : SL_NAME("big"));
-        sl_buf_u64(&body, i == 0 ? 0 : UINT32_MAX - 100);
-        sl_buf_u8(&body, 30);
-        sl_buf_u8(&body, 0);
-        sl_buf_u32(&body, i == 0 ? 0 : 4);
-        for (int k = 0; i == 1 && k < 4 * 32; k++)
-            sl_buf_u8(&body, 0);
-    }
+    put_external(&body, SL_NAME("some"), some, digest);
+    put_external(&body, SL_NAME("big"), UINT32_MAX - 200000, digest);
     put_section(&inner, 13, &body);
     put_section(&out, 4, &inner);
     write_file(at(&f, "out.wasm"), out.data, out.len);
-    write_file(at(&f, "empty"), "", 0);
+    write_file(at(&f, "some"), zeros, some);
+    write_file(at(&f, "big"), "", 0);
     sl_buf_deinit(&out);
+    free(zeros);
     assert_refused(&f, SL_ERANGE, "a section would have 4 GiB or more");
     remove_folder(&f);
 }

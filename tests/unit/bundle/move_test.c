@@ -309,10 +309,10 @@ static void test_move__bundling_twice(void **state)
 }
 
 /* A component with an aligned payload inside of another keeps it aligned when
- * something in front of it goes. */
-static void test_move__nested_payloads_stay_aligned(void **state)
+ * something in front of it goes; whether it was our padding that aligned it, or
+ * a section that has to stay. */
+static void check_nested_alignment(const char *filler)
 {
-    (void)state;
     fixture f;
     opened o;
     unsigned number = 0;
@@ -323,9 +323,9 @@ static void test_move__nested_payloads_stay_aligned(void **state)
     put_segments(&out, &big, 1, &number);
     put_preamble(&inner);
     /* inner starts 1 + 3 bytes behind out.len; its payload 1 + 3 + 1 + 1 + 3
-     * behind the padding, of which the head takes 1 + 3 + 4 */
+     * behind the filler, of which the head takes 1 + 3 + 4 */
     size_t payload = out.len + 4 + 8 + 8 + 9;
-    sl_buf_name(&body, SL_NAME("pad"));
+    sl_buf_name(&body, sl_name_of(filler));
     for (size_t i = payload; i % SL_BUNDLE_ALIGN != 0; i++)
         sl_buf_u8(&body, 0);
     put_section(&inner, 0, &body);
@@ -346,6 +346,44 @@ static void test_move__nested_payloads_stay_aligned(void **state)
     assert_payloads(&o);
     close_component(&o);
     assert_same_skeleton(at(&f, "in.wasm"), at(&f, "out.wasm"));
+    remove_folder(&f);
+}
+
+static void test_move__nested_payloads_stay_aligned(void **state)
+{
+    (void)state;
+    check_nested_alignment("pad");
+    check_nested_alignment("dap");
+}
+
+/* The second of a section is aligned and stays; it gets a section of its own.
+ */
+static void test_move__what_stays_of_a_section_stays_aligned(void **state)
+{
+    (void)state;
+    fixture f;
+    opened o;
+    unsigned number = 0;
+    /* preamble 8; section 1 + 3; count 1; form and length 1 + 3, twice */
+    uint64_t sizes3[] = {2 * SL_BUNDLE_ALIGN - 21, 70000, 10};
+    sl_buf in = {0};
+    make_folder(&f);
+    put_preamble(&in);
+    put_segments(&in, sizes3, 3, &number);
+    write_file(at(&f, "in.wasm"), in.data, in.len);
+    sl_buf_deinit(&in);
+    open_component(&o, at(&f, "in.wasm"));
+    assert_int_equal(o.all[1].offset, 2 * SL_BUNDLE_ALIGN);
+    close_component(&o);
+    sl_outside outside = outside_in(&f, "d", 0, 16, 100000);
+    assert_job(sl_externalize, at(&f, "in.wasm"), at(&f, "out.wasm"), &outside);
+    open_component(&o, at(&f, "out.wasm"));
+    assert_int_equal(o.n, 3);
+    assert_int_equal(o.all[0].form, SL_SEGMENT_EXTERNAL);
+    assert_int_equal(o.all[1].offset, SL_BUNDLE_ALIGN);
+    assert_int_equal(o.all[2].size, 10);
+    assert_payloads(&o);
+    close_component(&o);
     remove_folder(&f);
 }
 
@@ -439,6 +477,7 @@ const struct CMUnitTest move_tests[] = {
     cmocka_unit_test(test_move__a_bundle_comes_back_to_the_byte),
     cmocka_unit_test(test_move__what_stays_stays_aligned),
     cmocka_unit_test(test_move__bundling_twice),
+    cmocka_unit_test(test_move__what_stays_of_a_section_stays_aligned),
     cmocka_unit_test(test_move__nested_payloads_stay_aligned),
     cmocka_unit_test(test_move__stops_when_told_and_leaves_nothing),
     cmocka_unit_test(test_move__every_failed_allocation_is_an_error),
