@@ -212,6 +212,13 @@ typedef struct sluice_backing {
     /** Optional: the last reference is gone, every fetch was answered. */
     void (*close)(void *arg);
     void *arg;
+    /** Optional: bytes [at, at + len) where they are in memory; they must stay
+     * there, unchanged, until `close`, also for calls with parts of the range.
+     * NULL: not in memory; `read_at` is asked. */
+    const void *(*map)(void *arg, uint64_t at, size_t len);
+    /** Optional: [at, at + len) will probably be wanted. Without it, such
+     * ranges are read ahead by `read_at`. */
+    void (*prefetch)(void *arg, uint64_t at, uint64_t len);
 } sluice_backing;
 /** Answers a fetch, which is gone then.
  * @param why  NULL: the bytes are there; else they cannot be had, and the

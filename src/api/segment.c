@@ -117,6 +117,18 @@ static void cancel(void *arg, sl_callback_read *request)
         b->cancel(b->arg, (sluice_fetch *)request);
 }
 
+static const void *map(void *arg, uint64_t at, size_t len)
+{
+    const sluice_backing *b = &((sluice_segment *)arg)->callbacks;
+    return b->map != NULL ? b->map(b->arg, at, len) : NULL;
+}
+
+static void prefetch(void *arg, uint64_t at, uint64_t len)
+{
+    const sluice_backing *b = &((sluice_segment *)arg)->callbacks;
+    b->prefetch(b->arg, at, len);
+}
+
 static void close_backing(void *arg)
 {
     sluice_segment_free(arg);
@@ -135,7 +147,11 @@ void sluice_fetch_done(sluice_fetch *fetch, const char *why)
 sl_segment *sl_api_segment_open(sluice_segment *segment, sl_store *store,
                                 sl_err *err)
 {
-    static const sl_callback_ops ops = {read_at, cancel, close_backing};
+    static const sl_callback_ops plain = {read_at, cancel, close_backing, map};
+    static const sl_callback_ops advised = {read_at, cancel, close_backing, map,
+                                            prefetch};
+    const sl_callback_ops *ops =
+        segment->callbacks.prefetch != NULL ? &advised : &plain;
     sl_backing *backing;
     if (segment->bound != NULL) {
         if (segment->bound->backing->ctx == store->data)
@@ -149,7 +165,7 @@ sl_segment *sl_api_segment_open(sluice_segment *segment, sl_store *store,
                                     segment->size, err);
     } else {
         sl_api_segment_ref(segment); /* close_backing() gives it back */
-        backing = sl_backing_callback(store->data, &ops, segment, segment->size,
+        backing = sl_backing_callback(store->data, ops, segment, segment->size,
                                       err);
         if (backing == NULL)
             sluice_segment_free(segment);

@@ -2,6 +2,7 @@
 #include "data/data_int.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
@@ -90,12 +91,27 @@ static const sl_chunk_ops callback_chunk_ops = {
     .release = callback_release,
 };
 
+static const uint8_t *callback_memory(sl_backing *base, uint64_t at,
+                                      uint64_t len)
+{
+    const callback_backing *b = (const callback_backing *)base;
+    return b->ops->map != NULL && len <= SIZE_MAX
+               ? b->ops->map(b->arg, at, (size_t)len)
+               : NULL;
+}
+
 static int64_t callback_try_read(sl_backing *base, uint64_t at, void *to,
                                  size_t len, sl_err *err)
 {
+    const uint8_t *here = callback_memory(base, at, len);
     (void)err;
-    return (int64_t)sl_chunks_read(&((callback_backing *)base)->chunks, at, to,
-                                   len);
+    if (here == NULL)
+        return (int64_t)sl_chunks_read(&((callback_backing *)base)->chunks, at,
+                                       to, len);
+    memcpy(to, here, len);
+    base->ctx->stats.reads_direct++;
+    base->ctx->stats.bytes_read += len;
+    return (int64_t)len;
 }
 
 static sl_status callback_fetch(sl_backing *base, sl_fetch *fetch, sl_err *err)
@@ -116,7 +132,11 @@ static void callback_cancel(sl_backing *base, sl_fetch *fetch)
 
 static void callback_prefetch(sl_backing *base, uint64_t at, uint64_t len)
 {
-    sl_chunks_prefetch(&((callback_backing *)base)->chunks, at, len);
+    callback_backing *b = (callback_backing *)base;
+    if (b->ops->prefetch != NULL)
+        b->ops->prefetch(b->arg, at, len);
+    else
+        sl_chunks_prefetch(&b->chunks, at, len);
 }
 
 static void callback_close(sl_backing *base)
@@ -135,6 +155,7 @@ static const sl_backing_ops callback_ops = {
     .release = callback_release_fetch,
     .cancel = callback_cancel,
     .prefetch = callback_prefetch,
+    .memory = callback_memory,
     .close = callback_close,
 };
 

@@ -117,7 +117,8 @@ typedef struct sl_backing_ops {
      * err). False when the bytes are in no file, or on a fault. Or NULL. */
     bool (*file)(sl_backing *b, uint64_t at, int *fd, uint64_t *offset,
                  sl_err *err);
-    /* The bytes in place when they are memory; NULL otherwise. Or NULL. */
+    /* The bytes in place when they are memory, as all parts of the range are
+     * then; NULL otherwise. Or NULL. */
     const uint8_t *(*memory)(sl_backing *b, uint64_t at, uint64_t len);
     void (*close)(sl_backing *b);
 } sl_backing_ops;
@@ -184,6 +185,11 @@ typedef struct sl_callback_ops {
     void (*cancel)(void *arg, sl_callback_read *request);
     /* The last call, after every request has been finished. Or NULL. */
     void (*close)(void *arg);
+    /* Bytes where they are in memory, to stay, as do all parts of the range;
+     * NULL: not there. Or NULL. */
+    const void *(*map)(void *arg, uint64_t at, size_t len);
+    /* Without it, ranges are prefetched by read_at. */
+    void (*prefetch)(void *arg, uint64_t at, uint64_t len);
 } sl_callback_ops;
 sl_backing *sl_backing_callback(sl_data_ctx *ctx, const sl_callback_ops *ops,
                                 void *arg, uint64_t size, sl_err *err);

@@ -378,7 +378,7 @@ static bool can_forward(sl_shared *shared)
     if (segment == NULL)
         return false;
     sl_backing *b = segment->backing;
-    if (b->ops->memory != NULL && b->ops->memory(b, pos, 0) != NULL)
+    if (b->ops->memory != NULL && b->ops->memory(b, pos, last - pos) != NULL)
         return true;
     return b->ops->file != NULL &&
            (b->ops->file(b, pos, &fd, &at, &err) || err.code != SL_OK);

@@ -173,7 +173,56 @@ static void test_callback__prefetch_is_used(void **state)
     close_fixture(&f);
 }
 
+/* --- In memory, or advised --------------------------------------------------- */
+
+static uint8_t memory[100000];
+
+/* Only the second half is in memory. */
+static const void *map(void *arg, uint64_t at, size_t len)
+{
+    (void)arg;
+    (void)len;
+    return at >= sizeof memory / 2 ? memory + at : NULL;
+}
+
+static void prefetch(void *arg, uint64_t at, uint64_t len)
+{
+    origin *o = arg;
+    o->at[0] = at;
+    o->len[0] = (size_t)len;
+}
+
+static void test_callback__maps_and_prefetches(void **state)
+{
+    (void)state;
+    static const sl_callback_ops both = {read_at, cancel, close_origin, map,
+                                         prefetch};
+    fixture f;
+    origin o = {.at_once = true};
+    uint8_t back[1000];
+    reader r = {0};
+    fill(memory, 0, sizeof memory);
+    open_loop(&f);
+    f.segment = sl_segment_new(
+        sl_backing_callback(f.ctx, &both, &o, sizeof memory, NULL),
+        "import `model`", NULL);
+    sl_segment_prefetch(f.segment, 70, 700);
+    assert_int_equal(o.at[0], 70);
+    assert_int_equal(o.len[0], 700);
+    assert_int_equal(o.reads, 0);
+    assert_true(read_range(&f, &r, 90000, back, 1000, 0));
+    assert_memory_equal(back, memory + 90000, 1000);
+    assert_int_equal(o.reads, 0);
+    assert_true(read_range(&f, &r, 10, back, 1000, 0));
+    assert_memory_equal(back, memory + 10, 1000);
+    assert_int_equal(o.reads, 1);
+    sl_segment_cancel(f.segment, &r.fetch);
+    close_fixture(&f);
+    assert_int_equal(o.closes, 1);
+}
+
 const struct CMUnitTest callback_tests[] = {
+    cmocka_unit_test(test_callback__maps_and_prefetches),
     cmocka_unit_test(test_callback__reads_in_order),
     cmocka_unit_test(test_callback__completes_out_of_order),
     cmocka_unit_test(test_callback__failure_reaches_all_and_is_retried),
