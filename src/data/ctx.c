@@ -120,6 +120,11 @@ void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env)
     ctx->env = sl_data_env_ref(env);
 }
 
+void sl_data_ctx_bind(sl_data_ctx *ctx, const sl_data_binder *binder)
+{
+    ctx->binder = *binder;
+}
+
 void sl_data_ctx_map_files(sl_data_ctx *ctx, bool on)
 {
     ctx->map_files = on;

@@ -46,6 +46,7 @@ struct sl_data_ctx {
     bool map_files;
     bool (*on_fault)(void *arg, const sl_fault *fault);
     void *on_fault_arg;
+    sl_data_binder binder;
     uint64_t random;               /* 0: no test schedule */
     struct sl_file *files;         /* open sources, so that backings share them */
     struct external_backing *externals; /* likewise */

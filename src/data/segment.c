@@ -75,6 +75,20 @@ void sl_backing_unref(sl_backing *backing)
     backing->ops->close(backing);
 }
 
+sl_backing *sl_backing_of(sl_data_ctx *ctx, sl_source *source,
+                          const sl_segment_def *def, sl_err *err)
+{
+    const sl_data_binder *binder = &ctx->binder;
+    sl_backing *backing = NULL;
+    if (binder->segment != NULL)
+        backing = binder->segment(binder->arg, ctx, source, def, err);
+    if (backing != NULL || err->code != SL_OK)
+        return backing;
+    return def->form == SL_SEGMENT_EXTERNAL
+               ? sl_backing_external(ctx, source, def, err)
+               : sl_backing_inline(ctx, source, def->offset, def->size, err);
+}
+
 sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err)
 {
     sl_segment *segment = sl_calloc(1, sizeof *segment);

@@ -174,6 +174,25 @@ sl_backing *sl_backing_external(sl_data_ctx *ctx, sl_source *source,
 sl_backing *sl_backing_remote(sl_data_ctx *ctx, sl_source *source,
                               uint64_t offset, uint64_t size, sl_err *err);
 
+/* The segment that a definition of a component's own stands for: one of the
+ * above, unless the context's binder says otherwise. */
+sl_backing *sl_backing_of(sl_data_ctx *ctx, sl_source *source,
+                          const sl_segment_def *def, sl_err *err);
+
+/* Who else says where the bytes of components' own segments are
+ * (docs/data-segments.md, sections 5 and 9). Both may be NULL. */
+typedef struct sl_data_binder {
+    /* NULL without an error: the ordinary backing. */
+    sl_backing *(*segment)(void *arg, sl_data_ctx *ctx, sl_source *source,
+                           const sl_segment_def *def, sl_err *err);
+    /* What an external segment refers to. */
+    struct sl_origin *(*origin)(void *arg, sl_data_ctx *ctx, sl_name reference,
+                                sl_err *err);
+    void *arg;
+} sl_data_binder;
+/* Before the first backing is made. Copied. */
+void sl_data_ctx_bind(sl_data_ctx *ctx, const sl_data_binder *binder);
+
 /* A backing of the embedder's. */
 typedef struct sl_callback_read sl_callback_read;
 typedef struct sl_callback_ops {

@@ -397,19 +397,15 @@ static sl_status define_data(replay *r, const sl_def *def)
     const sl_segment_def *data = &component->segments[def->of.segment];
     char label[64];
     snprintf(label, sizeof label, "segment %u", (unsigned)def->makes.index);
-    sl_source *source = component->source;
     sl_backing *backing =
-        data->form == SL_SEGMENT_EXTERNAL
-            ? sl_backing_external(r->store->data, source, data, r->err)
-            : sl_backing_inline(r->store->data, source, data->offset,
-                                data->size, r->err);
+        sl_backing_of(r->store->data, component->source, data, r->err);
     if (backing == NULL)
         return r->err->code;
     sl_segment *segment = sl_segment_new(backing, label, r->err);
     if (segment == NULL)
         return r->err->code;
     segment->ordinal = data->ordinal;
-    sl_data_ctx_bound(r->store->data, source, segment);
+    sl_data_ctx_bound(r->store->data, component->source, segment);
     define(r, def, (sl_item){.of.segment = segment});
     return SL_OK;
 }

@@ -10,6 +10,7 @@
 #include "link/linker.h"
 #include "link/value.h"
 #include "text/script_val.h"
+#include "wast/backing.h"
 
 /* A definition: valid with every feature there is; `runs` is the same with
  * those this runtime runs, made when it is first instantiated. */
@@ -25,6 +26,7 @@ typedef struct running {
 
 struct wast_components {
     sl_loop *loop;
+    wast_backings *backings; /* NULL until used */
     SL_VEC(definition *) definitions;
     SL_VEC(running *) running;
 };
@@ -48,6 +50,19 @@ static struct wast_components *components_of(wast *w)
         return NULL;
     }
     return w->components = all;
+}
+
+wast_backings *wast_backings_of(wast *w, sl_err *err)
+{
+    struct wast_components *all = components_of(w);
+    if (all == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return NULL;
+    }
+    if (all->backings == NULL)
+        all->backings = wast_backings_new(all->loop, w->options->backing,
+                                          w->options->seed, err);
+    return all->backings;
 }
 
 /* --- Definitions ---------------------------------------------------------- */
@@ -122,7 +137,12 @@ static sl_store *make_store(wast *w, sl_err *err)
         return NULL;
     store->seed = w->options->seed;
     sl_data_ctx_schedule(store->data, w->options->seed);
-    return store;
+    wast_backings *backings = wast_backings_of(w, err);
+    if (backings != NULL &&
+        wast_backings_bind(backings, store->data, err) == SL_OK)
+        return store;
+    sl_store_free(store);
+    return NULL;
 }
 
 static sl_status instantiate(wast *w, definition *d, running **out, sl_err *err)
@@ -492,6 +512,7 @@ void wast_components_free(wast *w)
                     "%s: %" PRIu32 " handles of the loop are left\n", w->file,
                     sl_loop_active(all->loop));
     }
+    wast_backings_free(all->backings);
     sl_loop_free(all->loop);
     sl_free(all);
     w->components = NULL;

@@ -1,5 +1,5 @@
 /* `sluice wast`: options, files, the list of known failures. */
-#include "wast/wast.h"
+#include "wast/wast_int.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -107,18 +107,39 @@ static int usage(const char *msg, const char *what)
 {
     fprintf(stderr,
             "wast: %s%s\n"
-            "usage: wast [--seed N | --seeds N] [--features NAME] "
-            "[--nyi FILE] [--filter TEXT] [--round-trip] [-v] FILE...\n",
+            "usage: wast [--seed N | --seeds N] [--backing KIND] "
+            "[--features NAME] [--nyi FILE] [--filter TEXT] [--round-trip] [-v] FILE...\n",
             msg, what);
     return 2;
 }
 
-static bool parse_seed(const char *text, uint64_t *out)
+bool wast_parse_seed(const char *text, uint64_t *out)
 {
     char *end;
     errno = 0;
     *out = strtoull(text, &end, 0);
     return errno == 0 && end != text && *end == '\0';
+}
+
+static const char *const backing_texts[SL_N_WAST_BACKINGS] = {
+    [SL_WAST_BUFFER] = "buffer",     [SL_WAST_FILE] = "file",
+    [SL_WAST_IDENTITY] = "identity", [SL_WAST_ZSTD] = "zstd",
+    [SL_WAST_CALLBACK] = "callback", [SL_WAST_URL] = "url",
+};
+
+const char *sl_wast_backing_text(sl_wast_backing backing)
+{
+    return backing_texts[backing];
+}
+
+bool wast_find_backing(const char *text, sl_wast_backing *out)
+{
+    for (int i = 0; i < SL_N_WAST_BACKINGS; i++)
+        if (strcmp(text, backing_texts[i]) == 0) {
+            *out = (sl_wast_backing)i;
+            return true;
+        }
+    return false;
 }
 
 /* A gate of components, by its name. */
@@ -132,11 +153,12 @@ static bool add_gate(const char *name, sl_features *out)
     return false;
 }
 
-static void add_counts(sl_wast_counts *to, const sl_wast_counts *counts)
+void wast_add_counts(sl_wast_counts *to, const sl_wast_counts *counts)
 {
     to->passed += counts->passed;
     to->failed += counts->failed;
     to->skipped += counts->skipped;
+    to->assertions += counts->assertions;
 }
 
 static void print_counts(const sl_wast_counts *counts)
@@ -185,10 +207,10 @@ static bool run_seeds(char **paths, int n, uint64_t seeds,
         for (int i = 0; i < n; i++) {
             sl_wast_counts now = {0};
             sl_wast_run_file(paths[i], options, &now);
-            add_counts(&of_seed, &now);
-            add_counts(&of_file[i], &now);
+            wast_add_counts(&of_seed, &now);
+            wast_add_counts(&of_file[i], &now);
         }
-        add_counts(counts, &of_seed);
+        wast_add_counts(counts, &of_seed);
         printf("seed %" PRIu64 ": ", options->seed);
         print_counts(&of_seed);
     }
@@ -229,13 +251,17 @@ int sl_wast_main(int argc, char **argv)
         if (value == NULL)
             status = usage("missing value or unknown option: ", argv[i]);
         else if (strcmp(argv[i], "--seed") == 0)
-            status = parse_seed(value, &options.seed)
+            status = wast_parse_seed(value, &options.seed)
                          ? 0
                          : usage("not a number: ", value);
         else if (strcmp(argv[i], "--seeds") == 0)
-            status = parse_seed(value, &seeds) && seeds > 0
+            status = wast_parse_seed(value, &seeds) && seeds > 0
                          ? 0
                          : usage("not a number of seeds: ", value);
+        else if (strcmp(argv[i], "--backing") == 0)
+            status = wast_find_backing(value, &options.backing)
+                         ? 0
+                         : usage("no kind of backing: ", value);
         else if (strcmp(argv[i], "--filter") == 0)
             options.filter = value;
         else if (strcmp(argv[i], "--features") == 0)

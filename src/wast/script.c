@@ -244,6 +244,8 @@ static wast_outcome run_command(wast *w, sl_cursor *c)
         return run_form(w, c, WAST_WANT_OK, (sl_name){0});
     if (sl_at_form(c, "invoke") || sl_at_form(c, "get"))
         return run_bare_action(w, c);
+    if (sl_take_form(c, "file"))
+        return wast_file_form(w, c);
     if (sl_take_form(c, "register"))
         return run_register(w, c);
     if (sl_take_form(c, "assert_return"))
@@ -308,8 +310,9 @@ static const sl_wast_nyi_row *find_nyi(const wast *w, uint32_t line)
     return NULL;
 }
 
-static void count(wast *w, uint32_t line, wast_outcome outcome)
+static void count(wast *w, uint32_t line, bool asserts, wast_outcome outcome)
 {
+    w->counts.assertions += asserts;
     const sl_wast_nyi_row *nyi = find_nyi(w, line);
     if (nyi == NULL)
         nyi = w->file_nyi;
@@ -383,13 +386,18 @@ static bool is_inline_module(const sl_cursor *c)
     return false;
 }
 
+static bool is_assertion(const sl_cursor *c)
+{
+    sl_name keyword = sl_peek_at(c, 1)->text;
+    return keyword.len >= 7 && memcmp(keyword.data, "assert_", 7) == 0;
+}
+
 /* With a filter, assertions that do not contain it are passed over. */
 static bool is_filtered_out(const wast *w, const sl_cursor *c, size_t end)
 {
     const char *filter = w->options->filter;
-    const sl_token *first = sl_peek(c), *keyword = sl_peek_at(c, 1);
-    if (filter == NULL || keyword->text.len < 7 ||
-        memcmp(keyword->text.data, "assert_", 7) != 0)
+    const sl_token *first = sl_peek(c);
+    if (filter == NULL || !is_assertion(c))
         return false;
     uint32_t stop = w->tokens.v[end].at;
     return memmem(w->source.data + first->at, stop - first->at, filter,
@@ -413,12 +421,13 @@ static void run_commands(wast *w)
         uint32_t line = line_of(w, sl_peek(&c)->at);
         w->why[0] = '\0';
         if (pos == 0 && is_inline_module(&c)) {
-            count(w, line, wast_core_inline(w, &c));
+            count(w, line, false, wast_core_inline(w, &c));
             return;
         }
         sl_skip(&behind);
+        bool asserts = is_assertion(&c);
         if (!is_filtered_out(w, &c, behind.pos))
-            count(w, line, run_command(w, &c));
+            count(w, line, asserts, run_command(w, &c));
         pos = behind.pos;
     }
 }
@@ -498,7 +507,7 @@ void sl_wast_run(const char *file, sl_name source,
         run_commands(w);
     } else {
         sl_place place = sl_place_of(source, err.at);
-        count(w, place.line, wast_fail(w, "bad script: %s", err.msg));
+        count(w, place.line, false, wast_fail(w, "bad script: %s", err.msg));
     }
     if (w->file_nyi != NULL && w->n_known == 0) {
         wast_fail(w, "all passes, but is listed as a known failure");
@@ -509,6 +518,7 @@ void sl_wast_run(const char *file, sl_name source,
     counts->passed += w->counts.passed;
     counts->failed += w->counts.failed;
     counts->skipped += w->counts.skipped;
+    counts->assertions += w->counts.assertions;
     finish(w);
     sl_free(w);
 }

@@ -167,6 +167,15 @@ wast_outcome wast_component_form(wast *w, sl_cursor *c, wast_want want,
                                  sl_name message);
 wast_outcome wast_component_action(wast *w, wast_action *action, wast_want want,
                                    sl_name message);
+struct wast_backings *wast_backings_of(wast *w, sl_err *err);
 void wast_components_free(wast *w);
+
+/* main.c: what the commands share. */
+bool wast_parse_seed(const char *text, uint64_t *out);
+bool wast_find_backing(const char *text, sl_wast_backing *out);
+void wast_add_counts(sl_wast_counts *to, const sl_wast_counts *counts);
+
+/* file.c: the cursor stands behind `(file`. */
+wast_outcome wast_file_form(wast *w, sl_cursor *c);
 
 #endif
