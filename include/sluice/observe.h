@@ -42,6 +42,50 @@ SLUICE_API void sluice_store_segments(
     sluice_store *store,
     void (*fn)(void *arg, const sluice_segment_stats *stats), void *arg);
 
+/** A fact about an event. */
+typedef struct sluice_trace_arg {
+    const char *key;
+    const char *text; /**< NULL: it is a number */
+    uint64_t number;
+} sluice_trace_arg;
+
+/** Something that has happened in a store. Borrowed for the call.
+ *
+ * | what       | name                  | what it is |
+ * | "stream"   | the segment's         | a stream over a segment, open to dropped |
+ * | "stream"   | "read", "forward"     | what was read of it |
+ * | "chunk"    | the segment's         | a chunk, from its request on |
+ * | "chunk"    | "fetch"               | ... while its origin is asked |
+ * | "pool"     | "look up", "verify",  | work on a chunk, on a thread of the pool |
+ * |            | "store on disk"       | |
+ * | "http"     | the URL without query | one attempt of a request |
+ * | "task"     | the core function's   | a task, created to ended |
+ * | "task"     | "waits for a set" ... | a thread of it, blocked to resumed |
+ * | "subtask"  | the callee's          | a call, begun to dropped |
+ * | "fault", "prefetch" | the segment's | an instant |
+ *
+ * Calls between components that need no task are not reported. */
+typedef struct sluice_trace_event {
+    const char *what, *name;
+    uint64_t id; /**< events of the same `what` and id are of one thing, and
+                      nest; 0: none */
+    uint64_t begin_ns, end_ns; /**< monotonic; end_ns 0: an instant */
+    uint32_t thread; /**< of the pool, as the kernel numbers it; 0: the store's
+                          thread */
+    const sluice_trace_arg *args;
+    size_t n_args;
+} sluice_trace_event;
+
+/** Hear of what happens in the store, each thing when it is over; what is
+ * abandoned when the store goes is told inside of sluice_store_free(). Of what
+ * began before this call nothing may be told. `fn(arg, event)` runs on the
+ * store's thread, possibly inside of a guest's call: it must not call into the
+ * store. NULL, as at first: nobody hears, and nothing is recorded.
+ * @return SLUICE_OK, SLUICE_ENOMEM. On the store's thread. */
+SLUICE_API sluice_status sluice_store_set_tracer(
+    sluice_store *store, void (*fn)(void *arg, const sluice_trace_event *event),
+    void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,6 +40,9 @@ struct sluice_store {
     void *on_trap_arg;
     sluice_fault_answer (*on_fault)(void *arg, const sluice_fault *fault);
     void *on_fault_arg;
+    sl_tracer *tracer; /* NULL: nobody has ever asked */
+    void (*trace)(void *arg, const sluice_trace_event *event);
+    void *trace_arg;
     void (*on_load)(void *arg, const sluice_load *load);
     void *on_load_arg;
     /* deadline.c */
@@ -72,6 +75,9 @@ static inline sluice_store *sl_api_store(const sl_store *store)
 {
     return store->on_trap_arg;
 }
+
+/* Nobody hears of the store any more. */
+void sl_api_forget_tracer(sluice_store *store);
 
 /* Fills a public error from an internal one; either may be NULL. Returns the
  * status. */

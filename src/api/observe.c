@@ -40,3 +40,52 @@ void sluice_store_segments(sluice_store *store,
     visit v = {fn, arg};
     sl_data_ctx_visit(store->store->data, visit_backing, &v);
 }
+
+/* --- Tracing -------------------------------------------------------------------- */
+
+static void translate(void *arg, const sl_trace_event *event)
+{
+    sluice_store *store = arg;
+    sluice_trace_arg args[sizeof event->args / sizeof *event->args];
+    sluice_trace_event out = {
+        .what = event->what,
+        .name = event->name,
+        .id = event->id,
+        .begin_ns = event->begin_ns,
+        .end_ns = event->end_ns,
+        .thread = event->thread,
+        .args = args,
+    };
+    while (out.n_args < sizeof args / sizeof *args &&
+           event->args[out.n_args].key != NULL) {
+        const sl_trace_arg *from = &event->args[out.n_args];
+        args[out.n_args++] =
+            (sluice_trace_arg){from->key, from->text, from->number};
+    }
+    store->trace(store->trace_arg, &out);
+}
+
+sluice_status sluice_store_set_tracer(
+    sluice_store *store, void (*fn)(void *arg, const sluice_trace_event *event),
+    void *arg)
+{
+    if (store->tracer == NULL && fn != NULL)
+        store->tracer = sl_tracer_new();
+    if (store->tracer == NULL)
+        return fn == NULL ? SLUICE_OK : SLUICE_ENOMEM;
+    store->trace = fn;
+    store->trace_arg = arg;
+    store->tracer->fn = fn != NULL ? translate : NULL;
+    store->tracer->arg = store;
+    sl_tracer *tracer = fn != NULL ? store->tracer : NULL;
+    store->store->tracer = tracer;
+    sl_data_ctx_trace(store->store->data, tracer);
+    return SLUICE_OK;
+}
+
+void sl_api_forget_tracer(sluice_store *store)
+{
+    if (store->tracer != NULL)
+        store->tracer->fn = NULL; /* work may still have it */
+    sl_tracer_unref(store->tracer);
+}

@@ -107,6 +107,7 @@ void sluice_store_free(sluice_store *store)
         sl_store_free(store->store);
     }
     sl_loop_free(store->loop);
+    sl_api_forget_tracer(store);
     free_instances(store);
     sl_free(store);
 }

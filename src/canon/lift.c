@@ -362,6 +362,7 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
         sl_task_new(func->type, fn, inst, call, thread_func, &store->trap.err);
     if (task == NULL)
         return store->trap.err.code;
+    task->core = fn->core;
     bool async_type = func->type->of.func.async_;
     task->async_lifted = fn->canon->opts.async_;
     task->needs_exclusive =

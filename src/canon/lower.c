@@ -12,6 +12,7 @@ typedef struct lowered {
     sl_slot args[SL_MAX_FLAT_ASYNC_PARAMS + 1];
     sl_slot result;
     bool in_table;
+    uint64_t trace_id, begun_ns; /* 0: nobody listens */
 } lowered;
 
 static lowered *lowered_of(sl_call *call)
@@ -190,12 +191,39 @@ static sl_status resolve_nothing(sl_call *call, const sl_val *result,
     return SL_ECANCELLED;
 }
 
+static void tell(lowered *l)
+{
+    static const char *const states[] = {
+        [SL_SUBTASK_STARTING] = "not started",
+        [SL_SUBTASK_STARTED] = "not returned",
+        [SL_SUBTASK_RETURNED] = "returned",
+        [SL_SUBTASK_CANCELLED_BEFORE_STARTED] = "cancelled before started",
+        [SL_SUBTASK_CANCELLED_BEFORE_RETURNED] = "cancelled before returned",
+    };
+    const sl_funcinst *func = l->fn->func;
+    const sl_canon_fn *lift = func->inst != NULL ? func->ctx : NULL;
+    const sl_trace_event event = {
+        .what = "subtask",
+        .id = l->trace_id,
+        .begin_ns = l->begun_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"caller", NULL, l->fn->inst->id},
+                 {"handle", NULL, l->sub.index},
+                 {"outcome", states[l->sub.state], 0}},
+    };
+    l->begun_ns = 0;
+    sl_store_trace_func(l->store, &event,
+                        lift != NULL ? lift->core : l->fn->core);
+}
+
 /* The caller lets go, resolved or not. */
 static void release(lowered *l)
 {
     sl_subtask_return_lends(&l->sub);
     sl_waitable_deinit(&l->sub.waitable);
     l->store->live_subtasks--;
+    if (l->begun_ns != 0)
+        tell(l);
     l->in_table = false;
     l->sub.call.caller = NULL;
     l->sub.call.on_start = start_nothing;
@@ -267,6 +295,8 @@ static lowered *lowered_new(const sl_canon_fn *fn, const sl_slot *v)
                             .caller = fn->inst,
                             .refs = 1};
     store->live_subtasks++;
+    l->trace_id = sl_trace_id(store->tracer);
+    l->begun_ns = sl_trace_begin(store->tracer);
     store->free_item[SL_HANDLE_SUBTASK] = free_item;
     return l;
 }

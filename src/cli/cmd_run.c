@@ -17,6 +17,7 @@
 #include "cli/observe.h"
 #include "cli/plan.h"
 #include "cli/supply.h"
+#include "cli/trace.h"
 #include "cli/values.h"
 #include "text/wave.h"
 
@@ -32,6 +33,8 @@ typedef struct run_state {
     uint64_t seed;
     uint64_t timeout_ns; /* SLUICE_NO_DEADLINE: none */
     bool stats, data_stats;
+    const char *trace_path; /* NULL: no */
+    cli_trace trace;
     SL_VEC(const char *) env;
     SL_VEC(data_option) data;
     SL_VEC(const char *) supplies; /* --value */
@@ -65,6 +68,7 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, 's'},
     {"stats", no_argument, NULL, 't'},
     {"data-stats", no_argument, NULL, 'D'},
+    {"trace", required_argument, NULL, 'r'},
     {"timeout", required_argument, NULL, 'T'},
     {"allow-private", no_argument, NULL, 'p'},
     {"ca-file", required_argument, NULL, 'c'},
@@ -147,6 +151,9 @@ static int one_option(run_state *r, int option, char **argv)
         return CLI_OK;
     case 'D':
         r->data_stats = true;
+        return CLI_OK;
+    case 'r':
+        r->trace_path = optarg;
         return CLI_OK;
     case 'T':
         return parse_timeout(optarg, &r->timeout_ns)
@@ -415,6 +422,9 @@ static int prepare(run_state *r)
     if (r->store == NULL)
         return report(r, &error);
     sluice_store_set_seed(r->store, r->seed);
+    if (r->trace_path != NULL &&
+        (code = cli_trace_open(&r->trace, r->trace_path, r->store)) != CLI_OK)
+        return code;
     r->values.store = r->store;
     sluice_store_on_fault(r->store, on_fault, r);
     if (r->plan_path != NULL)
@@ -699,6 +709,8 @@ static int run(int argc, char **argv)
     cli_values_deinit(&r.values);
     sl_vec_deinit(&r.invokes);
     sluice_store_free(r.store);
+    int traced = cli_trace_close(&r.trace);
+    code = code == CLI_OK ? traced : code;
     sluice_linker_free(r.linker);
     sluice_component_free(r.component);
     sluice_engine_free(r.engine);
@@ -743,6 +755,7 @@ const cli_command cli_run = {
     "  --seed N           choose the schedule (order, sizes, delays) from N\n"
     "  --stats            print counters to standard error at the end\n"
     "  --data-stats       the same for each data segment\n"
+    "  --trace FILE       what happens, as events for ui.perfetto.dev (JSON)\n"
     "  --timeout SECONDS  end the run after that time, with exit code 124\n\n"
     "exit codes: the guest's own; 0 when run returns ok, 1 when it returns an\n"
     "  error; 64 usage; 65 invalid or unlinkable; 66 cannot be read; 69 "

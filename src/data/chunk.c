@@ -39,9 +39,30 @@ sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
 /* --- Life of a chunk
  * ------------------------------------------------------------ */
 
+/* It is over; told once. */
+static void tell(sl_chunk *chunk, const char *outcome)
+{
+    if (chunk->begun_ns == 0)
+        return;
+    const sl_trace_event event = {
+        .what = "chunk",
+        .name = chunk->backing != NULL ? chunk->backing->label : "chunk",
+        .id = chunk->trace_id,
+        .begin_ns = chunk->begun_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"at", NULL, chunk->at},
+                 {"bytes", NULL, chunk->len},
+                 {"outcome", outcome, 0},
+                 {chunk->from != NULL ? "from" : NULL, chunk->from, 0}},
+    };
+    chunk->begun_ns = 0;
+    sl_trace(chunk->set->ctx->tracer, &event);
+}
+
 static void leave_set(sl_chunk *chunk)
 {
     sl_chunks *set = chunk->set;
+    tell(chunk, "abandoned");
     *(chunk->prev != NULL ? &chunk->prev->next : &set->head) = chunk->next;
     if (chunk->next != NULL)
         chunk->next->prev = chunk->prev;
@@ -120,6 +141,7 @@ void sl_chunk_finish(sl_chunk *chunk, const sl_err *err)
         free_chunk(chunk);
         return;
     }
+    tell(chunk, err != NULL ? err->msg : "here");
     if (err != NULL) {
         chunk->err = *err;
         leave_set(chunk); /* who asks again starts a new one */
@@ -149,6 +171,8 @@ static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
     chunk->ops = set->ops;
     chunk->set = set;
     chunk->backing = set->backing;
+    chunk->trace_id = sl_trace_id(set->ctx->tracer);
+    chunk->begun_ns = sl_trace_begin(set->ctx->tracer);
     chunk->loop = set->ctx->loop;
     chunk->at = at;
     chunk->len = len;

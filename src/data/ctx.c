@@ -146,6 +146,8 @@ sl_http *sl_data_ctx_http(sl_data_ctx *ctx, sl_err *err)
 {
     if (ctx->http == NULL && sl_data_ctx_need_env(ctx, err))
         ctx->http = sl_http_new(ctx->loop, &ctx->env->http, err);
+    if (ctx->http != NULL)
+        sl_http_trace(ctx->http, ctx->tracer);
     return ctx->http;
 }
 
@@ -167,6 +169,18 @@ sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx)
 sl_http_stats sl_data_ctx_http_stats(const sl_data_ctx *ctx)
 {
     return ctx->http != NULL ? *sl_http_stats_of(ctx->http) : (sl_http_stats){0};
+}
+
+void sl_data_ctx_trace(sl_data_ctx *ctx, sl_tracer *tracer)
+{
+    ctx->tracer = tracer;
+    if (ctx->http != NULL)
+        sl_http_trace(ctx->http, tracer);
+}
+
+sl_tracer *sl_data_ctx_tracer(const sl_data_ctx *ctx)
+{
+    return ctx->tracer;
 }
 
 sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx)

@@ -39,6 +39,7 @@ struct sl_data_ctx {
     sl_data_stats stats, gone; /* all; of backings that are gone */
     sl_backing *oldest, *newest; /* of segments */
     sl_http *http;                 /* NULL: not needed yet */
+    sl_tracer *tracer;             /* NULL: nobody listens */
     sl_plan *plan; /* that is followed; NULL: none */
     void (*on_load)(void *arg, const sl_segment *segment, uint64_t at,
                     uint64_t len);
@@ -95,6 +96,8 @@ struct sl_chunk {
     const sl_chunk_ops *ops;
     sl_chunks *set; /* NULL: failed or abandoned */
     sl_backing *backing; /* that it is counted for; NULL: gone */
+    uint64_t trace_id, begun_ns; /* 0: nobody listens */
+    const char *from;    /* for tracing: where the owner had it from, or NULL */
     sl_loop *loop;
     uint64_t at; /* in the set's coordinates */
     size_t len;

@@ -159,6 +159,44 @@ static size_t raw_len(const content *c, uint64_t i, size_t len)
 
 /* --- A chunk's way -------------------------------------------------------------- */
 
+/* For tracing: what the pool does. */
+typedef struct span {
+    bool wanted;
+    uint64_t begin_ns, end_ns;
+    uint32_t thread;
+} span;
+
+static void begin_span(span *s)
+{
+    if (s->wanted) {
+        s->begin_ns = sl_trace_now_ns();
+        s->thread = sl_trace_thread();
+    }
+}
+
+static void end_span(span *s)
+{
+    if (s->wanted)
+        s->end_ns = sl_trace_now_ns();
+}
+
+/* On the loop, when the pool is done with it. */
+static void tell_span(const sl_tracer *tracer, const span *s, const char *name,
+                      uint64_t chunk, size_t len)
+{
+    if (!s->wanted || s->end_ns == 0)
+        return;
+    const sl_trace_event event = {
+        .what = "pool",
+        .name = name,
+        .begin_ns = s->begin_ns,
+        .end_ns = s->end_ns,
+        .thread = s->thread,
+        .args = {{"chunk", NULL, chunk}, {"bytes", NULL, len}},
+    };
+    sl_trace(tracer, &event);
+}
+
 typedef struct external_chunk {
     sl_chunk chunk;
     content *content;
@@ -172,6 +210,8 @@ typedef struct external_chunk {
     bool checked;
     enum { SOUGHT, FROM_MEMORY, FROM_DISK } from;
     uint64_t brought; /* bytes, by the origin */
+    span work_span;   /* of the pool, when somebody listens */
+    uint64_t read_ns;
     sl_err result;
 } external_chunk;
 
@@ -291,10 +331,12 @@ static void chunk_work(sl_work *work)
     external_chunk *c =
         (external_chunk *)(void *)((char *)work -
                                    offsetof(external_chunk, work));
+    begin_span(&c->work_span);
     if (c->fetched)
         check(c);
     else
         look_up_and_read(c);
+    end_span(&c->work_span);
 }
 
 /* --- Keeping on disk what was fetched: nobody waits for it ----------------------- */
@@ -304,11 +346,12 @@ typedef struct keeping {
     content *content;
     sl_blob *blob;
     uint64_t number;
+    sl_tracer *tracer; /* a reference, or NULL */
+    span span;
 } keeping;
 
-static void keep_work(sl_work *work)
+static void put(keeping *k)
 {
-    keeping *k = (keeping *)work;
     const content *of = k->content;
     uint8_t digest[SL_DIGEST_SIZE];
     memcpy(digest, k->blob->digest, sizeof digest);
@@ -324,16 +367,26 @@ static void keep_work(sl_work *work)
     sl_disk_note(of->env->disk, &url, k->number, digest, NULL);
 }
 
+static void keep_work(sl_work *work)
+{
+    keeping *k = (keeping *)work;
+    begin_span(&k->span);
+    put(k);
+    end_span(&k->span);
+}
+
 static void keep_done(sl_work *work, bool cancelled)
 {
     keeping *k = (keeping *)work;
     (void)cancelled;
+    tell_span(k->tracer, &k->span, "store on disk", k->number, k->blob->len);
+    sl_tracer_unref(k->tracer);
     sl_blob_unref(k->blob);
     content_unref(k->content);
     sl_free(k);
 }
 
-static void keep(external_chunk *c)
+static void keep(external_chunk *c, sl_tracer *tracer)
 {
     keeping *k = disk_of(c->content) != NULL && c->checked && c->fetched
                      ? sl_malloc(sizeof *k)
@@ -343,10 +396,18 @@ static void keep(external_chunk *c)
     *k = (keeping){.work = {keep_work, keep_done, NULL},
                    .content = c->content,
                    .blob = sl_blob_ref(c->blob),
-                   .number = number_of(c)};
+                   .number = number_of(c),
+                   .tracer = sl_tracer_ref(tracer),
+                   .span = {.wanted = tracer != NULL}};
     c->content->refs++;
     if (sl_work_start(c->chunk.loop, &k->work, NULL) != SL_OK)
         keep_done(&k->work, true);
+}
+
+/* NULL: nobody listens, or nobody wants the chunk any more. */
+static sl_tracer *tracer_of(const external_chunk *c)
+{
+    return c->chunk.set != NULL ? c->chunk.set->ctx->tracer : NULL;
 }
 
 static void count(external_chunk *c)
@@ -358,13 +419,35 @@ static void count(external_chunk *c)
 
 static void finish(external_chunk *c)
 {
-    keep(c);
+    keep(c, tracer_of(c));
     if (c->chunk.set != NULL)
         count(c);
+    c->chunk.from = c->from == FROM_MEMORY ? "memory"
+                    : c->from == FROM_DISK ? "disk"
+                                           : "origin";
     sl_err result = c->result;
     if (c->checked)
         c->chunk.data = c->blob->bytes;
     sl_chunk_finish(&c->chunk, c->checked ? NULL : &result);
+}
+
+/* On the chunk's own track. */
+static void tell_read(external_chunk *c, const char *outcome)
+{
+    const sl_tracer *tracer = tracer_of(c);
+    if (tracer == NULL || c->read_ns == 0 || c->chunk.begun_ns == 0)
+        return;
+    const sl_trace_event event = {
+        .what = "chunk",
+        .name = "fetch",
+        .id = c->chunk.trace_id,
+        .begin_ns = c->read_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"at", NULL, c->read.at},
+                 {"bytes", NULL, c->read.len},
+                 {"outcome", outcome, 0}},
+    };
+    sl_trace(tracer, &event);
 }
 
 static void on_read(sl_origin_read *read, const sl_err *err)
@@ -374,6 +457,7 @@ static void on_read(sl_origin_read *read, const sl_err *err)
                                    offsetof(external_chunk, read));
     c->reading = false;
     c->fetched = true;
+    tell_read(c, err != NULL ? err->msg : "here");
     if (err != NULL)
         c->result = *err;
     else
@@ -388,6 +472,7 @@ static void read_origin(external_chunk *c)
 {
     content *of = c->content;
     uint64_t i = number_of(c);
+    c->read_ns = sl_trace_begin(tracer_of(c));
     c->read = (sl_origin_read){
         .at = place_of(of, i),
         .len = raw_len(of, i, c->chunk.len),
@@ -420,6 +505,9 @@ static void chunk_done(sl_work *work, bool cancelled)
                                    offsetof(external_chunk, work));
     if (cancelled)
         sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
+    tell_span(tracer_of(c), &c->work_span, c->fetched ? "verify" : "look up",
+              number_of(c), c->chunk.len);
+    c->work_span.end_ns = 0;
     bool unread = c->result.code == SL_OK && !c->checked;
     if (c->chunk.set != NULL && (unread || (!c->checked && ask_again(c))))
         read_origin(c);
@@ -491,6 +579,7 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
     c->content->refs++;
     c->work.work = chunk_work;
     c->work.done = chunk_done;
+    c->work_span.wanted = set->ctx->tracer != NULL;
     return sl_work_start(chunk->loop, &c->work, err);
 }
 

@@ -130,10 +130,29 @@ void sl_segment_unref(sl_segment *segment)
     sl_free(segment);
 }
 
+/* Tells who listens of a range. */
+static void tell(const sl_segment *segment, const char *what, uint64_t at,
+                 uint64_t len, const char *why)
+{
+    const sl_tracer *tracer = sl_data_ctx_tracer(segment->backing->ctx);
+    if (tracer == NULL)
+        return;
+    const sl_trace_event event = {
+        .what = what,
+        .name = segment->label,
+        .begin_ns = sl_trace_now_ns(),
+        .args = {{"at", NULL, at},
+                 {"bytes", NULL, len},
+                 {why != NULL ? "why" : NULL, why, 0}},
+    };
+    sl_trace(tracer, &event);
+}
+
 sl_status sl_segment_fault(sl_segment *segment, uint64_t at, uint64_t len,
                            const sl_err *cause, sl_err *err)
 {
     SL_DATA_COUNT(segment->backing, faults, 1);
+    tell(segment, "fault", at, len, cause->msg);
     return sl_fail(err, SL_EIO, at,
                    "data fault: %s, bytes [%" PRIu64 ", %" PRIu64 "): %s",
                    segment->label, at, at + len, cause->msg);
@@ -175,6 +194,8 @@ void sl_segment_cancel(sl_segment *segment, sl_fetch *fetch)
 void sl_segment_prefetch(sl_segment *segment, uint64_t at, uint64_t len)
 {
     sl_backing *b = segment->backing;
-    if (len != 0 && b->ops->prefetch != NULL)
-        b->ops->prefetch(b, at, len);
+    if (len == 0 || b->ops->prefetch == NULL)
+        return;
+    tell(segment, "prefetch", at, len, NULL);
+    b->ops->prefetch(b, at, len);
 }

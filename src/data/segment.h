@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "base/trace.h"
 #include "component/component.h"
 #include "loop/loop.h"
 
@@ -62,6 +63,9 @@ void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env);
 void sl_data_ctx_free(sl_data_ctx *ctx);
 sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx);
 sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx);
+/* Who hears of requests, chunks and faults; NULL: nobody. Borrowed. */
+void sl_data_ctx_trace(sl_data_ctx *ctx, sl_tracer *tracer);
+sl_tracer *sl_data_ctx_tracer(const sl_data_ctx *ctx);
 
 /* Whether large reads from local files may become mappings: the embedder says
  * that nobody changes them. Off at first. */

@@ -96,6 +96,8 @@ sl_status sl_trap(sl_core_thread *thread, const char *fmt, ...) SL_PRINTF(2, 3);
 /* Prints the message and a line per frame, `0: module!func (offset 0x2a)`,
  * with names from the modules' name sections. */
 void sl_trap_format(const sl_trap_info *trap, sl_buf *out);
+/* "module!function", as in a backtrace; "host" when it is none of a module's. */
+void sl_core_func_print(const sl_core_func *func, sl_buf *out);
 
 /* --- Links -----------------------------------------------------------------
  */

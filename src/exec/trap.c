@@ -172,19 +172,31 @@ static void format_name(sl_name name, sl_buf *out)
         sl_buf_printf(out, "...");
 }
 
-static void format_frame(const sl_trap_frame *frame, uint32_t n, sl_buf *out)
+static void format_func(const sl_module *m, uint32_t index, sl_buf *out)
 {
-    const sl_module *m = frame->instance->module;
-    sl_buf_printf(out, "%4u: ", n);
     if (m->name.data != NULL) {
         format_name(m->name, out);
         sl_buf_u8(out, '!');
     }
-    if (m->func_names != NULL && m->func_names[frame->func].data != NULL)
-        format_name(m->func_names[frame->func], out);
+    if (m->func_names != NULL && m->func_names[index].data != NULL)
+        format_name(m->func_names[index], out);
     else
-        sl_buf_printf(out, "func[%u]", frame->func);
+        sl_buf_printf(out, "func[%u]", index);
+}
+
+static void format_frame(const sl_trap_frame *frame, uint32_t n, sl_buf *out)
+{
+    sl_buf_printf(out, "%4u: ", n);
+    format_func(frame->instance->module, frame->func, out);
     sl_buf_printf(out, " (offset 0x%llx)\n", (unsigned long long)frame->offset);
+}
+
+void sl_core_func_print(const sl_core_func *func, sl_buf *out)
+{
+    if (func->instance != NULL)
+        format_func(func->instance->module, func->index, out);
+    else
+        sl_buf_printf(out, "host");
 }
 
 void sl_trap_format(const sl_trap_info *trap, sl_buf *out)

@@ -181,6 +181,30 @@ static void deactivate(sl_http_request *r)
     r->object->origin->reserved -= r->reserved;
 }
 
+/* One attempt, with its redirects, is over. */
+static void tell(sl_http_request *r, const char *outcome)
+{
+    char name[200];
+    const sl_exchange *x = &r->x;
+    if (r->begun_ns == 0)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(x->url, "?"), x->url);
+    const sl_trace_event event = {
+        .what = "http",
+        .name = name,
+        .id = r->trace_id,
+        .begin_ns = r->begun_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"from", NULL, x->from},
+                 {"to", NULL, x->to},
+                 {"status", NULL, x->answer.status},
+                 {"attempt", NULL, r->attempts},
+                 {"outcome", outcome, 0}},
+    };
+    r->begun_ns = 0;
+    sl_trace(r->http->tracer, &event);
+}
+
 static void fail(sl_http_request *r)
 {
     sl_exchange_explain(&r->x, r->attempts, r->x.from, r->x.to, &r->err);
@@ -235,6 +259,7 @@ static bool attach(sl_http_request *r)
 
 static void conclude(sl_http_request *r, sl_verdict verdict)
 {
+    tell(r, verdict == SL_HTTP_DONE ? "here" : r->x.err.msg);
     deactivate(r);
     if (verdict == SL_HTTP_RETRY && r->reads.first != NULL) {
         retry(r);
@@ -304,6 +329,8 @@ static void start(sl_http_request *r)
     http->reserved += r->reserved;
     origin->reserved += r->reserved;
     r->attempts++;
+    r->trace_id = sl_trace_id(http->tracer);
+    r->begun_ns = sl_trace_begin(http->tracer);
     if (!sl_exchange_start(x, r) || !attach(r))
         conclude(r, sl_exchange_end(x, CURLE_OK));
 }
@@ -376,6 +403,7 @@ void sl_http_pump(sl_http *http)
 void sl_http_withdraw(sl_http_request *r)
 {
     if (r->state == SL_HTTP_ACTIVE) {
+        tell(r, "abandoned");
         curl_multi_remove_handle(r->http->multi, r->x.easy);
         deactivate(r);
     } else {
@@ -484,6 +512,11 @@ void sl_http_free(sl_http *http)
     sl_vec_deinit(&http->sockets);
     sl_http_config_deinit(&http->config);
     sl_free(http);
+}
+
+void sl_http_trace(sl_http *http, sl_tracer *tracer)
+{
+    http->tracer = tracer;
 }
 
 const sl_http_stats *sl_http_stats_of(const sl_http *http)

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/source.h"
+#include "base/trace.h"
 #include "loop/loop.h"
 
 /* A size that nobody has said yet. */
@@ -79,6 +80,8 @@ sl_http *sl_http_new(sl_loop *loop, const sl_http_config *config, sl_err *err);
  * Objects still have to be closed, before or after. NULL is fine. */
 void sl_http_free(sl_http *http);
 const sl_http_stats *sl_http_stats_of(const sl_http *http);
+/* Who hears of requests from now on; NULL: nobody. Borrowed. */
+void sl_http_trace(sl_http *http, sl_tracer *tracer);
 
 /* One resource. Nothing is asked of it yet.
  * @param size       what the component declares, or SL_HTTP_UNKNOWN: then the

@@ -45,6 +45,7 @@ struct sl_http_request {
     uint64_t last_ns;     /* no waiting beyond this; 0: none, or not begun */
     uint64_t extended_ns; /* the deadline, when it is not the real one */
     uint32_t attempts;
+    uint64_t trace_id, begun_ns; /* 0: nobody listens */
     sl_timer *timer; /* ACTIVE: the deadline; RESTING: the end of it */
     sl_err err;
     sl_http_requests *list;
@@ -75,6 +76,7 @@ struct sl_http {
     sl_loop *loop;
     sl_http_config config;
     sl_http_stats stats;
+    sl_tracer *tracer; /* NULL: nobody listens */
     CURLM *multi;
     sl_timer *timer; /* curl's */
     struct net_socket *watched;

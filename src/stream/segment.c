@@ -8,7 +8,7 @@
 typedef struct segment_stream {
     sl_shared base;
     sl_segment *segment;
-    uint64_t pos, end;
+    uint64_t start, pos, end;
     sl_copy *copy; /* the read that waits; NULL: none */
     bool copied;   /* ... whose event is pending already (on_copy) */
     sl_fetch fetch;
@@ -17,6 +17,8 @@ typedef struct segment_stream {
     uint32_t delay;      /* turns of the loop it still waits */
     unsigned faults;     /* of the read that waits */
     sl_err fault;        /* of a host reader; base.fault points here */
+    /* For tracing: the stream, and the read that waits; 0: nobody listens. */
+    uint64_t trace_id, opened_ns, read_ns, read_at;
 } segment_stream;
 
 static sl_data_ctx *data_of(const segment_stream *s)
@@ -24,8 +26,35 @@ static sl_data_ctx *data_of(const segment_stream *s)
     return s->segment->backing->ctx;
 }
 
+/* What has happened on the stream's track, since `begin_ns`. */
+static void tell(segment_stream *s, const char *name, uint64_t begin_ns,
+                 uint64_t from, const char *outcome)
+{
+    const sl_trace_event event = {
+        .what = "stream",
+        .name = name,
+        .id = s->trace_id,
+        .begin_ns = begin_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"at", NULL, from},
+                 {"bytes", NULL, s->pos - from},
+                 {outcome != NULL ? "outcome" : NULL, outcome, 0}},
+    };
+    sl_trace(sl_data_ctx_tracer(data_of(s)), &event);
+}
+
+/* The read is over, one way or another. */
+static void end_read(segment_stream *s, const char *outcome)
+{
+    if (s->read_ns == 0)
+        return;
+    tell(s, "read", s->read_ns, s->read_at, outcome);
+    s->read_ns = 0;
+}
+
 static void finish(segment_stream *s, sl_copy_result result)
 {
+    end_read(s, result == SL_COPY_COMPLETED ? "completed" : "end");
     sl_copy *copy = s->copy;
     s->copy = NULL;
     copy->on_copy_done(copy, result);
@@ -75,6 +104,7 @@ static sl_status fault(segment_stream *s, const sl_err *err, bool in_read)
         return SL_OK;
     }
     s->copy = NULL;
+    end_read(s, "fault");
     if (in_read)
         return sl_store_trap(s->base.store, "%s", err->msg);
     if (!s->copied)
@@ -250,6 +280,12 @@ static void on_post(sl_post *post)
 /* --- sl_shared_ops
  * ---------------------------------------------------------------- */
 
+static void begin_read(segment_stream *s)
+{
+    s->read_ns = sl_trace_begin(sl_data_ctx_tracer(data_of(s)));
+    s->read_at = s->pos;
+}
+
 static sl_status segment_read(sl_shared *shared, sl_copy *copy)
 {
     segment_stream *s = (segment_stream *)shared;
@@ -261,6 +297,8 @@ static sl_status segment_read(sl_shared *shared, sl_copy *copy)
         return SL_OK;
     }
     SL_DATA_COUNT(s->segment->backing, reads, 1);
+    if (s->trace_id != 0)
+        begin_read(s);
     s->delay = sl_data_choose_delay(data_of(s));
     if (s->delay == 0)
         return go_on(s, true);
@@ -271,6 +309,7 @@ static sl_status segment_read(sl_shared *shared, sl_copy *copy)
 static void stop_waiting(segment_stream *s)
 {
     s->copy = NULL;
+    end_read(s, "stopped");
     sl_loop_unpost(s->base.store->loop, &s->post);
 }
 
@@ -305,6 +344,8 @@ static void segment_free(sl_shared *shared)
 {
     segment_stream *s = (segment_stream *)shared;
     segment_drop(shared, SL_READABLE);
+    if (s->trace_id != 0)
+        tell(s, s->segment->label, s->opened_ns, s->start, NULL);
     sl_segment_unref(s->segment);
     sl_free(s);
 }
@@ -322,6 +363,8 @@ static void segment_advance(sl_shared *shared, uint64_t n)
     segment_stream *s = (segment_stream *)shared;
     sl_data_ctx_loaded(data_of(s), s->segment, s->pos, n);
     s->pos += n;
+    if (s->trace_id != 0)
+        tell(s, "forward", sl_trace_now_ns(), s->pos - n, NULL);
     SL_DATA_COUNT(s->segment->backing, reads, 1);
     SL_DATA_COUNT(s->segment->backing, bytes_forwarded, n);
 }
@@ -349,8 +392,11 @@ sl_shared *sl_stream_from_segment(sl_store *store, sl_segment *segment,
                           .elem = sl_type_primitive(SL_T_U8),
                           .refs = 1};
     s->segment = sl_segment_ref(segment);
-    s->pos = start;
+    s->start = s->pos = start;
     s->end = end;
+    sl_tracer *tracer = sl_data_ctx_tracer(data_of(s));
+    s->trace_id = sl_trace_id(tracer);
+    s->opened_ns = sl_trace_begin(tracer);
     s->post.fn = on_post;
     return &s->base;
 }

@@ -301,6 +301,21 @@ static void unwind_threads(sl_store *store)
     }
 }
 
+void sl_store_trace_func(const sl_store *store, const sl_trace_event *event,
+                         const sl_core_func *func)
+{
+    sl_trace_event named = *event;
+    sl_buf name;
+    sl_buf_init(&name);
+    if (func != NULL)
+        sl_core_func_print(func, &name);
+    sl_buf_u8(&name, '\0');
+    named.name = func != NULL && !name.failed ? (const char *)name.data
+                                              : "core code";
+    sl_trace(store->tracer, &named);
+    sl_buf_deinit(&name);
+}
+
 void sl_store_add_closer(sl_store *store, sl_closer *closer)
 {
     closer->added = true;

@@ -140,9 +140,31 @@ sl_task *sl_task_new(const sl_type *type, const struct sl_canon_fn *lift,
         call->callee = task;
         call->cancel = cancel_task;
     }
+    task->trace_id = sl_trace_id(store->tracer);
+    task->begun_ns = sl_trace_begin(store->tracer);
     sl_thread_init(&block->implicit, task, fn, task);
     store->live_tasks++;
     return task;
+}
+
+static void tell(const sl_task *task)
+{
+    static const char *const states[] = {
+        [SL_TASK_INITIAL] = "not started",
+        [SL_TASK_STARTED] = "not resolved",
+        [SL_TASK_PENDING_CANCEL] = "not resolved",
+        [SL_TASK_CANCEL_DELIVERED] = "cancelled",
+        [SL_TASK_RESOLVED] = "resolved",
+    };
+    const sl_trace_event event = {
+        .what = "task",
+        .id = task->trace_id,
+        .begin_ns = task->begun_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"instance", NULL, task->inst->id},
+                 {"outcome", states[task->state], 0}},
+    };
+    sl_store_trace_func(task->inst->store, &event, task->core);
 }
 
 void sl_task_release(sl_task *task)
@@ -150,6 +172,8 @@ void sl_task_release(sl_task *task)
     if (--task->n_threads > 0)
         return;
     sl_store *store = task->inst->store;
+    if (task->begun_ns != 0)
+        tell(task);
     store->live_tasks--;
     sl_deadline_unref(task->deadline);
     let_go(task);

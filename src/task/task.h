@@ -254,6 +254,8 @@ struct sl_thread {
     size_t ready_at; /* PLACE_READY: where */
     sl_thread_list *list; /* PLACE_LIST: which */
     uint64_t since;       /* when it began to wait, by the store's count */
+    uint64_t trace_id, blocked_ns; /* 0: nobody listens; it is not blocked */
+    uint8_t blocked_on;   /* sl_wait_kind, for tracing */
     sl_thread *next_in_list, *prev_in_list;
     sl_thread *next_of_task, *prev_of_task;
     sl_thread *next, *prev; /* all of the store's */
@@ -286,6 +288,8 @@ struct sl_task {
     sl_thread *implicit_thread;
     sl_thread *threads; /* registered ones */
     uint32_t n_threads; /* that exist, registered or not */
+    const sl_core_func *core; /* what it runs, for tracing; may be NULL */
+    uint64_t trace_id, begun_ns; /* 0: nobody listens */
 };
 
 /* --- Waitables ------------------------------------------------------------ */
@@ -412,6 +416,7 @@ struct sl_store {
     sl_core_store *core;
     sl_loop *loop;
     sl_data_ctx *data;
+    sl_tracer *tracer; /* NULL: nobody listens */
     sl_store_limits limits;
     uint64_t seed, random;  /* the chooser: 0 = first come, first served */
     sl_instance *instances; /* newest first */
@@ -459,6 +464,10 @@ sl_store *sl_store_new(sl_loop *loop, const sl_store_limits *limits,
  * frees every instance. */
 void sl_store_free(sl_store *store);
 sl_store_limits sl_store_limits_default(void);
+/* Tells who listens of something whose name is that of a core function (NULL: it
+ * is not known). */
+void sl_store_trace_func(const sl_store *store, const sl_trace_event *event,
+                         const sl_core_func *func);
 void sl_store_add_closer(sl_store *store, sl_closer *closer);
 /* Does nothing when it was removed or called already. */
 void sl_store_remove_closer(sl_store *store, sl_closer *closer);

@@ -157,6 +157,9 @@ void sl_thread_init(sl_thread *thread, sl_task *task,
     store->live_threads++;
     sl_count_lights(store);
     task->n_threads++;
+    if (task->trace_id != 0) /* the implicit thread comes first */
+        thread->trace_id = task->n_threads == 1 ? task->trace_id
+                                                : sl_trace_id(store->tracer);
 }
 
 sl_thread *sl_thread_new(sl_task *task, sl_status (*fn)(sl_thread *, void *),
@@ -183,6 +186,41 @@ static void leave_store(sl_store *store, sl_thread *thread)
         thread->next->prev = thread->prev;
     store->live_threads--;
     sl_count_lights(store);
+}
+
+/* --- For who listens ------------------------------------------------------ */
+
+static void note_blocked(sl_thread *thread)
+{
+    if (thread->trace_id == 0)
+        return;
+    thread->blocked_ns = sl_trace_begin(sl_thread_store(thread)->tracer);
+    thread->blocked_on = thread->wait;
+}
+
+static void note_resumed(sl_thread *thread)
+{
+    static const char *const what[] = {
+        [SL_WAIT_NONE] = "suspended",
+        [SL_WAIT_YIELD] = "yielding",
+        [SL_WAIT_ENTER] = "waits to enter",
+        [SL_WAIT_SET] = "waits for a set",
+        [SL_WAIT_WAITABLE] = "waits for a waitable",
+        [SL_WAIT_SUBTASK] = "waits for a subtask",
+    };
+    if (thread->blocked_ns == 0)
+        return;
+    const sl_trace_event event = {
+        .what = "task",
+        .name = what[thread->blocked_on],
+        .id = thread->trace_id,
+        .begin_ns = thread->blocked_ns,
+        .end_ns = sl_trace_now_ns(),
+        .args = {{"instance", NULL, thread->task->inst->id},
+                 {"task", NULL, thread->task->trace_id}},
+    };
+    thread->blocked_ns = 0;
+    sl_trace(sl_thread_store(thread)->tracer, &event);
 }
 
 /* ---- Running ------------------------------------------------------------- */
@@ -213,6 +251,7 @@ static sl_status run(sl_thread *thread, sl_thread **next)
     sl_fiber *fiber = thread->fiber;
 
     *next = NULL;
+    note_resumed(thread);
     if (fiber == NULL) {
         fiber = sl_fiber_acquire(store->fibers, thread_main, thread,
                                  &store->trap.err);
@@ -359,8 +398,10 @@ static sl_status block(sl_thread *thread, sl_thread *other, bool cancellable,
 {
     thread->cancellable = cancellable;
     thread->cancelled = false;
+    note_blocked(thread);
     sl_status status = thread->nested ? block_nested(thread, other)
                                       : block_fiber(thread, other);
+    note_resumed(thread);
     thread->cancellable = false;
     if (cancelled != NULL)
         *cancelled = thread->cancelled;
@@ -453,9 +494,10 @@ sl_status sl_thread_park(sl_thread *thread, sl_wait_kind wait, void *wait_on,
     thread->needs_lock = wait != SL_WAIT_ENTER;
     sl_status status =
         begin_wait(thread, wait, wait_on, true, parked, cancelled);
-    if (status == SL_OK && *parked)
+    if (status == SL_OK && *parked) {
         thread->cancellable = true;
-    else
+        note_blocked(thread);
+    } else
         thread->needs_lock = false;
     return status;
 }
@@ -591,6 +633,7 @@ void sl_thread_free(sl_thread *thread)
     sl_task *task = thread->task;
     sl_instance *inst = task->inst;
 
+    note_resumed(thread);
     if (thread->wait != SL_WAIT_NONE)
         sl_thread_stop_waiting(thread);
     if (thread->index != 0)

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""What `sluice run` tells of its segments, beside an origin: --data-stats.
+"""What `sluice run` tells of itself, beside an origin: --data-stats, --trace.
 
     observe_test.py SLUICE ORIGIN FORWARD [PATTERN]
 
 FORWARD is a component that imports the segment `input` and writes it to standard
 output. Ends with "N passed, N failed"."""
+import collections
 import hashlib
+import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 SLUICE, ORIGIN, FORWARD = sys.argv[1:4]
 PATTERN = re.compile(sys.argv[4] if len(sys.argv) > 4 else '.')
@@ -180,6 +184,149 @@ def _(world):
     row = one(done)
     expect(done.returncode == 1 and row['faults'] == 1, done)
     expect(row['delivered'] == row['fetched'] == 0, row)
+
+
+# --- Traces --------------------------------------------------------------------------
+
+SPIN = """(component
+  (core module $M (func (export "spin") (loop $l (br $l)))
+                  (func (export "boom") unreachable))
+  (core instance $m (instantiate $M))
+  (func (export "spin") (canon lift (core func $m "spin")))
+  (func (export "boom") (canon lift (core func $m "boom"))))"""
+
+
+def events(world, path='trace.json'):
+    """The events of a trace, after looking at what every trace must hold."""
+    with open(world.path(path), 'rb') as f:
+        out = json.loads(f.read().decode())
+    os.unlink(world.path(path))
+    open_at = collections.defaultdict(list)
+    threads = {e['tid'] for e in out if e['ph'] == 'M'}
+    # Of one moment: what ends, ends first; of two that begin the longer one.
+    for e in sorted((e for e in out if e['ph'] in 'be'),
+                    key=lambda e: (e['ts'], e['ph'] == 'b')):
+        key = (e['cat'], e['id'])
+        if e['ph'] == 'b':
+            open_at[key].append(e)
+        else:
+            names = [b['name'] for b in open_at[key]]
+            expect(e['name'] in names, f'{e} ends, but has not begun')
+            begun = open_at[key].pop(len(names) - 1 - names[::-1].index(e['name']))
+            expect(begun['ts'] <= e['ts'], (begun, e))
+    expect(not any(open_at.values()), dict(open_at))
+    for e in out:
+        expect(e['ph'] in 'beXiM' and e['pid'] > 0, e)
+        expect(e['tid'] in threads, e)
+        expect(e['ph'] == 'M' or e['ts'] > 0, e)
+        expect(e['ph'] != 'X' or e['dur'] >= 0, e)
+    return out
+
+
+def named(trace, what, name=None, ph='b'):
+    return [e for e in trace if e['cat'] == what and e['ph'] == ph and
+            name in (None, e['name'])]
+
+
+@check('trace: a segment that is fetched, checked, kept and forwarded')
+def _(world):
+    cache = world.path('traced')
+    done = world.run('--trace', 'trace.json', '--stats', world.url('ext.wasm'),
+                     cache=cache)
+    expect((done.returncode, done.stdout) == (0, world.content), done)
+    trace = events(world)
+    chunks = named(trace, 'chunk', 'segment 0')
+    expect(len(chunks) == N_CHUNKS and
+           all(e['args']['outcome'] == 'here' and e['args']['from'] == 'origin'
+               for e in chunks), chunks)
+    expect(sum(e['args']['bytes'] for e in chunks) == SIZE, chunks)
+    expect(len(named(trace, 'chunk', 'fetch')) == N_CHUNKS, trace)
+    for name in ('look up', 'verify', 'store on disk'):
+        expect(len(named(trace, 'pool', name, 'X')) == N_CHUNKS, name)
+    requests = named(trace, 'http', world.url('x.bin'))
+    said = re.search(rb'(\d+) HTTP requests', done.stderr)
+    expect(len(requests) == int(said[1]), (requests, said))
+    expect(all(e['args']['status'] == 206 and e['args']['attempt'] == 1 for e in requests),
+           requests)
+    expect(sum(e['args']['to'] - e['args']['from'] for e in requests) == SIZE, requests)
+    streams, reads = named(trace, 'stream', 'segment 0'), named(trace, 'stream', 'read')
+    expect(len(streams) == 1 and {e['id'] for e in reads} == {streams[0]['id']}, streams)
+    expect(sum(e['args']['bytes'] for e in reads) == SIZE, reads)
+    expect(any(e['args']['outcome'] == 'resolved' for e in named(trace, 'task')), trace)
+    expect(named(trace, 'subtask'), trace)
+    world.run('--trace', 'trace.json', world.url('ext.wasm'), cache=cache)
+    trace = events(world)
+    expect(all(e['args']['from'] == 'disk' for e in named(trace, 'chunk', 'segment 0')) and
+           not named(trace, 'http'), trace)
+
+
+@check('trace: tasks that block, forwarding, prefetching')
+def _(world):
+    done = world.run('--trace', 'trace.json', 'inline.wasm')
+    expect(done.stdout == world.content, done)
+    trace = events(world)
+    expect(sum(e['args']['bytes'] for e in named(trace, 'stream', 'forward')) == SIZE, trace)
+    blocked = [e for e in named(trace, 'task') if e['name'].startswith('waits for')]
+    tasks = {e['id'] for e in named(trace, 'task') if 'outcome' in e['args']}
+    expect(blocked and {str(e['args']['task']) for e in blocked} <= tasks, trace)
+    world.run('--record-loads', 'plan2', '--invoke', 'sum(7)', 'scatter.wasm')
+    world.tool('optimize', '--force', '--plan', 'plan2', '-o', 'planned.wasm',
+               'scatter.wasm')
+    world.run('--trace', 'trace.json', '--invoke', 'sum(7)', 'planned.wasm')
+    trace = events(world)
+    expect(named(trace, 'prefetch', 'segment 0', 'i'), trace)
+    expect(any(e['name'].endswith('sum') or 'func[' in e['name']
+               for e in named(trace, 'task')), trace)
+
+
+@check('trace: faults and retries')
+def _(world):
+    done = world.run('--trace', 'trace.json', '--http-retries', '1',
+                     world.url('~wrong=status&status=503/ext.wasm'))
+    expect(done.returncode == 1, done)
+    trace = events(world)
+    expect(len(named(trace, 'fault', 'segment 0', 'i')) == 1, trace)
+    requests = named(trace, 'http')
+    expect({e['args']['attempt'] for e in requests} == {1, 2}, requests)
+    expect(all(e['args']['status'] == 500 for e in requests), requests)
+
+
+@check('trace: complete however the run ends')
+def _(world):
+    world.write('spin.wat', SPIN.encode())
+    done = world.run('--trace', 'trace.json', '--invoke', 'boom()', 'spin.wat')
+    expect(done.returncode == 134, done)
+    expect(any(e['args']['outcome'] == 'not resolved' for e in named(
+        events(world), 'task')), 'the task that trapped')
+    done = world.run('--trace', 'trace.json', '--timeout', '0.2', '--invoke', 'spin()',
+                     'spin.wat')
+    expect(done.returncode == 124 and named(events(world), 'task'), done)
+    for args in (('--invoke', 'spin()', 'spin.wat'),
+                 (world.url('~wrong=status&status=503/ext.wasm?slow'),
+                  '--http-retries', '9')):
+        args = args if args[0] == '--invoke' else args[1:] + args[:1]
+        run = subprocess.Popen(world.command('--trace', 'trace.json', *args),
+                               cwd=world.folder, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
+        time.sleep(0.7)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=TIMEOUT)
+        expect(run.returncode == 130, err)
+        expect(named(events(world), 'task'), args)
+    done = world.run('--trace', 'trace.json', '--data', 'input=x.bin', 'ext.wasm')
+    expect(done.returncode == 64, done)
+    events(world)
+
+
+@check('trace: files that cannot be written')
+def _(world):
+    for path, code in (('/dev/full', 74), ('no/such/folder/t.json', 74)):
+        done = world.run('--trace', path, 'ext.wasm')
+        expect(done.returncode == code, done)
+        expect(done.stderr.count(b'cannot write ' + path.encode()) == 1, done)
+    world.write('spin.wat', SPIN.encode())
+    done = world.run('--trace', '/dev/full', '--invoke', 'boom()', 'spin.wat')
+    expect(done.returncode == 134 and b'No space left' in done.stderr, done)
 
 
 def main():

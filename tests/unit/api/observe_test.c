@@ -152,7 +152,108 @@ static void test_segments__waits_and_faults(void **state)
     fixture_deinit(&f);
 }
 
+/* --- Tracing
+ * ------------------------------------------------------------------- */
+
+typedef struct told {
+    int streams, reads, chunks, tasks, faults, others;
+    uint64_t read_bytes, stream_id;
+    char task[64];
+} told;
+
+static uint64_t number_of(const sluice_trace_event *e, const char *key)
+{
+    for (size_t i = 0; i < e->n_args; i++)
+        if (strcmp(e->args[i].key, key) == 0)
+            return e->args[i].number;
+    fail_msg("%s has no %s", e->name, key);
+    return 0;
+}
+
+static void tell(void *arg, const sluice_trace_event *e)
+{
+    told *t = arg;
+    assert_true(e->begin_ns != 0);
+    assert_true(e->end_ns == 0 || e->end_ns >= e->begin_ns);
+    assert_int_equal(e->thread, 0);
+    bool read = strcmp(e->name, "read") == 0;
+    if (strcmp(e->what, "stream") == 0 && read) {
+        t->reads++;
+        t->read_bytes += number_of(e, "bytes");
+        assert_true(t->stream_id == 0 || t->stream_id == e->id);
+        t->stream_id = e->id;
+    } else if (strcmp(e->what, "stream") == 0) {
+        t->streams++;
+        assert_string_equal(e->name, "import `text`");
+        assert_int_equal(e->id, t->stream_id);
+    } else if (strcmp(e->what, "chunk") == 0) {
+        t->chunks++;
+        assert_true(e->id != 0);
+    } else if (strcmp(e->what, "task") == 0 && e->args[1].text != NULL) {
+        t->tasks++;
+        snprintf(t->task, sizeof t->task, "%s %s", e->name, e->args[1].text);
+    } else if (strcmp(e->what, "fault") == 0) {
+        t->faults++;
+        assert_int_equal(e->end_ns, 0);
+        assert_true(strstr(e->args[2].text, "no more") != NULL);
+    } else {
+        t->others++;
+    }
+}
+
+static void test_tracer__hears_of_reads_and_tasks(void **state)
+{
+    (void)state;
+    for (int fault = 0; fault < 2; fault++) {
+        fixture f;
+        told t = {0};
+        uint64_t end = fault ? 1 << 20 : UINT64_MAX;
+        sluice_backing backing = {
+            .size = 3 << 20, .read_at = bring, .arg = &end};
+        fixture_init(&f, BYTES);
+        assert_int_equal(sluice_store_set_tracer(f.store, NULL, NULL),
+                         SLUICE_OK); /* nobody has asked yet */
+        assert_int_equal(sluice_store_set_tracer(f.store, tell, &t), SLUICE_OK);
+        sluice_segment *segment =
+            sluice_segment_from_callbacks(&backing, &f.error);
+        sluice_linker_segment(f.linker, "text", segment, &f.error);
+        sluice_segment_free(segment);
+        fixture_instantiate(&f);
+        sluice_val stream = {0}, sum = {0};
+        assert_int_equal(call(&f, "greet", NULL, &stream), SLUICE_OK);
+        assert_int_equal(call(&f, "sum", &stream, &sum),
+                         fault ? SLUICE_ETRAP : SLUICE_OK);
+        sluice_stats s = sluice_store_stats(f.store);
+        assert_int_equal(t.read_bytes, s.bytes_to_guest);
+        assert_int_equal(t.faults, fault);
+        assert_int_equal(t.streams, !fault); /* or not dropped yet */
+        assert_true(t.chunks > 0 && t.tasks >= 2);
+        fixture_deinit(&f); /* tells the rest */
+        assert_int_equal(t.streams, 1);
+        assert_non_null(strstr(t.task, fault ? "not resolved" : " resolved"));
+    }
+}
+
+static void test_tracer__may_leave(void **state)
+{
+    (void)state;
+    fixture f;
+    told t = {0};
+    fixture_init(&f, MATH);
+    assert_int_equal(sluice_store_set_tracer(f.store, tell, &t), SLUICE_OK);
+    fixture_instantiate(&f);
+    assert_int_equal(call_u32(&f, "double", 4), 8);
+    int tasks = t.tasks;
+    assert_true(tasks > 0);
+    assert_int_equal(sluice_store_set_tracer(f.store, NULL, NULL), SLUICE_OK);
+    assert_int_equal(call_u32(&f, "double", 4), 8);
+    assert_int_equal(t.tasks, tasks);
+    fixture_deinit(&f);
+}
+
 const struct CMUnitTest observe_tests[] = {
+    cmocka_unit_test(test_tracer__hears_of_reads_and_tasks),
+    cmocka_unit_test(test_tracer__may_leave),
     cmocka_unit_test(test_segments__guests_and_hosts_reads),
     cmocka_unit_test(test_segments__waits_and_faults),
 };

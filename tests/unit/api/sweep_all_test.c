@@ -956,6 +956,12 @@ static void refused(run *r)
         good(r, r->error.status);
 }
 
+static void count_events(void *arg, const sluice_trace_event *event)
+{
+    assert_non_null(event->name);
+    ++*(uint64_t *)arg;
+}
+
 static void count_faults(void *arg, const sluice_segment_stats *stats)
 {
     *(uint64_t *)arg += stats->data_faults;
@@ -964,6 +970,7 @@ static void count_faults(void *arg, const sluice_segment_stats *stats)
 static void elsewhere(run *r)
 {
     sluice_segment *file = NULL, *external = NULL;
+    uint64_t events = 0;
     FILE *open_file = fopen(r->path, "r");
     assert_non_null(open_file);
     r->engine = sluice_engine_new(NULL, &r->error);
@@ -1003,6 +1010,8 @@ static void elsewhere(run *r)
     assert_null(sluice_engine_cache_problem(r->engine));
     good(r, sluice_store_map_files(r->store, true, &r->error));
     sluice_store_on_load(r->store, NULL, NULL);
+    made(r, sluice_store_set_tracer(r->store, count_events, &events) ==
+                SLUICE_OK);
     external = sluice_instance_segment(r->instance, "d");
     if (!made(r, external != NULL))
         goto out;
