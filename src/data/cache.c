@@ -6,12 +6,18 @@
 
 #include "base/alloc.h"
 
-enum { BUCKETS = 1 << 12 };
+enum {
+    BUCKETS = 1 << 12,
+    LOOK_AT = 8,         /* spare blobs, for one of the right length */
+    SPARE_MAX = 4 << 20, /* bytes */
+};
 
 struct sl_cache {
     pthread_mutex_t lock;
     uint64_t budget, bytes;
     sl_blob *newest, *oldest;
+    sl_blob *spare; /* by `chain`: nobody's, kept for their memory */
+    uint64_t spare_bytes;
     sl_blob *buckets[BUCKETS];
 };
 
@@ -38,13 +44,80 @@ sl_blob *sl_blob_ref(sl_blob *blob)
     return blob;
 }
 
-void sl_blob_unref(sl_blob *blob)
+static bool drop_ref(sl_blob *blob)
 {
-    if (blob == NULL ||
-        __atomic_sub_fetch(&blob->refs, 1, __ATOMIC_ACQ_REL) != 0)
-        return;
+    return blob != NULL &&
+           __atomic_sub_fetch(&blob->refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+static void free_blob(sl_blob *blob)
+{
     sl_free(blob->bytes);
     sl_free(blob);
+}
+
+void sl_blob_unref(sl_blob *blob)
+{
+    if (drop_ref(blob))
+        free_blob(blob);
+}
+
+/* --- Memory used again: with the lock ------------------------------------------- */
+
+static void forget_spare(sl_cache *cache, sl_blob **at)
+{
+    sl_blob *blob = *at;
+    *at = blob->chain;
+    cache->spare_bytes -= blob->len;
+}
+
+static sl_blob *take_spare(sl_cache *cache, size_t len)
+{
+    sl_blob **at = &cache->spare;
+    for (int i = 0; i < LOOK_AT && *at != NULL; i++, at = &(*at)->chain)
+        if ((*at)->len == len) {
+            sl_blob *blob = *at;
+            forget_spare(cache, at);
+            blob->chain = NULL;
+            blob->refs = 1;
+            return blob;
+        }
+    return NULL;
+}
+
+/* The blob is nobody's. One that was left before goes when there is no room, as
+ * another length may be what is needed now. */
+static void keep_spare(sl_cache *cache, sl_blob *blob)
+{
+    if (blob->len > SPARE_MAX) {
+        free_blob(blob);
+        return;
+    }
+    while (cache->spare_bytes + blob->len > SPARE_MAX) {
+        sl_blob *old = cache->spare;
+        forget_spare(cache, &cache->spare);
+        free_blob(old);
+    }
+    blob->chain = cache->spare;
+    cache->spare = blob;
+    cache->spare_bytes += blob->len;
+}
+
+sl_blob *sl_cache_take(sl_cache *cache, size_t len)
+{
+    pthread_mutex_lock(&cache->lock);
+    sl_blob *blob = take_spare(cache, len);
+    pthread_mutex_unlock(&cache->lock);
+    return blob != NULL ? blob : sl_blob_new(len);
+}
+
+void sl_cache_leave(sl_cache *cache, sl_blob *blob)
+{
+    if (!drop_ref(blob))
+        return;
+    pthread_mutex_lock(&cache->lock);
+    keep_spare(cache, blob);
+    pthread_mutex_unlock(&cache->lock);
 }
 
 /* --- The cache ------------------------------------------------------------------ */
@@ -88,7 +161,8 @@ static void evict_oldest(sl_cache *cache)
     *at = blob->chain;
     leave_order(cache, blob);
     cache->bytes -= blob->len;
-    sl_blob_unref(blob);
+    if (drop_ref(blob))
+        keep_spare(cache, blob);
 }
 
 sl_cache *sl_cache_new(uint64_t budget)
@@ -107,6 +181,11 @@ void sl_cache_free(sl_cache *cache)
         return;
     while (cache->oldest != NULL)
         evict_oldest(cache);
+    while (cache->spare != NULL) {
+        sl_blob *blob = cache->spare;
+        forget_spare(cache, &cache->spare);
+        free_blob(blob);
+    }
     pthread_mutex_destroy(&cache->lock);
     sl_free(cache);
 }

@@ -34,6 +34,11 @@ sl_blob *sl_cache_get(sl_cache *cache, const uint8_t *digest, size_t len);
 /* Keeps a reference of its own unless it has this content already, or it is
  * too big. blob->digest must be that of its bytes. */
 void sl_cache_put(sl_cache *cache, sl_blob *blob);
+/* A blob as sl_blob_new() makes it, in memory that another one has left; and
+ * leaving it: as sl_blob_unref(), NULL is fine. Fresh memory would cost more than
+ * what it is filled with: pages to be cleared, one after the other. */
+sl_blob *sl_cache_take(sl_cache *cache, size_t len);
+void sl_cache_leave(sl_cache *cache, sl_blob *blob);
 /* Bytes held. */
 uint64_t sl_cache_bytes(sl_cache *cache);
 

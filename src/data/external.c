@@ -229,7 +229,7 @@ static sl_status make_room(external_chunk *c)
                        "bad zstd frame: %zu bytes for a chunk of %zu", len,
                        c->chunk.len);
     if (c->blob == NULL)
-        c->blob = sl_blob_new(c->chunk.len);
+        c->blob = sl_cache_take(c->content->env->cache, c->chunk.len);
     if (c->raw == NULL && c->content->def.zstd)
         c->raw = sl_malloc(len != 0 ? len : 1);
     if (c->blob == NULL || (c->raw == NULL && c->content->def.zstd))
@@ -289,7 +289,8 @@ static bool look_up(external_chunk *c)
         return true;
     c->from = SOUGHT;
     sl_disk *disk = disk_of(of);
-    if (disk == NULL || (c->blob = sl_blob_new(c->chunk.len)) == NULL)
+    if (disk == NULL ||
+        (c->blob = sl_cache_take(of->env->cache, c->chunk.len)) == NULL)
         return false;
     sl_err err = {0};
     bool hit = sl_disk_get(disk, digest, c->blob->bytes, c->chunk.len, &err);
@@ -381,7 +382,7 @@ static void keep_done(sl_work *work, bool cancelled)
     (void)cancelled;
     tell_span(k->tracer, &k->span, "store on disk", k->number, k->blob->len);
     sl_tracer_unref(k->tracer);
-    sl_blob_unref(k->blob);
+    sl_cache_leave(k->content->env->cache, k->blob);
     content_unref(k->content);
     sl_free(k);
 }
@@ -458,17 +459,20 @@ static void on_read(sl_origin_read *read, const sl_err *err)
     c->reading = false;
     c->fetched = true;
     tell_read(c, err != NULL ? err->msg : "here");
-    if (err != NULL)
+    if (err != NULL) {
         c->result = *err;
-    else
+    } else {
         c->brought += read->len;
-    if (err != NULL ||
-        sl_work_start(c->chunk.loop, &c->work, &c->result) != SL_OK)
-        finish(c);
+        if (!c->content->declared)
+            check(c); /* takes no time */
+        else if (sl_work_start(c->chunk.loop, &c->work, &c->result) == SL_OK)
+            return;
+    }
+    finish(c);
 }
 
 /* Asks the origin, on the loop. */
-static void read_origin(external_chunk *c)
+static sl_status ask_origin(external_chunk *c)
 {
     content *of = c->content;
     uint64_t i = number_of(c);
@@ -480,9 +484,14 @@ static void read_origin(external_chunk *c)
         .background = c->chunk.reader == NULL,
         .done = on_read,
     };
-    if (of->origin->ops->read(of->origin, &c->read, &c->result) == SL_OK)
-        c->reading = true;
-    else
+    c->reading =
+        of->origin->ops->read(of->origin, &c->read, &c->result) == SL_OK;
+    return c->reading ? SL_OK : c->result.code;
+}
+
+static void read_origin(external_chunk *c)
+{
+    if (ask_origin(c) != SL_OK)
         finish(c);
 }
 
@@ -542,7 +551,7 @@ static void chunk_abort(sl_chunk *chunk)
 static void chunk_release(sl_chunk *chunk)
 {
     external_chunk *c = (external_chunk *)chunk;
-    sl_blob_unref(c->blob);
+    sl_cache_leave(c->content->env->cache, c->blob);
     sl_free(c->raw);
     content_unref(c->content);
 }
@@ -569,6 +578,23 @@ typedef struct external_backing {
     struct external_backing *next, *prev; /* in ctx->externals */
 } external_backing;
 
+/* Whether nothing has to be read here before the origin is asked. */
+static bool asks_at_once(const external_chunk *c)
+{
+    const content *of = c->content;
+    if (of->origin == NULL || of->origin->ops->read == NULL ||
+        disk_of(of) != NULL)
+        return false;
+    if (!of->declared)
+        return true;
+    if (!is_loaded(of))
+        return false;
+    sl_blob *known = sl_cache_get(
+        of->env->cache, digest_of(of, number_of(c)), c->chunk.len);
+    sl_cache_leave(of->env->cache, known);
+    return known == NULL;
+}
+
 static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
 {
     external_backing *b =
@@ -580,7 +606,13 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
     c->work.work = chunk_work;
     c->work.done = chunk_done;
     c->work_span.wanted = set->ctx->tracer != NULL;
-    return sl_work_start(chunk->loop, &c->work, err);
+    if (!asks_at_once(c))
+        return sl_work_start(chunk->loop, &c->work, err);
+    if (make_room(c) == SL_OK && ask_origin(c) == SL_OK)
+        return SL_OK;
+    if (err != NULL)
+        *err = c->result;
+    return c->result.code;
 }
 
 /* What another store has brought is here too. */
@@ -600,7 +632,7 @@ static size_t read_cache(const content *c, uint64_t at, void *to, size_t len)
     if (len > blob->len - skip)
         len = blob->len - skip;
     memcpy(to, blob->bytes + skip, len);
-    sl_blob_unref(blob);
+    sl_cache_leave(c->env->cache, blob);
     return len;
 }
 
@@ -716,6 +748,9 @@ static content *new_content(sl_data_ctx *ctx, sl_source *source,
     if (!c->declared)
         c->origin = sl_origin_http(ctx, source->url, source->size, source->etag,
                                    &cause);
+    else if (ctx->binder.origin != NULL)
+        c->origin = ctx->binder.origin(ctx->binder.arg, ctx, def->reference,
+                                       &cause);
     else if (source->base != NULL) /* else it is said when a byte is wanted */
         c->origin = origin_beside(ctx, source->base, def, &cause);
     if (cause.code == SL_OK)

@@ -445,6 +445,49 @@ static void test_cache__keeps_its_budget(void **state)
     sl_cache_free(cache);
 }
 
+static void test_cache__uses_memory_again(void **state)
+{
+    (void)state;
+    enum { LEN = 1 << 16 };
+    sl_cache *cache = sl_cache_new(LEN * 4);
+    sl_blob *blob = sl_cache_take(cache, LEN), *held = sl_blob_ref(blob);
+    uint8_t *bytes = blob->bytes;
+    sl_cache_leave(cache, blob);
+    blob = sl_cache_take(cache, LEN);
+    assert_ptr_not_equal(blob->bytes, bytes); /* somebody has it */
+    sl_cache_leave(cache, blob);
+    sl_cache_leave(cache, held);
+    sl_cache_leave(cache, NULL);
+    blob = sl_cache_take(cache, LEN - 1); /* of this length only */
+    assert_ptr_not_equal(blob->bytes, bytes);
+    sl_cache_leave(cache, blob);
+    size_t before = sl_alloc_count();
+    for (int i = 0; i < 100; i++) { /* what is put out leaves its memory */
+        blob = sl_cache_take(cache, LEN);
+        assert_int_equal(blob->refs, 1);
+        memset(blob->digest, 0, sizeof blob->digest);
+        blob->digest[5] = (uint8_t)i;
+        sl_cache_put(cache, blob);
+        sl_cache_leave(cache, blob);
+    }
+    assert_true(sl_alloc_count() - before <= 2 * 5);
+    sl_blob *many[100]; /* ... and not without bound */
+    for (int i = 0; i < 100; i++)
+        assert_non_null(many[i] = sl_cache_take(cache, LEN));
+    for (int i = 0; i < 100; i++)
+        sl_cache_leave(cache, many[i]);
+    blob = sl_cache_take(cache, (size_t)8 << 20); /* too big to be kept, and */
+    sl_cache_leave(cache, blob);                  /* the others stay */
+    before = sl_alloc_count();
+    for (int i = 0; i < 100; i++)
+        assert_non_null(many[i] = sl_cache_take(cache, LEN));
+    size_t kept = (size_t)(4 << 20) / LEN;
+    assert_int_equal(sl_alloc_count() - before, 2 * (100 - kept));
+    for (int i = 0; i < 100; i++)
+        sl_cache_leave(cache, many[i]);
+    sl_cache_free(cache);
+}
+
 /* --- Leaving --------------------------------------------------------------------- */
 
 static void test_cancel__in_the_middle(void **state)
@@ -512,6 +555,7 @@ const struct CMUnitTest external_tests[] = {
     cmocka_unit_test(test_cache__serves_other_stores),
     cmocka_unit_test(test_backing__is_one_for_all_instances),
     cmocka_unit_test(test_cache__keeps_its_budget),
+    cmocka_unit_test(test_cache__uses_memory_again),
     cmocka_unit_test(test_cancel__in_the_middle),
     cmocka_unit_test(test_memory__fails_anywhere),
 };
