@@ -463,6 +463,42 @@ def test_run__wordcount_agrees_with_wc(t):
         t.equal(t.out, want)
 
 
+def model(weights, layers, times):
+    """What examples/model/model.wat computes."""
+    def signed(n):
+        return (n + (1 << 31)) % (1 << 32) - (1 << 31)
+    inputs, outputs = [0x01010101] * 256, [0] * 256
+    size = len(weights) // layers
+    for at in range(0, len(weights), 256):
+        row = weights[at:at + 256]
+        acc = signed(sum((w ^ 128) * x - 128 * x for w, x in zip(row, inputs))) >> 8
+        i = at % size // 256 % 256
+        outputs[i] = signed(outputs[i] + times * acc)
+        if (at + 256) % size == 0:
+            inputs = outputs[:]
+    total = 0
+    for x in inputs:
+        total = (total * 31 + x % (1 << 32)) % (1 << 64)
+    return total
+
+
+def test_run__model_computes_the_same_under_any_schedule(t):
+    weights = random.Random(5).randbytes(6 * 65536)
+    wat, path = t.example('model/model.wat'), t.write('w', weights)
+    t.bundle(wat, 'inline.wasm', weights=path)
+    t.run('bundle', '--data', 'weights=w', '--external', 'parts', '--chunk', '16K', '-o',
+          'external.wasm', wat)
+    for layers, times in ((1, 1), (3, 2), (6, 3)):
+        want = b'%d\n' % model(weights, layers, times)
+        for name in ('inline.wasm', 'external.wasm'):
+            for ahead in ('true', 'false'):
+                for seed in (0, 1, 2):
+                    t.run('run', '--seed', str(seed), '--invoke',
+                          f'infer({layers}, {times}, {ahead})', name)
+                    t.equal(t.out, want)
+    t.run('run', '--invoke', 'infer(5, 1, true)', 'inline.wasm', code=134) # no whole rows
+
+
 def test_run__closed_and_full_stdout(t):
     t.bundle(t.example('forward/forward.wat'), 'f.wasm', input=t.write('in', t.text(1000000)))
     with open('/dev/full', 'wb') as full:
