@@ -61,7 +61,7 @@ sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
 
 /* direct.c: the whole call when neither side can be asynchronous. If it can,
  * it sees to it that core code does not come here again. */
-sl_status canon_call_direct(sl_core_thread *core, const canon_pair *pair,
+sl_status canon_call_direct(sl_core_thread *core, canon_pair *pair,
                             sl_slot *v);
 
 /* lift.c */

@@ -29,6 +29,8 @@ static sl_cx callee_context(const canon_pair *pair, sl_arena *arena,
                    .budget = UINT64_MAX};
 }
 
+#define NOINLINE __attribute__((noinline))
+
 static sl_status move_args(const canon_pair *pair, sl_subtask *sub,
                            sl_task *task, const sl_slot *v, sl_slot *flat)
 {
@@ -276,7 +278,7 @@ static inline bool begin_flat(sl_core_thread *core, const step *s, void *state)
 {
     const canon_pair *pair = s->pair;
     sl_instance *inst = pair->inst;
-    if ((s->first && !may_begin(pair)) || !sl_light_has_room(inst))
+    if ((s->first && !may_begin(pair)) || !sl_light_has_room(&pair->kind))
         return false;
     inst->may_enter = false;
     sl_light_put(core, state, &pair->kind);
@@ -309,8 +311,6 @@ static sl_status enter_scalars(sl_core_thread *core, const sl_core_link *link,
     return status == SL_OK ? SL_OK : sl_light_end(core, state, status);
 }
 
-#define NOINLINE __attribute__((noinline))
-
 static NOINLINE sl_status check_result(sl_core_thread *core,
                                        const canon_pair *pair, void *state,
                                        sl_slot *args, const sl_slot *results)
@@ -325,7 +325,7 @@ static sl_status leave_flat(sl_core_thread *core, const sl_core_link *link,
 {
     const canon_pair *pair = step_of(link)->pair;
     sl_light *light = state;
-    if (light->thread != NULL || !pair->alone || !pair->result.copies)
+    if (light->mark.seen != NULL || !pair->alone || !pair->result.copies)
         return check_result(core, pair, state, args, results);
     if (pair->result.n_flat != 0)
         args[0].i64 = results[0].i64;
@@ -333,11 +333,18 @@ static sl_status leave_flat(sl_core_thread *core, const sl_core_link *link,
     return sl_light_end(core, light, SL_OK);
 }
 
-/* Scalars from one memory to the other. */
-static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,
-                             void *state, sl_slot *args, const sl_slot *results)
+/* What is wrong with a result in memory. */
+static NOINLINE sl_status check_memory(const canon_pair *pair, sl_slot *args,
+                                       const sl_slot *results)
 {
-    const step *s = step_of(link);
+    sl_subtask sub; /* nothing is lent */
+    return move_result(pair, &sub, NULL, results, args);
+}
+
+/* Scalars from one memory to the other. */
+static inline sl_status move_bytes(const step *s, sl_slot *args,
+                                   const sl_slot *results)
+{
     const canon_pair *pair = s->pair;
     const canon_plan *plan = &pair->result;
     uint64_t from = pointer(s->callee64, results);
@@ -346,9 +353,15 @@ static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,
     const uint8_t *src = sl_memory_at(pair->lift->memory, from, size);
     uint8_t *dst = sl_memory_at(pair->lower->memory, to, size);
     if (src == NULL || dst == NULL || !is_aligned(from | to, align))
-        return leave_values(core, link, state, args, results);
-    return end(core, pair, state,
-               canon_move_bytes(plan, pair->inst->store, src, dst));
+        return check_memory(pair, args, results);
+    return canon_move_bytes(plan, pair->inst->store, src, dst);
+}
+
+static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,
+                             void *state, sl_slot *args, const sl_slot *results)
+{
+    const step *s = step_of(link);
+    return end(core, s->pair, state, move_bytes(s, args, results));
 }
 
 /* --- Post-return: the callee's results are its parameters ----------------- */
@@ -431,6 +444,46 @@ static sl_core_link link_for_call(const canon_pair *pair, bool blocks)
     return link;
 }
 
+/* The loop's own part of one call with nothing but scalars. */
+static sl_status put_scalars(const sl_core_link *link, sl_slot *args,
+                             sl_slot *to)
+{
+    const canon_pair *pair = step_of(link)->pair;
+    return canon_move_slots(&pair->params, pair->inst->store, args, to);
+}
+
+static sl_status take_scalar(const sl_core_link *link, sl_slot *args,
+                             const sl_slot *results)
+{
+    const canon_pair *pair = step_of(link)->pair;
+    return canon_move_slots(&pair->result, pair->inst->store, results, args);
+}
+
+static sl_status take_bytes(const sl_core_link *link, sl_slot *args,
+                            const sl_slot *results)
+{
+    return move_bytes(step_of(link), args, results);
+}
+
+static void make_plain(const canon_pair *pair, sl_core_link *link)
+{
+    const canon_plan *params = &pair->params, *result = &pair->result;
+    if (!pair->alone || !params->scalars || !result->scalars ||
+        params->n_flat > SL_MAX_FLAT_PARAMS)
+        return;
+    link->may_leave = &pair->caller->may_leave;
+    link->may_enter = &pair->inst->may_enter;
+    link->kind = &pair->kind;
+    link->n_params = params->n_flat;
+    link->n_results = result->n_flat;
+    if (!params->copies)
+        link->put = put_scalars;
+    if (result->n_flat > SL_MAX_FLAT_RESULTS)
+        link->take = take_bytes;
+    else if (!result->copies)
+        link->take = take_scalar;
+}
+
 /* What is the same in all steps, and their order. */
 static void finish_steps(const canon_pair *pair, step *steps, uint32_t n)
 {
@@ -448,12 +501,13 @@ static void finish_steps(const canon_pair *pair, step *steps, uint32_t n)
 }
 
 /* The calls that one call becomes; NULL: out of memory. */
-static const sl_core_link *make_steps(const canon_pair *pair)
+static const sl_core_link *make_steps(canon_pair *pair)
 {
     uint32_t n = count_blocks(pair);
     step *steps = sl_arena_array(&pair->caller->arena, step, (size_t)n + 2);
-    if (steps == NULL)
+    if (steps == NULL || sl_light_keep(pair->inst) != SL_OK)
         return NULL;
+    pair->kind.kept = true;
     step *s = n != 0 ? add_blocks(pair, steps) : steps;
     s++->link = link_for_call(pair, n != 0);
     if (pair->lift->post_return != NULL)
@@ -462,6 +516,8 @@ static const sl_core_link *make_steps(const canon_pair *pair)
                                    .leave = leave_post_return,
                                    .abandon = abandon};
     finish_steps(pair, steps, (uint32_t)(s - steps));
+    if (steps->last)
+        make_plain(pair, &steps->link);
     return &steps->link;
 }
 
@@ -521,8 +577,7 @@ static sl_status call_with_task(const canon_pair *pair, sl_slot *v)
 
 /* -------------------------------------------------------------------------- */
 
-sl_status canon_call_direct(sl_core_thread *core, const canon_pair *pair,
-                            sl_slot *v)
+sl_status canon_call_direct(sl_core_thread *core, canon_pair *pair, sl_slot *v)
 {
     if (!pair->light)
         return call_with_task(pair, v);

@@ -259,8 +259,8 @@ static bool make_pair(sl_canon_fn *fn)
         around = around->parent;
     pair->lower = fn;
     pair->lift = lift;
-    pair->kind = (sl_light_kind){inst, b, lift};
-    pair->unseen = (sl_light_kind){inst, NULL, NULL};
+    pair->kind = (sl_light_kind){inst, false, b, lift};
+    pair->unseen = (sl_light_kind){inst, false, NULL, NULL};
     pair->caller = caller;
     pair->inst = inst;
     pair->direct = !is_async(fn) && !a->of.func.async_;

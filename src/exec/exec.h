@@ -122,8 +122,29 @@ struct sl_core_link {
     /* Instead: the callee has ended with `status`, which is not SL_OK. */
     void (*abandon)(sl_core_thread *thread, const sl_core_link *link,
                     void *state, sl_status status);
+    /* A plain link is alone, and the loop makes its call itself: if *may_leave
+     * and *may_enter hold it clears the latter, leaves a mark of that kind and
+     * has `put` move the parameters; when the callee has returned, nobody
+     * having looked, it takes the mark away, has `take` move the results and
+     * sets *may_enter. Else all goes as above. */
+    const bool *may_leave;
+    bool *may_enter; /* NULL: it is not plain */
+    const void *kind;
+    /* NULL: so many are copied as they are, of results at most one. */
+    sl_status (*put)(const sl_core_link *link, sl_slot *args, sl_slot *to);
+    sl_status (*take)(const sl_core_link *link, sl_slot *args,
+                      const sl_slot *results);
+    uint32_t n_params, n_results;
 };
 #define SL_LINK_STATE 4 /* slots */
+
+/* What thread->host points to (its lowest bit says so) while a callee runs: the
+ * first thing in `state`. */
+typedef struct sl_core_mark {
+    void *outer;      /* thread->host before */
+    const void *kind; /* of the link */
+    void *seen;       /* by whom it was looked at; NULL: nobody */
+} sl_core_mark;
 
 /* --- Threads of core execution ------------------------------------------- */
 
@@ -195,9 +216,9 @@ uint64_t sl_page_size(void); /* the system's, in bytes */
  * this process (exec/guard.h). False: that could not be. */
 bool sl_core_store_allow_mapping(sl_core_store *store);
 /* Maps a file's pages over those of a memory, private and writable, instead of
- * copying: as many bytes of [ptr, ptr + len) as make whole pages, from `ptr` on,
- * which must be at a page's beginning, as `offset` must; both inside. How many;
- * 0: not here. */
+ * copying: as many bytes of [ptr, ptr + len) as make whole pages, from `ptr`
+ * on, which must be at a page's beginning, as `offset` must; both inside. How
+ * many; 0: not here. */
 uint64_t sl_memory_map_file(sl_core_store *store, sl_memory *memory,
                             uint64_t ptr, uint64_t len, int fd,
                             uint64_t offset);

@@ -73,6 +73,8 @@ typedef enum sl_stub {
     SL_STUB_HALT = 7,
     SL_STUB_LINK = 9,
     SL_STUB_UNLINK = 11,
+    SL_STUB_LINK_PLAIN = 13,
+    SL_STUB_UNLINK_PLAIN = 15,
     SL_N_STUBS,
 } sl_stub;
 

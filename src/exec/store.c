@@ -12,9 +12,14 @@ static void init_stubs(sl_core_store *store)
         sl_stub stub;
         sl_ir_op op;
     } row[] = {
-        {SL_STUB_LAZY, IR_LAZY},   {SL_STUB_HOST, IR_HOST},
-        {SL_STUB_CROSS, IR_CROSS}, {SL_STUB_HALT, IR_HALT},
-        {SL_STUB_LINK, IR_LINK},   {SL_STUB_UNLINK, IR_UNLINK},
+        {SL_STUB_LAZY, IR_LAZY},
+        {SL_STUB_HOST, IR_HOST},
+        {SL_STUB_CROSS, IR_CROSS},
+        {SL_STUB_HALT, IR_HALT},
+        {SL_STUB_LINK, IR_LINK},
+        {SL_STUB_UNLINK, IR_UNLINK},
+        {SL_STUB_LINK_PLAIN, IR_LINK_PLAIN},
+        {SL_STUB_UNLINK_PLAIN, IR_UNLINK_PLAIN},
     };
     const void *const *handlers = sl_interp_handlers();
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -246,7 +251,8 @@ void sl_core_func_link(sl_core_store *store, sl_core_func *func,
 {
     func->link = link;
     func->callee_saved_at = link->callee->saved_at;
-    func->code = &store->stubs[SL_STUB_LINK];
+    bool plain = link->may_enter != NULL && link->callee->instance != NULL;
+    func->code = &store->stubs[plain ? SL_STUB_LINK_PLAIN : SL_STUB_LINK];
 }
 
 sl_global *sl_global_new(sl_core_store *store, sl_globaltype type,

@@ -142,7 +142,7 @@ static sl_status call_core(sl_core_thread *thread, sl_core_func *func,
     frame.status = SL_OK;
     frame.catching = catching;
     frame.links = NULL;
-    frame.unlink = &store->stubs[SL_STUB_UNLINK];
+    frame.stubs = store->stubs;
     sl_frame_enter(&frame, func->instance);
     fp[func->saved_at].ref = &store->stubs[SL_STUB_HALT];
     fp[func->saved_at + 1].ref = NULL;

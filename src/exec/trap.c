@@ -70,7 +70,8 @@ static bool skip_stubs(walker *w)
     while (w->ip >= stubs && w->ip < stubs + SL_N_STUBS) {
         if (w->ip == stubs + SL_STUB_CROSS - 1)
             skip_cross(w);
-        else if (w->ip == stubs + SL_STUB_UNLINK - 1)
+        else if (w->ip == stubs + SL_STUB_UNLINK - 1 ||
+                 w->ip == stubs + SL_STUB_UNLINK_PLAIN - 1)
             skip_link(w);
         else
             return false;

@@ -19,15 +19,15 @@ static bool has_slot_zero(sl_handle_table *table)
            sl_vec_push(&table->array, (sl_handle){SL_HANDLE_FREE, NULL});
 }
 
-bool sl_table_reserve(sl_handle_table *table)
+bool sl_table_reserve(sl_handle_table *table, uint32_t n)
 {
-    if (table->free.n > 0)
+    if (table->free.n >= n)
         return true;
     /* Room to free every slot: removing cannot fail. */
     return has_slot_zero(table) &&
            sl_vec_grow_((void **)&table->free.v, &table->free.cap,
-                        table->array.n, sizeof *table->free.v) &&
-           sl_vec_reserve(&table->array, 1);
+                        table->array.n + n - 1, sizeof *table->free.v) &&
+           sl_vec_reserve(&table->array, n);
 }
 
 sl_status sl_table_add(sl_store *store, sl_handle_table *table,
@@ -43,7 +43,7 @@ sl_status sl_table_add(sl_store *store, sl_handle_table *table,
     }
     SL_TRAP_IF(store, table->array.n > SL_TABLE_MAX_LENGTH,
                "handle table is full");
-    if (!sl_table_reserve(table))
+    if (!sl_table_reserve(table, 1))
         return sl_store_no_memory(store);
     (void)sl_vec_push(&table->array, handle);
     *index = (uint32_t)(table->array.n - 1);

@@ -188,15 +188,33 @@ sl_status sl_light_reserve(sl_instance *inst)
     while (store->n_spare <= store->n_light)
         if (!add_spare(store))
             return sl_store_no_memory(store);
-    if (!sl_ready_reserve(store) || !sl_table_reserve(&inst->threads))
+    if (!sl_ready_reserve(store) || !sl_table_reserve(&inst->threads, 1))
         return sl_store_no_memory(store);
     return SL_OK;
 }
 
+/* It counts for good, but for while its thread exists. */
+static sl_status keep(sl_instance *inst)
+{
+    sl_status status = sl_light_reserve(inst);
+    if (status == SL_OK)
+        inst->store->n_light++;
+    return status;
+}
+
+sl_status sl_light_keep(sl_instance *inst)
+{
+    sl_status status = inst->keeps_light ? SL_OK : keep(inst);
+    inst->keeps_light = inst->keeps_light || status == SL_OK;
+    return status;
+}
+
+static sl_status add_thread(sl_task *task, sl_thread *thread);
+
 /* Registered like every implicit thread, in a table that has room. */
 static void make_thread(sl_light *light, sl_core_thread *core)
 {
-    const sl_light_kind *kind = light->kind;
+    const sl_light_kind *kind = light->mark.kind;
     sl_store *store = kind->inst->store;
     sl_task_block *block = take_spare(store);
     sl_task *task = &block->task;
@@ -204,49 +222,50 @@ static void make_thread(sl_light *light, sl_core_thread *core)
 
     store->n_light--;
     store->live_tasks++;
-    *task = (sl_task){.type = kind->type,
-                      .lift = kind->lift,
-                      .inst = kind->inst,
-                      .deadline =
-                          sl_deadline_ref(sl_store_running_deadline(store)),
-                      .state = SL_TASK_STARTED,
-                      .implicit_thread = thread};
+    *task =
+        (sl_task){.type = kind->type,
+                  .lift = kind->lift,
+                  .inst = kind->inst,
+                  .deadline = sl_deadline_ref(sl_store_running_deadline(store)),
+                  .state = SL_TASK_STARTED,
+                  .implicit_thread = thread};
     sl_thread_init(thread, task, NULL, NULL);
     thread->nested = true;
     thread->running = true;
     thread->core = core;
-    light->thread = thread;
+    light->mark.seen = thread;
     light->current = store->current;
     store->current = thread;
     if (kind->type == NULL)
         return;
     kind->inst->sync_depth++;
-    (void)sl_task_register_thread(task, thread);
+    (void)add_thread(task, thread);
 }
 
 sl_thread *sl_light_thread(sl_core_thread *core)
 {
     sl_light *light = (sl_light *)((uintptr_t)core->host & ~(uintptr_t)1);
-    if (light->thread == NULL)
+    if (light->mark.seen == NULL)
         make_thread(light, core);
-    return light->thread;
+    return light->mark.seen;
 }
 
 sl_status sl_light_finish(sl_light *light, sl_status status)
 {
-    sl_instance *inst = light->kind->inst;
-    sl_thread *thread = light->thread;
+    const sl_light_kind *kind = light->mark.kind;
+    sl_instance *inst = kind->inst;
+    sl_thread *thread = light->mark.seen;
     sl_task *task = thread->task;
 
-    if (light->kind->type != NULL && status == SL_OK) {
+    if (kind->type != NULL && status == SL_OK) {
         task->state = SL_TASK_RESOLVED;
         status = sl_task_exit_implicit_thread(task);
     }
-    if (light->kind->type != NULL)
+    if (kind->type != NULL)
         inst->sync_depth--;
     inst->store->current = light->current;
     sl_thread_free(thread);
-    return status;
+    return kind->kept && status == SL_OK ? keep(inst) : status;
 }
 
 /* --- The implicit thread -------------------------------------------------- */
@@ -274,7 +293,16 @@ sl_status sl_task_exit_implicit_thread(sl_task *task)
     return status;
 }
 
+/* Where lights are kept, one place more stays free. */
 sl_status sl_task_register_thread(sl_task *task, sl_thread *thread)
+{
+    sl_instance *inst = task->inst;
+    if (inst->keeps_light && !sl_table_reserve(&inst->threads, 2))
+        return sl_store_no_memory(inst->store);
+    return add_thread(task, thread);
+}
+
+static sl_status add_thread(sl_task *task, sl_thread *thread)
 {
     sl_instance *inst = task->inst;
     sl_status status = sl_table_add(inst->store, &inst->threads,

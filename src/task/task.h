@@ -135,6 +135,7 @@ struct sl_instance {
     /* Two of those may be under way, run in any order and see each other:
      * each gets a fiber of its own. */
     bool reenters;
+    bool keeps_light; /* sl_light_keep */
     /* Threads that wait for the instance: for the exclusive lock, or to enter
      * (those that will take the lock, and those that will not). */
     sl_thread_list gate[3];
@@ -277,13 +278,13 @@ struct sl_task {
     const sl_type *type; /* FUNC; NULL: a core function run synchronously */
     const struct sl_canon_fn *lift; /* NULL with type */
     sl_instance *inst;
-    sl_call *call;        /* a reference, until it is resolved */
+    sl_call *call;         /* a reference, until it is resolved */
     sl_deadline *deadline; /* a reference, or NULL: none */
-    uint8_t state;        /* sl_task_state */
-    bool needs_exclusive; /* Task.needs_exclusive, of an async type */
-    bool async_lifted;    /* lifted with `async`: may call task.return */
-    uint8_t phase;        /* canon/lift.c's */
-    sl_waitable_set *set; /* a parked callback task waits for it */
+    uint8_t state;         /* sl_task_state */
+    bool needs_exclusive;  /* Task.needs_exclusive, of an async type */
+    bool async_lifted;     /* lifted with `async`: may call task.return */
+    uint8_t phase;         /* canon/lift.c's */
+    sl_waitable_set *set;  /* a parked callback task waits for it */
     uint32_t num_borrows;
     sl_thread *implicit_thread;
     sl_thread *threads; /* registered ones */
@@ -395,8 +396,8 @@ typedef struct sl_closer {
 struct sl_deadline {
     sl_store *store;
     uint32_t refs;
-    bool told;      /* it has passed, and its host knows */
-    uint64_t at_ns; /* by sl_loop_now_ns */
+    bool told;                /* it has passed, and its host knows */
+    uint64_t at_ns;           /* by sl_loop_now_ns */
     sl_deadline *next, *prev; /* all of the store's */
 };
 
@@ -453,7 +454,7 @@ struct sl_store {
     bool *run_done;
     uint32_t live_tasks, live_threads, live_ends, live_subtasks; /* counters */
     struct sl_task_block *spare; /* of tasks that are gone */
-    uint32_t n_spare, n_light;   /* sl_lights without a thread */
+    uint32_t n_spare, n_light;   /* sl_lights without a thread, or kept */
     uint32_t max_light;          /* for so many there is room */
 };
 
@@ -565,43 +566,46 @@ bool sl_thread_must_not_block(const sl_thread *thread, const char **msg);
  * would. */
 typedef struct sl_light_kind {
     sl_instance *inst;
+    bool kept;           /* by sl_light_keep */
     const sl_type *type; /* NULL: realloc or post-return, with may_leave
                             cleared: in no table */
     const struct sl_canon_fn *lift;
 } sl_light_kind;
 
 typedef struct sl_light {
-    void *outer; /* core->host before */
-    const sl_light_kind *kind;
-    sl_thread *thread;  /* once it was asked for */
+    sl_core_mark mark;  /* of a sl_light_kind; seen by the thread made then */
     sl_thread *current; /* store->current before that */
 } sl_light;
 
 /* Makes sure that what is asked for can be made: SL_ENOMEM otherwise. */
 sl_status sl_light_reserve(sl_instance *inst);
+/* The same for good, for all functions' tasks of an instance (of which there is
+ * one at a time) whose kind is then `kept`. */
+sl_status sl_light_keep(sl_instance *inst);
 
-static inline bool sl_light_has_room(const sl_instance *inst)
+static inline bool sl_light_has_room(const sl_light_kind *kind)
 {
+    const sl_instance *inst = kind->inst;
     const sl_handle_table *table = &inst->threads;
-    return inst->store->n_light < inst->store->max_light &&
-           (table->free.n != 0 || table->array.n != table->array.cap);
+    return kind->kept ||
+           (inst->store->n_light < inst->store->max_light &&
+            (table->free.n != 0 || table->array.n != table->array.cap));
 }
 
 /* Begins where there is room for it. */
 static inline void sl_light_put(sl_core_thread *core, sl_light *light,
                                 const sl_light_kind *kind)
 {
-    light->outer = core->host;
-    light->kind = kind;
-    light->thread = NULL;
-    kind->inst->store->n_light++;
+    light->mark = (sl_core_mark){core->host, kind, NULL};
+    if (!kind->kept)
+        kind->inst->store->n_light++;
     core->host = (void *)((uintptr_t)light | 1);
 }
 
 static inline sl_status sl_light_begin(sl_core_thread *core, sl_light *light,
                                        const sl_light_kind *kind)
 {
-    if (!sl_light_has_room(kind->inst)) {
+    if (!sl_light_has_room(kind)) {
         sl_status status = sl_light_reserve(kind->inst);
         if (status != SL_OK)
             return status;
@@ -617,10 +621,12 @@ sl_status sl_light_finish(sl_light *light, sl_status status);
 static inline sl_status sl_light_end(sl_core_thread *core, sl_light *light,
                                      sl_status status)
 {
-    core->host = light->outer;
-    if (light->thread != NULL)
+    const sl_light_kind *kind = light->mark.kind;
+    core->host = light->mark.outer;
+    if (light->mark.seen != NULL)
         return sl_light_finish(light, status);
-    light->kind->inst->store->n_light--;
+    if (!kind->kept)
+        kind->inst->store->n_light--;
     return status;
 }
 

@@ -10,8 +10,8 @@
 sl_status sl_table_add(sl_store *store, sl_handle_table *table,
                        sl_handle_kind kind, void *item, uint32_t *index);
 void sl_table_deinit(sl_handle_table *table);
-/* Room for one more handle. */
-bool sl_table_reserve(sl_handle_table *table);
+/* Room for so many more handles. */
+bool sl_table_reserve(sl_handle_table *table, uint32_t n);
 
 /* --- instance.c ----------------------------------------------------------- */
 

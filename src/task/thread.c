@@ -612,7 +612,7 @@ static sl_status call_unseen(sl_core_thread *core, void *arg)
 {
     struct core_call *call = arg;
     sl_light light;
-    sl_light_kind kind = {call->inst, NULL, NULL};
+    sl_light_kind kind = {.inst = call->inst};
     sl_status status = sl_light_begin(core, &light, &kind);
     if (status != SL_OK)
         return status;

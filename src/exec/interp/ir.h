@@ -114,7 +114,7 @@ struct sl_frame {
     sl_status status;
     bool catching;           /* the caller takes exceptions: sl_core_try_call */
     struct sl_linked *links; /* calls through links, the innermost */
-    void *unlink;            /* where their callees return to */
+    const sl_ins *stubs;     /* where their callees return to */
 };
 
 /* What a call across instances leaves behind, at the frame's limit. */

@@ -159,7 +159,7 @@
     linked->link = link_;                                                      \
     linked->outer = frame->links;                                              \
     frame->links = linked;                                                     \
-    saved[0].ref = frame->unlink;                                              \
+    saved[0].ref = (void *)(frame->stubs + SL_STUB_UNLINK);                    \
     saved[1].ref = linked;                                                     \
     if (LIKELY(f->instance != NULL))                                           \
         sl_frame_enter(frame, f->instance);                                    \
@@ -167,6 +167,16 @@
     acc = (uintptr_t)f;                                                        \
     FORGET RELOAD                                                              \
     GOTO(f->code)
+/* A plain link's, with its mark taken away if that fails. */
+#define PLAIN_STEP(call)                                                       \
+    sl_status st_ = (call);                                                    \
+    if (UNLIKELY(st_ != SL_OK)) {                                              \
+        frame->thread->host = mark->outer;                                     \
+        frame->links = linked->outer;                                          \
+        frame->status = st_;                                                   \
+        EXIT;                                                                  \
+    }                                                                          \
+    FORGET
 /* Nobody reads these behind a call: they need not outlive it. */
 #define FORGET facc = 0, dacc = 0;
 

@@ -58,7 +58,11 @@ static sl_core_func *linked(fixture *f, counter *c, sl_core_func *callee,
     sl_core_func *func =
         sl_core_func_new_host(f->store, &unary, never, NULL, &f->err);
     assert_non_null(func);
-    c->link = (sl_core_link){callee, next, enter, leave, abandon};
+    c->link = (sl_core_link){.callee = callee,
+                             .next = next,
+                             .enter = enter,
+                             .leave = leave,
+                             .abandon = abandon};
     sl_core_func_link(f->store, func, &c->link);
     return func;
 }
@@ -146,7 +150,10 @@ static sl_status link_self(sl_core_thread *thread, void *ctx, sl_slot *vals)
 {
     late *l = ctx;
     (void)thread, (void)vals;
-    l->c.link = (sl_core_link){l->callee, NULL, enter, leave, abandon};
+    l->c.link = (sl_core_link){.callee = l->callee,
+                               .enter = enter,
+                               .leave = leave,
+                               .abandon = abandon};
     sl_core_func_link(l->f->store, l->self, &l->c.link);
     return SL_OK;
 }
@@ -336,7 +343,170 @@ static void test_link__keeps_bounds(void **state)
     fixture_close(&w.f);
 }
 
+/* --- Plain links ---------------------------------------------------------- */
+
+/* A plain one, whose callee asks the host to look. */
+typedef struct plain {
+    fixture f;
+    counter c; /* of what the loop does not do itself */
+    bool leaves, enters, marks;
+    uint32_t looked;
+    sl_core_instance *caller;
+    sl_core_func *func;
+} plain;
+
+static sl_status look(sl_core_thread *thread, void *ctx, sl_slot *vals)
+{
+    plain *p = ctx;
+    p->looked++;
+    assert_int_equal((uintptr_t)thread->host & 1, 1);
+    sl_core_mark *mark =
+        (sl_core_mark *)((uintptr_t)thread->host & ~(uintptr_t)1);
+    assert_ptr_equal(mark->outer, p);
+    assert_ptr_equal(mark->kind, &p->c);
+    assert_null(mark->seen);
+    assert_false(p->enters);
+    if (p->marks)
+        mark->seen = p;
+    if (vals[0].i32 == 99)
+        return sl_trap(thread, "bad look");
+    return SL_OK;
+}
+
+static void plain_abandon(sl_core_thread *thread, const sl_core_link *link,
+                          void *state, sl_status status)
+{
+    thread->host = ((sl_core_mark *)state)->outer;
+    abandon(thread, link, state, status);
+}
+
+/* With its mark and all, as the loop would have done it. */
+static sl_status plain_leave(sl_core_thread *thread, const sl_core_link *link,
+                             void *state, sl_slot *args, const sl_slot *results)
+{
+    counter *c = (counter *)(uintptr_t)link;
+    c->left++;
+    thread->host = ((sl_core_mark *)state)->outer;
+    *link->may_enter = true;
+    args[0].i64 = results[0].i32 + 10;
+    return SL_OK;
+}
+
+static sl_status plain_put(const sl_core_link *link, sl_slot *args, sl_slot *to)
+{
+    assert_false(*link->may_enter);
+    to[0].i64 = args[0].i32 + 1;
+    return args[0].i32 == 50 ? SL_ETRAP : SL_OK;
+}
+
+static sl_status plain_take(const sl_core_link *link, sl_slot *args,
+                            const sl_slot *results)
+{
+    assert_false(*link->may_enter);
+    args[0].i64 = results[0].i32 * 2;
+    return results[0].i32 == 60 ? SL_ETRAP : SL_OK;
+}
+
+static void open_plain(plain *p, const sl_core_link *moves)
+{
+    *p = (plain){.leaves = true, .enters = true};
+    fixture_open(&p->f, NULL);
+    p->f.thread.host = p;
+    sl_core_func *asked =
+        sl_core_func_new_host(p->f.store, &unary, look, p, &p->f.err);
+    sl_core_extern import = extern_func(asked);
+    sl_core_instance *callee = instance_of(
+        &p->f,
+        "(module $callee (type $t (func (param i32) (result i32)))"
+        " (import \"\" \"look\" (func $look (type $t)))"
+        " (func (export \"f\") (type $t) (call $look (local.get 0))))",
+        &import);
+    p->func = sl_core_func_new_host(p->f.store, &unary, never, NULL, &p->f.err);
+    p->c.link = *moves;
+    p->c.link.callee = func_of(callee, "f");
+    p->c.link.enter = enter;
+    p->c.link.leave = plain_leave;
+    p->c.link.abandon = plain_abandon;
+    p->c.link.may_leave = &p->leaves;
+    p->c.link.may_enter = &p->enters;
+    p->c.link.kind = &p->c;
+    sl_core_func_link(p->f.store, p->func, &p->c.link);
+    import = extern_func(p->func);
+    p->caller = instance_of(&p->f, caller_text, &import);
+}
+
+static const sl_core_link copies = {.n_params = 1, .n_results = 1};
+static const sl_core_link moves = {.put = plain_put, .take = plain_take};
+
+static void test_link__plain_is_the_loop_s(void **state)
+{
+    (void)state;
+    plain p;
+    open_plain(&p, &copies);
+    expect(&p.f, p.caller, "call", 20, 0, 7020);
+    expect(&p.f, p.caller, "indirect", 21, 0, 23);
+    expect(&p.f, p.caller, "tail", 22, 0, 22);
+    assert_int_equal(p.looked, 3);
+    assert_int_equal(p.c.entered + p.c.left + p.c.abandoned, 0);
+    assert_true(p.enters);
+    assert_ptr_equal(p.f.thread.host, &p);
+    p.marks = true; /* somebody looks: the end is not the loop's */
+    expect(&p.f, p.caller, "call", 20, 0, 7030);
+    assert_int_equal(p.c.left, 1);
+    assert_true(p.enters);
+    p.marks = false;
+    expect_trap(&p.f, p.caller, "call", 99, "bad look");
+    assert_int_equal(p.f.trap.n_frames, 2);
+    assert_ptr_equal(p.f.trap.frames[1].instance, p.caller);
+    assert_int_equal(p.c.abandoned, 1);
+    assert_false(p.enters);
+    assert_ptr_equal(p.f.thread.host, &p);
+    fixture_close(&p.f);
+}
+
+/* A closed gate: what it means is not the loop's to say. */
+static void test_link__plain_asks_before_it_enters(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        plain p;
+        open_plain(&p, &copies);
+        p.c.fails_before = SL_ETRAP;
+        expect(&p.f, p.caller, "call", 20, 0, 7020);
+        *(i == 0 ? &p.leaves : &p.enters) = false;
+        expect_trap(&p.f, p.caller, "call", 20, "not let in");
+        assert_int_equal(p.looked, 1);
+        assert_int_equal(p.enters, i == 0);
+        assert_ptr_equal(p.f.thread.host, &p);
+        fixture_close(&p.f);
+    }
+}
+
+static void test_link__plain_moves_values(void **state)
+{
+    (void)state;
+    plain p;
+    open_plain(&p, &moves);
+    expect(&p.f, p.caller, "call", 20, 0, 7042);
+    assert_true(p.enters);
+    static const uint32_t fails[] = {50, 59};
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t result;
+        p.enters = true;
+        assert_int_equal(call(&p.f, p.caller, "call", fails[i], 0, &result),
+                         SL_ETRAP);
+        assert_int_equal(p.looked, 1 + i);
+        assert_false(p.enters);
+        assert_ptr_equal(p.f.thread.host, &p);
+    }
+    assert_int_equal(p.c.entered + p.c.left + p.c.abandoned, 0);
+    fixture_close(&p.f);
+}
+
 const struct CMUnitTest link_tests[] = {
+    cmocka_unit_test(test_link__plain_is_the_loop_s),
+    cmocka_unit_test(test_link__plain_asks_before_it_enters),
+    cmocka_unit_test(test_link__plain_moves_values),
     cmocka_unit_test(test_link__goes_there_and_back),
     cmocka_unit_test(test_link__begins_with_the_call_that_makes_it),
     cmocka_unit_test(test_link__goes_on_to_the_next),

@@ -150,3 +150,94 @@
   "unreachable")
 (assert_trap (invoke "g" (u32.const 100) (u32.const 3) (u32.const 66))
   "cannot enter component instance")
+
+;; A callee whose task is looked at in some calls and not in others: its thread
+;; has the same index in each, and what one call leaves in the thread's storage
+;; no other finds.
+(component
+  (component $Callee
+    (core func $index (canon thread.index))
+    (core func $get (canon context.get i32 0))
+    (core func $set (canon context.set i32 0))
+    (core module $M
+      (import "" "index" (func $index (result i32)))
+      (import "" "get" (func $get (result i32)))
+      (import "" "set" (func $set (param i32)))
+      (func (export "f") (param i32 i32) (result i32)
+        (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+        (if (call $get) (then unreachable))
+        (call $set (local.get 1))
+        (if (i32.ne (call $get) (local.get 1)) (then unreachable))
+        (call $index)))
+    (core instance $m (instantiate $M (with "" (instance
+      (export "index" (func $index)) (export "get" (func $get))
+      (export "set" (func $set))))))
+    (func (export "f") (param "look" u32) (param "n" u32) (result u32)
+      (canon lift (core func $m "f"))))
+  (component $Caller
+    (import "f" (func $f (param "look" u32) (param "n" u32) (result u32)))
+    (core func $f' (canon lower (func $f)))
+    (core module $M
+      (import "" "f" (func $f (param i32 i32) (result i32)))
+      ;; the sum over n calls, of which every third looks
+      (func (export "g") (param $n i32) (result i32) (local $sum i32)
+        (loop $again
+          (local.set $sum (i32.add (local.get $sum)
+            (call $f (i32.eqz (i32.rem_u (local.get $n) (i32.const 3)))
+              (local.get $n))))
+          (br_if $again (local.tee $n
+            (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum)))
+    (core instance $m (instantiate $M
+      (with "" (instance (export "f" (func $f'))))))
+    (func (export "g") (param "n" u32) (result u32)
+      (canon lift (core func $m "g"))))
+  (instance $callee (instantiate $Callee))
+  (instance $caller (instantiate $Caller (with "f" (func $callee "f"))))
+  (func (export "g") (alias export $caller "g")))
+(assert_return (invoke "g" (u32.const 3)) (u32.const 1))
+(assert_return (invoke "g" (u32.const 300)) (u32.const 100))
+(assert_return (invoke "g" (u32.const 2)) (u32.const 0))
+
+;; bool, s8, u8, char and flags in core values: what the callee gets and what
+;; comes back has no other bits, in the first call and in those after it.
+(component
+  (component $Callee
+    (core module $M
+      (func (export "f") (param i32 i32 i32 i32) (result i32)
+        (i32.or (i32.const 0xabcd00) (i32.and (i32.const 0xff)
+          (i32.add (i32.add (local.get 0) (local.get 1))
+            (i32.add (local.get 2) (local.get 3)))))))
+    (core instance $m (instantiate $M))
+    (func (export "f") (param "a" bool) (param "b" s8) (param "c" u8)
+      (param "d" char) (result u8)
+      (canon lift (core func $m "f"))))
+  (component $Caller
+    (import "f" (func $f (param "a" bool) (param "b" s8) (param "c" u8)
+      (param "d" char) (result u8)))
+    (core func $f' (canon lower (func $f)))
+    (core module $M
+      (import "" "f" (func $f (param i32 i32 i32 i32) (result i32)))
+      (func (export "g") (param $n i32) (param $char i32) (result i32)
+        (local $sum i32)
+        (loop $again
+          (local.set $sum (i32.add (local.get $sum)
+            (call $f (i32.const 0x700) (i32.const 0x5fe) (i32.const 0x103)
+              (local.get $char))))
+          (br_if $again (local.tee $n
+            (i32.sub (local.get $n) (i32.const 1)))))
+        (local.get $sum)))
+    (core instance $m (instantiate $M
+      (with "" (instance (export "f" (func $f'))))))
+    (func (export "g") (param "n" u32) (param "char" u32) (result u32)
+      (canon lift (core func $m "g"))))
+  (instance $callee (instantiate $Callee))
+  (instance $caller (instantiate $Caller (with "f" (func $callee "f"))))
+  (func (export "g") (alias export $caller "g")))
+;; 1 + -2 + 3 + 65
+(assert_return (invoke "g" (u32.const 1) (u32.const 65)) (u32.const 67))
+(assert_return (invoke "g" (u32.const 4) (u32.const 65)) (u32.const 268))
+(assert_trap (invoke "g" (u32.const 1) (u32.const 0xd800))
+  "invalid `char` bit pattern")
+(assert_trap (invoke "g" (u32.const 1) (u32.const 65))
+  "cannot enter component instance")
