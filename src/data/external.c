@@ -38,6 +38,8 @@ typedef struct content {
     sl_origin *origin; /* NULL: the component has no base */
     sl_segment_def def;
     bool declared;        /* def has a table of digests */
+    uint32_t looking;              /* chunks that are being looked up */
+    struct external_chunk *queued; /* looked up in vain */
     pthread_mutex_t lock; /* while the table is read */
     bool loaded;          /* set last */
     uint8_t *table;
@@ -202,6 +204,9 @@ typedef struct external_chunk {
     content *content;
     sl_work work;
     sl_origin_read read;
+    bool looking;  /* the pool has it, for the first time */
+    bool queued;   /* in content->queued, by `next` */
+    struct external_chunk *next;
     bool reading;  /* the origin has `read` */
     bool fetched;  /* `raw` is what the origin has brought */
     bool refetch;  /* ... was wrong once already */
@@ -507,21 +512,60 @@ static bool ask_again(external_chunk *c)
     return true;
 }
 
+/* --- Chunks that are looked up together are asked for together, so that the
+ * origin sees neighbours as neighbours ------------------------------------------- */
+
+static void queue(external_chunk *c)
+{
+    c->queued = true;
+    c->next = c->content->queued;
+    c->content->queued = c;
+}
+
+static void unqueue(external_chunk *c)
+{
+    external_chunk **at = &c->content->queued;
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    c->queued = false;
+}
+
+static void ask_for_queued(content *of)
+{
+    while (of->looking == 0 && of->queued != NULL) {
+        external_chunk *c = of->queued;
+        unqueue(c);
+        read_origin(c);
+    }
+}
+
+static void settle_chunk(external_chunk *c)
+{
+    bool unread = c->result.code == SL_OK && !c->checked;
+    if (c->chunk.set != NULL && (unread || (!c->checked && ask_again(c))))
+        queue(c);
+    else
+        finish(c);
+}
+
 static void chunk_done(sl_work *work, bool cancelled)
 {
     external_chunk *c =
         (external_chunk *)(void *)((char *)work -
                                    offsetof(external_chunk, work));
+    content *of = c->content;
+    of->refs++; /* what is finished may be the last to hold it */
+    of->looking -= c->looking;
+    c->looking = false;
     if (cancelled)
         sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
     tell_span(tracer_of(c), &c->work_span, c->fetched ? "verify" : "look up",
               number_of(c), c->chunk.len);
     c->work_span.end_ns = 0;
-    bool unread = c->result.code == SL_OK && !c->checked;
-    if (c->chunk.set != NULL && (unread || (!c->checked && ask_again(c))))
-        read_origin(c);
-    else
-        finish(c);
+    settle_chunk(c);
+    ask_for_queued(of);
+    content_unref(of);
 }
 
 static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err);
@@ -538,12 +582,15 @@ static void chunk_hurry(sl_chunk *chunk)
 static void chunk_abort(sl_chunk *chunk)
 {
     external_chunk *c = (external_chunk *)chunk;
-    if (!c->reading) {
+    if (c->queued) {
+        unqueue(c);
+    } else if (c->reading) {
+        c->content->origin->ops->cancel(c->content->origin, &c->read);
+        c->reading = false;
+    } else {
         sl_work_cancel(&c->work);
         return;
     }
-    c->content->origin->ops->cancel(c->content->origin, &c->read);
-    c->reading = false;
     sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
     finish(c);
 }
@@ -606,8 +653,12 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
     c->work.work = chunk_work;
     c->work.done = chunk_done;
     c->work_span.wanted = set->ctx->tracer != NULL;
-    if (!asks_at_once(c))
-        return sl_work_start(chunk->loop, &c->work, err);
+    if (!asks_at_once(c)) {
+        sl_status st = sl_work_start(chunk->loop, &c->work, err);
+        c->looking = st == SL_OK;
+        c->content->looking += c->looking;
+        return st;
+    }
     if (make_room(c) == SL_OK && ask_origin(c) == SL_OK)
         return SL_OK;
     if (err != NULL)
