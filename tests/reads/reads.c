@@ -246,8 +246,10 @@ static uint64_t run_kind(world *w, sl_kind kind, uint64_t seed, uint64_t one,
         s.readers[i].to = memory + (BUFFER_MAX + GUARD) * (size_t)i;
     double start = seconds();
     random_state seeds = {seed ^ ((uint64_t)kind << 56)};
-    if (kind == DISK)
+    if (kind == DISK) {
         world_fill_disk(w);
+        world_stop_server(w);
+    }
     for (uint64_t left = n, most; left != 0; left -= most) {
         most = left < SESSION ? left : SESSION;
         s.seed = one != 0 ? one : next_random(&seeds);

@@ -359,6 +359,10 @@ void world_fill_disk(world *w)
     sl_data_ctx_free(ctx);
     sl_loop_run(loop, &(bool){false}); /* what is written to the disk */
     sl_loop_free(loop);
+}
+
+void world_stop_server(world *w)
+{
     wast_server_stop(w->server);
     w->server = NULL;
 }

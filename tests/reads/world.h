@@ -54,8 +54,9 @@ void world_close(world *w);
  * are read with `env`'s cache on disk when `kind` is DISK. */
 sl_segment *world_bind(world *w, sl_kind kind, sl_loop *loop, sl_data_ctx *ctx,
                        sl_err *err);
-/* Fills the cache on disk, and takes the server away. */
+/* Fills the cache on disk. */
 void world_fill_disk(world *w);
+void world_stop_server(world *w);
 void world_make_cold(world *w);
 void world_write(const char *path, const void *bytes, size_t len);
 
