@@ -4,6 +4,7 @@
     extern const struct CMUnitTest name##_tests[];                             \
     extern const size_t n_##name##_tests;
 GROUP(script)
+GROUP(file)
 #undef GROUP
 
 int main(void)
@@ -13,6 +14,7 @@ int main(void)
     failed += _cmocka_run_group_tests("wast/" #name, name##_tests,             \
                                       n_##name##_tests, NULL, NULL)
     GROUP(script);
+    GROUP(file);
 #undef GROUP
     return failed != 0;
 }
