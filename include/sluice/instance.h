@@ -108,6 +108,7 @@ typedef struct sluice_stats {
     uint64_t http_requests; /**< sent, with those of redirects and retries */
     uint64_t http_retries;
     uint64_t http_bytes; /**< of bodies received, also of no use */
+    uint64_t http_pending; /**< bytes asked for and not here yet */
 } sluice_stats;
 /** The counters as they are now. @return by value */
 SLUICE_API sluice_stats sluice_store_stats(const sluice_store *store);

@@ -86,6 +86,18 @@ SLUICE_API sluice_status sluice_store_set_tracer(
     sluice_store *store, void (*fn)(void *arg, const sluice_trace_event *event),
     void *arg);
 
+/** Hear of what guests' streams and sluice_stream_to_fd() write to descriptors,
+ * terminals for instance: `fn(arg, fd, NULL, 0)` before a write is tried,
+ * `fn(arg, fd, bytes, len)` after one, with what was written, borrowed for the
+ * call. What the kernel moves into files and pipes by itself is not told. `fn`
+ * runs on the store's thread and must not call into the store. NULL, as at
+ * first: nobody hears. */
+SLUICE_API void sluice_store_on_output(sluice_store *store,
+                                       void (*fn)(void *arg, int fd,
+                                                  const uint8_t *bytes,
+                                                  size_t len),
+                                       void *arg);
+
 #ifdef __cplusplus
 }
 #endif

@@ -89,3 +89,14 @@ void sl_api_forget_tracer(sluice_store *store)
         store->tracer->fn = NULL; /* work may still have it */
     sl_tracer_unref(store->tracer);
 }
+
+/* --- Output --------------------------------------------------------------------- */
+
+void sluice_store_on_output(sluice_store *store,
+                            void (*fn)(void *arg, int fd, const uint8_t *bytes,
+                                       size_t len),
+                            void *arg)
+{
+    store->store->on_output = fn;
+    store->store->on_output_arg = arg;
+}

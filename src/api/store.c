@@ -156,6 +156,7 @@ sluice_stats sluice_store_stats(const sluice_store *store)
         .http_requests = http.requests,
         .http_retries = http.retries,
         .http_bytes = http.bytes,
+        .http_pending = sl_data_ctx_http_pending(store->store->data),
     };
 }
 

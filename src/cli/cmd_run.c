@@ -16,6 +16,7 @@
 #include "base/vec.h"
 #include "cli/observe.h"
 #include "cli/plan.h"
+#include "cli/progress.h"
 #include "cli/supply.h"
 #include "cli/trace.h"
 #include "cli/values.h"
@@ -239,6 +240,57 @@ static void on_alarm(uv_timer_t *handle)
     r->done = r->values.read = true;
 }
 
+/* --- How far fetching is, on a terminal ------------------------------------------ */
+
+static uv_timer_t progress_timer;
+static cli_progress progress;
+static bool line_begun; /* by the guest, on a terminal: leave it alone */
+
+static void on_progress(uv_timer_t *handle)
+{
+    const run_state *r = handle->data;
+    sluice_stats s = sluice_store_stats(r->store);
+    if (s.http_pending == 0)
+        cli_progress_clear();
+    else if (!line_begun)
+        cli_progress_step(&progress, s.http_bytes,
+                          s.http_bytes + s.http_pending);
+}
+
+/* The guest writes: what is shown goes before, and comes again by itself when
+ * the cursor is at the begin of a line. */
+static void on_output(void *arg, int fd, const uint8_t *bytes, size_t len)
+{
+    (void)arg;
+    if (!isatty(fd))
+        return;
+    if (len == 0)
+        cli_progress_clear();
+    else
+        line_begun = bytes[len - 1] != '\n';
+}
+
+static void start_progress(run_state *r)
+{
+    enum { EACH_MS = 100 };
+    cli_progress_begin(&progress, "fetching");
+    if (!progress.on ||
+        uv_timer_init(sluice_store_loop(r->store), &progress_timer) != 0)
+        return;
+    progress_timer.data = r;
+    uv_timer_start(&progress_timer, on_progress, EACH_MS, EACH_MS);
+    uv_unref((uv_handle_t *)&progress_timer);
+    sluice_store_on_output(r->store, on_output, r);
+}
+
+static void end_progress(void)
+{
+    cli_progress_end(&progress);
+    if (progress_timer.data != NULL)
+        uv_close((uv_handle_t *)&progress_timer, NULL);
+    progress_timer.data = NULL;
+}
+
 static int start_timeout(run_state *r)
 {
     enum { LATER_MS = 50 };
@@ -375,8 +427,10 @@ static void on_load(void *arg, const sluice_load *load)
 static sluice_fault_answer on_fault(void *arg, const sluice_fault *fault)
 {
     (void)arg;
-    if (fault->host)
+    if (fault->host) {
+        cli_progress_clear();
         fprintf(stderr, "sluice: %s\n", fault->cause);
+    }
     return SLUICE_FAULT_TRAP;
 }
 
@@ -439,6 +493,8 @@ static int prepare(run_state *r)
         code = catch_signals(r);
     if (code == CLI_OK)
         code = start_timeout(r);
+    if (code == CLI_OK)
+        start_progress(r);
     return code;
 }
 
@@ -459,7 +515,9 @@ static void on_done(void *arg, const sluice_error *error, sluice_val *result)
 /* Runs the loop until *done; a wait that can never end is a trap. */
 static int wait(run_state *r, const bool *done)
 {
-    if (sluice_store_run(r->store, done) != SLUICE_OK) {
+    sluice_status ran = sluice_store_run(r->store, done);
+    cli_progress_clear();
+    if (ran != SLUICE_OK) {
         sluice_error error = {.status = SLUICE_EDEADLOCK,
                               .offset = SLUICE_NO_OFFSET};
         snprintf(error.message, sizeof error.message,
@@ -696,6 +754,7 @@ static int run(int argc, char **argv)
         r.engine != NULL ? sluice_engine_cache_problem(r.engine) : NULL;
     if (problem != NULL)
         fprintf(stderr, "sluice: nothing is cached: %s\n", problem);
+    end_progress();
     if (r.plan_path != NULL && r.store != NULL) {
         int written = cli_plan_write(&r.plan, r.plan_path);
         code = code == CLI_OK ? written : code;

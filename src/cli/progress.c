@@ -75,8 +75,10 @@ static int put_figures(char *to, size_t room, uint64_t done, uint64_t total,
     put_bytes(rate, sizeof rate, per_second);
     if (total == 0 || done > total)
         return snprintf(to, room, "  %s  %s/s", have, rate);
-    uint64_t left =
-        per_second != 0 ? (total - done + per_second - 1) / per_second : 0;
+    if (per_second == 0) /* nobody knows how long */
+        return snprintf(to, room, "  %3d%%  %s of %s",
+                        (int)((double)done * 100 / (double)total), have, all);
+    uint64_t left = (total - done + per_second - 1) / per_second;
     return snprintf(to, room, "  %3d%%  %s of %s  %s/s  %" PRIu64 ":%02d left",
                     (int)((double)done * 100 / (double)total), have, all, rate,
                     left / 60, (int)(left % 60));

@@ -171,6 +171,11 @@ sl_http_stats sl_data_ctx_http_stats(const sl_data_ctx *ctx)
     return ctx->http != NULL ? *sl_http_stats_of(ctx->http) : (sl_http_stats){0};
 }
 
+uint64_t sl_data_ctx_http_pending(const sl_data_ctx *ctx)
+{
+    return ctx->http != NULL ? sl_http_pending(ctx->http) : 0;
+}
+
 void sl_data_ctx_trace(sl_data_ctx *ctx, sl_tracer *tracer)
 {
     ctx->tracer = tracer;

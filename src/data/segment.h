@@ -158,6 +158,7 @@ void sl_data_ctx_visit(sl_data_ctx *ctx,
 /* What the store's connections have done. */
 struct sl_http_stats;
 struct sl_http_stats sl_data_ctx_http_stats(const sl_data_ctx *ctx);
+uint64_t sl_data_ctx_http_pending(const sl_data_ctx *ctx);
 
 /* A range of a component's source, which it refs: memory; a file (page-cache
  * hits are taken directly, misses go through the pool); or anything else that

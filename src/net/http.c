@@ -514,6 +514,30 @@ void sl_http_free(sl_http *http)
     sl_free(http);
 }
 
+static uint64_t pending_of(const sl_http_requests *list)
+{
+    uint64_t sum = 0;
+    for (const sl_http_request *r = list->first; r != NULL; r = r->next) {
+        uint64_t from = r->state == SL_HTTP_ACTIVE      ? r->x.at
+                        : r->reads.first == NULL        ? r->to
+                        : r->pos > r->reads.first->at   ? r->pos
+                                                        : r->reads.first->at;
+        uint64_t to = r->state == SL_HTTP_ACTIVE ? r->x.to : r->to;
+        sum += to > from ? to - from : 0;
+    }
+    return sum;
+}
+
+uint64_t sl_http_pending(const sl_http *http)
+{
+    uint64_t sum = pending_of(&http->active) + pending_of(&http->resting);
+    for (const sl_http_object *o = http->objects; o != NULL; o = o->next)
+        sum += pending_of(&o->fresh);
+    for (const sl_http_origin *o = http->origins; o != NULL; o = o->next)
+        sum += pending_of(&o->queue[0]) + pending_of(&o->queue[1]);
+    return sum;
+}
+
 void sl_http_trace(sl_http *http, sl_tracer *tracer)
 {
     http->tracer = tracer;

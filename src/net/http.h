@@ -80,6 +80,8 @@ sl_http *sl_http_new(sl_loop *loop, const sl_http_config *config, sl_err *err);
  * Objects still have to be closed, before or after. NULL is fine. */
 void sl_http_free(sl_http *http);
 const sl_http_stats *sl_http_stats_of(const sl_http *http);
+/* Bytes asked for and not here yet. */
+uint64_t sl_http_pending(const sl_http *http);
 /* Who hears of requests from now on; NULL: nobody. Borrowed. */
 void sl_http_trace(sl_http *http, sl_tracer *tracer);
 

@@ -49,6 +49,7 @@ struct sl_sink {
     sl_host_reader *reader; /* one of these two */
     sl_shared *shared;      /* ... a segment's stream, forwarded */
     transfer *t;
+    int fd; /* as it was given: for who hears of output */
     sl_post post; /* the first step, or the next after a long turn */
     sl_fd_done done;
     void *arg;
@@ -127,6 +128,19 @@ static void wait_or_end(sl_sink *sink, int64_t result)
         end(sink, err.code == SL_ENOMEM ? ENOMEM : EIO);
 }
 
+/* Writes, and tells who has to know. */
+static int64_t write_out(sl_sink *sink, const uint8_t *bytes, size_t len)
+{
+    const sl_store *store = sink->store;
+    if (store->on_output == NULL)
+        return sl_io_write(sink->t->io, bytes, len);
+    store->on_output(store->on_output_arg, sink->fd, NULL, 0);
+    int64_t n = sl_io_write(sink->t->io, bytes, len);
+    if (n > 0)
+        store->on_output(store->on_output_arg, sink->fd, bytes, (size_t)n);
+    return n;
+}
+
 /* --- Streams that are copied through a buffer of the host's
  * -------------------- */
 
@@ -149,8 +163,8 @@ static void on_read(void *arg, uint32_t n, sl_copy_result result,
 static void step_copy(sl_sink *sink)
 {
     while (sink->at < sink->len) {
-        int64_t n = sl_io_write(sink->t->io, sink->buffer + sink->at,
-                                sink->len - sink->at);
+        int64_t n = write_out(sink, sink->buffer + sink->at,
+                              sink->len - sink->at);
         if (n < 0) {
             wait_or_end(sink, n);
             return;
@@ -228,7 +242,7 @@ static void transfer_done(sl_work *work, bool cancelled)
  * EFAULT, never a signal. */
 static int64_t write_map(transfer *t)
 {
-    return sl_io_write(t->io, t->map + (t->at - t->map_at), t->len);
+    return write_out(t->sink, t->map + (t->at - t->map_at), t->len);
 }
 
 /* What became of a transfer; false when the sink waits or has ended. */
@@ -326,7 +340,7 @@ static bool forward(sl_sink *sink, uint64_t *moved)
     const uint8_t *memory =
         b->ops->memory != NULL ? b->ops->memory(b, pos, len) : NULL;
     if (memory != NULL) {
-        int64_t n = sl_io_write(sink->t->io, memory, (size_t)len);
+        int64_t n = write_out(sink, memory, (size_t)len);
         if (n <= 0)
             wait_or_end(sink, n == 0 ? -EIO : n);
         else
@@ -423,6 +437,7 @@ sl_sink *sl_sink_fd(sl_store *store, sl_shared *shared, int fd, int64_t offset,
     else if ((sink->reader = sl_host_reader_new(shared, err)) == NULL)
         goto failed_late;
     sink->t = t;
+    sink->fd = fd;
     t->sink = sink;
     t->file = -1;
     sink->buffer = buffer;

@@ -418,6 +418,10 @@ struct sl_store {
     sl_loop *loop;
     sl_data_ctx *data;
     sl_tracer *tracer; /* NULL: nobody listens */
+    /* Host hook: bytes go to a descriptor. Told before (NULL, 0) and after each
+     * write. May be NULL. */
+    void (*on_output)(void *arg, int fd, const uint8_t *bytes, size_t n);
+    void *on_output_arg;
     sl_store_limits limits;
     uint64_t seed, random;  /* the chooser: 0 = first come, first served */
     sl_instance *instances; /* newest first */

@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
-"""What `sluice run` tells of itself, beside an origin: --data-stats, --trace.
+"""What `sluice run` tells of itself, beside an origin: --data-stats, --trace,
+and how far fetching is.
 
     observe_test.py SLUICE ORIGIN FORWARD [PATTERN]
 
 FORWARD is a component that imports the segment `input` and writes it to standard
 output. Ends with "N passed, N failed"."""
 import collections
+import fcntl
 import hashlib
 import json
 import os
+import pty
 import random
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 SLUICE, ORIGIN, FORWARD = sys.argv[1:4]
@@ -327,6 +333,110 @@ def _(world):
     world.write('spin.wat', SPIN.encode())
     done = world.run('--trace', '/dev/full', '--invoke', 'boom()', 'spin.wat')
     expect(done.returncode == 134 and b'No space left' in done.stderr, done)
+
+
+# --- How far it is -------------------------------------------------------------------
+
+CLEAR = '\r\x1b[K'
+
+
+def on_terminal(world, *args, term='xterm', out=False, end=None):
+    """The exit code, and what is written to a terminal by a run: its standard
+    error, and its standard output if `out` says so."""
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+
+    def foreground():
+        os.setsid()
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    run = subprocess.Popen(world.command(*args), cwd=world.folder, stdin=terminal,
+                           stdout=terminal if out else subprocess.DEVNULL,
+                           stderr=terminal, preexec_fn=foreground,
+                           env={**os.environ, 'TERM': term})
+    os.close(terminal)
+    text, began = b'', time.monotonic()
+    while time.monotonic() < began + TIMEOUT:
+        if end is not None and time.monotonic() > began + 2.5:
+            run.send_signal(end)
+            end = None
+        if select.select([controller], [], [], 0.1)[0]:
+            try:
+                piece = os.read(controller, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            text += piece
+        elif run.poll() is not None:
+            break
+    code = run.wait(timeout=30)
+    os.close(controller)
+    return code, text.decode()
+
+
+def shown(text):
+    return re.findall(r'\r([^\r\x1b]+)\x1b\[K', text)
+
+
+def slow(world, name, ms=1600):
+    return world.url(f'~latency={ms}/{name}')
+
+
+@check('progress: fetching takes a while')
+def _(world):
+    code, text = on_terminal(world, slow(world, 'ext.wasm'))
+    expect(code == 0, text)
+    lines = shown(text)
+    expect(lines and text.endswith(CLEAR) and '\n' not in text, repr(text))
+    for line in lines:
+        expect(re.match(r'fetching  ( *\[#*-*\])? *\d+%  [\d.]+ \w+ of [\d.]+ \w+'
+                        r'(  [\d.]+ \w+/s  \d+:\d\d left)?$', line), line)
+        expect(len(line) <= 79, line)
+
+
+@check('progress: nothing on what is no terminal, cannot draw, or is quick')
+def _(world):
+    done = world.run(slow(world, 'ext.wasm'))
+    expect((done.returncode, done.stderr) == (0, b''), done)
+    expect(on_terminal(world, slow(world, 'ext.wasm'), term='dumb') == (0, ''), 'dumb')
+    began = time.monotonic()
+    code, text = on_terminal(world, world.url('ext.wasm'))
+    expect(code == 0 and (text == '' or time.monotonic() - began > 1), repr(text))
+    expect(on_terminal(world, 'ext.wasm') == (0, ''), 'a local file')
+
+
+@check('progress: gone before messages')
+def _(world):
+    code, text = on_terminal(world, slow(world, 'ext.wasm', 20000).replace(
+        '~', '~times=9&'), end=signal.SIGINT)
+    expect(code == 130 and shown(text), (code, text))
+    expect(re.search(re.escape(CLEAR) + 'sluice: interrupted\r\n$', text), repr(text))
+    code, text = on_terminal(world, slow(world, 'ext.wasm').replace(
+        '~', '~wrong=status&status=404&'))
+    expect(code == 1 and shown(text), (code, text))
+    expect(CLEAR + 'sluice: data fault' in text, repr(text))
+
+
+@check('progress: and the output of a guest on the same terminal')
+def _(world):
+    for piece in ('one\ntwo\n', 'a line\nand more\n'):
+        lines = piece * (2000000 // len(piece))
+        world.write('lines.txt', lines.encode())
+        code, text = on_terminal(world, '--data', 'input=' + slow(world, 'lines.txt', 1200),
+                                 'imports.wat', out=True)
+        expect(code == 0 and shown(text), repr(text[:500]))
+        plain = re.sub(r'\r[^\r\n\x1b]*\x1b\[K', '', text)
+        expect(plain.replace('\r\n', '\n') == lines, repr(plain[:500]))
+        # What is drawn is behind a line feed, or where the last one stood; what the
+        # guest writes never follows it, but for what takes it away.
+        drawn = list(re.finditer(r'\r[^\r\n\x1b]+\x1b\[K', text))
+        for match in drawn:
+            before, after = text[:match.start()][-4:], text[match.end():][:1]
+            expect(before == '' or before.endswith(('\n', '\x1b[K')), repr(before))
+            expect(after in ('', '\r'), repr(after))
+        if len(piece) == 8: # every write ends with a line: it comes again
+            expect(drawn[-1].start() > text.index('two'), repr(text[:500]))
 
 
 def main():

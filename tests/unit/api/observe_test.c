@@ -251,7 +251,77 @@ static void test_tracer__may_leave(void **state)
     fixture_deinit(&f);
 }
 
+/* --- Output
+ * -------------------------------------------------------------------- */
+
+typedef struct written {
+    int fd;
+    bool before; /* a write is being tried */
+    size_t n;
+    uint8_t bytes[1000];
+} written;
+
+static void on_output(void *arg, int fd, const uint8_t *bytes, size_t len)
+{
+    written *w = arg;
+    assert_int_equal(fd, w->fd);
+    if (len == 0) {
+        assert_null(bytes);
+        w->before = true;
+        return;
+    }
+    assert_true(w->before);
+    w->before = false;
+    assert_true(len <= sizeof w->bytes - w->n);
+    memcpy(w->bytes + w->n, bytes, len);
+    w->n += len;
+}
+
+static void on_copied(void *arg, uint64_t n, const sluice_error *error)
+{
+    assert_null(error);
+    assert_int_equal(n, 1000);
+    *(bool *)arg = true;
+}
+
+/* From memory, which is forwarded, and from callbacks, through a buffer. */
+static void test_output__is_told(void **state)
+{
+    (void)state;
+    static uint8_t text[1000];
+    uint64_t end = UINT64_MAX;
+    sluice_backing backing = {
+        .size = sizeof text, .read_at = bring, .arg = &end};
+    for (int way = 0; way < 2; way++) {
+        fixture f;
+        written w = {0};
+        int fds[2];
+        bool done = false;
+        assert_int_equal(pipe(fds), 0);
+        memset(text, 'x', sizeof text);
+        fixture_init(&f, BYTES);
+        w.fd = fds[1];
+        sluice_store_on_output(f.store, on_output, &w);
+        sluice_segment *segment =
+            way == 0 ? sluice_segment_from_buffer(text, sizeof text, true,
+                                                  &f.error)
+                     : sluice_segment_from_callbacks(&backing, &f.error);
+        sluice_stream *stream = sluice_segment_read(f.store, segment, 0,
+                                                    sizeof text, &f.error);
+        assert_int_equal(sluice_stream_to_fd(stream, fds[1], on_copied, &done),
+                         SLUICE_OK);
+        assert_int_equal(sluice_store_run(f.store, &done), SLUICE_OK);
+        assert_int_equal(w.n, sizeof text);
+        assert_memory_equal(w.bytes, text, sizeof text);
+        sluice_segment_free(segment);
+        fixture_deinit(&f);
+        close(fds[0]);
+        close(fds[1]);
+    }
+}
+
 const struct CMUnitTest observe_tests[] = {
+    cmocka_unit_test(test_output__is_told),
     cmocka_unit_test(test_tracer__hears_of_reads_and_tasks),
     cmocka_unit_test(test_tracer__may_leave),
     cmocka_unit_test(test_segments__guests_and_hosts_reads),

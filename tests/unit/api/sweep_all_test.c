@@ -1025,6 +1025,7 @@ static void elsewhere(run *r)
     }
     uint8_t piece[8];
     transfer t = {0};
+    sluice_store_on_output(r->store, NULL, NULL);
     if (made(r,
              sluice_reader_read(reader, piece, 8, was_read, &t) == SLUICE_OK)) {
         wait(r, &t.done);
