@@ -29,6 +29,7 @@ typedef struct resource {
 
 typedef struct connection {
     int fd;
+    uint64_t used; /* the turn of its last answer */
     size_t n;
     char request[MAX_REQUEST];
 } connection;
@@ -38,7 +39,7 @@ struct wast_server {
     pthread_mutex_t lock; /* of the resources */
     sl_map by_path;       /* to indices of `resources` */
     SL_VEC(resource) resources;
-    uint64_t version;
+    uint64_t version, turn;
     int listening, wake[2]; /* closing wake[1] ends the thread */
     uint16_t port;
     connection *connections[MAX_CONNECTIONS]; /* the thread's */
@@ -178,7 +179,7 @@ static void answer_range(const resource *r, const char *range, answer *a)
     if (!all && (first >= r->len || first > last)) {
         snprintf(a->head, sizeof a->head,
                  "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n"
-                 "Connection: close\r\nContent-Range: bytes */%zu\r\n\r\n",
+                 "Content-Range: bytes */%zu\r\n\r\n",
                  r->len);
         return;
     }
@@ -193,8 +194,7 @@ static void answer_range(const resource *r, const char *range, answer *a)
     if (a->len != 0)
         memcpy(a->body, r->bytes + first, a->len);
     int n = snprintf(a->head, sizeof a->head,
-                     "HTTP/1.1 %s\r\nConnection: close\r\nETag: %s\r\n"
-                     "Content-Length: %zu\r\n",
+                     "HTTP/1.1 %s\r\nETag: %s\r\nContent-Length: %zu\r\n",
                      all ? "200 OK" : "206 Partial Content", etag, a->len);
     if (!all)
         n += snprintf(a->head + n, sizeof a->head - (size_t)n,
@@ -205,8 +205,7 @@ static void answer_range(const resource *r, const char *range, answer *a)
 
 static answer make_answer(wast_server *s, char *request)
 {
-    answer a = {.head = "HTTP/1.1 404 Not Found\r\nConnection: close\r\n"
-                        "Content-Length: 0\r\n\r\n"};
+    answer a = {.head = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"};
     const char *range = header(request, "Range");
     const char *condition = header(request, "If-Range");
     sl_name path = path_of(request);
@@ -223,33 +222,56 @@ static answer make_answer(wast_server *s, char *request)
     return a;
 }
 
-/* In two pieces, so that answers come in more than one. Then the connection
- * ends: a script has hundreds of stores, and each would keep one. */
-static void respond(wast_server *s, connection *c)
+/* In two pieces, so that answers come in more than one. */
+static bool respond(wast_server *s, connection *c)
 {
     answer a = make_answer(s, c->request);
     size_t half = a.len / 2;
-    if (send_all(c->fd, a.head, strlen(a.head), half != 0 ? MSG_MORE : 0) &&
-        send_all(c->fd, a.body, half, 0))
+    bool sent =
+        send_all(c->fd, a.head, strlen(a.head), half != 0 ? MSG_MORE : 0) &&
+        send_all(c->fd, a.body, half, 0) &&
         send_all(c->fd, a.body + half, a.len - half, 0);
     sl_free(a.body);
+    c->n = 0;
+    c->used = ++s->turn;
+    return sent;
 }
 
 /* --- Connections ------------------------------------------------------------ */
+
+static void end_connection(wast_server *s, size_t i)
+{
+    close(s->connections[i]->fd);
+    sl_free(s->connections[i]);
+    s->connections[i] = s->connections[--s->n_connections];
+}
+
+/* A script has hundreds of stores that each keep a connection: the one that has
+ * been idle for longest goes. */
+static void make_room(wast_server *s)
+{
+    size_t oldest = 0;
+    if (s->n_connections < MAX_CONNECTIONS)
+        return;
+    for (size_t i = 1; i < s->n_connections; i++)
+        if (s->connections[i]->used < s->connections[oldest]->used)
+            oldest = i;
+    end_connection(s, oldest);
+}
 
 static void take_connection(wast_server *s)
 {
     int fd = accept(s->listening, NULL, NULL);
     if (fd < 0)
         return;
-    connection *c = s->n_connections < MAX_CONNECTIONS
-                        ? sl_calloc(1, sizeof *c)
-                        : NULL;
+    connection *c = sl_calloc(1, sizeof *c);
     if (c == NULL) {
         close(fd);
         return;
     }
     c->fd = fd;
+    c->used = ++s->turn;
+    make_room(s);
     s->connections[s->n_connections++] = c;
 }
 
@@ -261,18 +283,9 @@ static bool serve(wast_server *s, connection *c)
         return n < 0 && errno == EINTR;
     c->n += (size_t)n;
     c->request[c->n] = '\0';
-    if (strstr(c->request, "\r\n\r\n") != NULL) {
-        respond(s, c);
-        return false;
-    }
+    if (strstr(c->request, "\r\n\r\n") != NULL)
+        return respond(s, c);
     return c->n < MAX_REQUEST - 1;
-}
-
-static void end_connection(wast_server *s, size_t i)
-{
-    close(s->connections[i]->fd);
-    sl_free(s->connections[i]);
-    s->connections[i] = s->connections[--s->n_connections];
 }
 
 static void *run(void *arg)
