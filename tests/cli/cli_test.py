@@ -949,6 +949,35 @@ def test_wast__a_line_per_seed_and_a_table(t):
              '2 files 5 3 12 3 0'.split(), '12 passed, 3 failed, 0 skipped'.split()])
 
 
+def test_wast__conformance_has_a_row_per_file(t):
+    os.mkdir(t.path('suite'))
+    t.write('suite/a.wast', '''(module (func (export "f") (result i32) (i32.const 1)))
+(assert_return (invoke "f") (i32.const 1))''')
+    t.write('suite/b.wast', '(module)')
+    t.run('conformance', '--seeds', '3', 'suite')
+    t.equal([line.split() for line in t.out.decode().splitlines()],
+            ['file assertions seeds kinds result'.split(),
+             'a.wast 1 3 6 passed'.split(), 'b.wast 0 3 6 passed'.split(),
+             '2 files 1 3 6 passed'.split(), '54 passed, 0 failed, 0 skipped'.split()])
+    t.write('suite/b.wast', '(file "x" "1") (assert_return (invoke "f") (i32.const 1))')
+    t.run('conformance', '--seeds', '2', '--backing', 'url', '--backing', 'file', 'suite/b.wast',
+          code=1)
+    lines = t.out.decode().splitlines()
+    t.true('failed: sluice wast --backing url --seed 1 suite/b.wast' in lines, t.out.decode())
+    t.equal(lines[-3].split(), 'b.wast 1 2 2 4 failed'.split())
+    t.equal(lines[-1], '4 passed, 4 failed, 0 skipped')
+
+
+def test_wast__conformance_with_wrong_arguments(t):
+    t.run('conformance', '--help')
+    t.true(t.out.startswith(b'usage: sluice conformance'), t.out)
+    os.mkdir(t.path('none'))
+    for arguments in (['--seeds', '0'], ['--seeds'], ['--backing', 'paper'], ['--what', '1'],
+                      ['none'], ['nowhere.wast']):
+        t.run('conformance', *arguments, code=USAGE)
+        t.true(t.err.startswith('conformance: '), t.err)
+
+
 def test_mutants__none(t):
     """The sweep proper is the program mutants (tests/sweep); here a few by hand."""
     whole = bytearray(sample(t))
