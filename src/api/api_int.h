@@ -35,7 +35,6 @@ struct sluice_store {
      * when nothing runs any more. */
     sl_post settle;
     bool heard; /* a call has ended with it */
-    sluice_error trap;
     void (*on_trap)(void *arg, const sluice_error *error);
     void *on_trap_arg;
     sluice_fault_answer (*on_fault)(void *arg, const sluice_fault *fault);
@@ -51,6 +50,8 @@ struct sluice_store {
     uint64_t alarm_ns;
     uint32_t n_open, n_timed; /* calls that have not ended; with a deadline */
     unsigned n_runs;          /* of sluice_store_run, one in another */
+    sluice_error trap;        /* settle's; at the end, because nothing else is
+                                 not cleared */
 };
 
 /* The exported functions that were asked for, by name. */

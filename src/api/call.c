@@ -226,7 +226,7 @@ static void failed(sluice_pending *p, sl_status status)
     sluice_error error;
     bool heard = !p->ended;
     sl_api_outcome(&error, p->store, status);
-    p->store->store->trap = (sl_trap_info){0}; /* a host function may go on */
+    sl_store_clear_trap(p->store->store); /* a host function may go on */
     if (heard) {
         set_error(p, &error);
         end(p);
@@ -257,7 +257,7 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
     if (pending != NULL)
         *pending = p;
     sl_store *store = func->store->store;
-    store->trap = (sl_trap_info){0};
+    sl_store_clear_trap(store);
     sl_call_ref(&p->call);
     sl_status run = sl_store_invoke(store, p->func, &p->call);
     if (run != SL_OK)
@@ -273,7 +273,7 @@ static void ask_to_stop(sluice_pending *pending)
     if (pending->call.cancel == NULL)
         return;
     sl_store *store = pending->store->store;
-    store->trap = (sl_trap_info){0};
+    sl_store_clear_trap(store);
     sl_call_ref(&pending->call);
     store->nesting_depth++; /* the callee may run now, to hear of it */
     sl_status st = pending->call.cancel(&pending->call, NULL);

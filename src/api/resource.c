@@ -45,7 +45,7 @@ static void run_drops(sl_post *post)
         struct dropped_own *d = store->drops;
         sluice_error error;
         store->drops = d->next;
-        store->store->trap = (sl_trap_info){0};
+        sl_store_clear_trap(store->store);
         sl_status st =
             sl_resource_destroy(store->store, d->resource, d->rep, NULL);
         sl_free(d);

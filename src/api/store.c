@@ -1,6 +1,8 @@
 /* include/sluice/instance.h: stores and instances. */
 #include "api/api_int.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "net/http.h"
 
@@ -59,11 +61,12 @@ sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
     sl_err err = {0};
     sl_store_limits limits = store_limits(&engine->limits);
     limits.core.mappings = engine->mappings;
-    sluice_store *store = sl_calloc(1, sizeof *store);
+    sluice_store *store = sl_malloc(sizeof *store);
     if (store == NULL) {
         sl_api_fail(error, SLUICE_ENOMEM, "out of memory");
         return NULL;
     }
+    memset(store, 0, offsetof(sluice_store, trap));
     store->engine = engine;
     store->call_timeout_ns = SLUICE_NO_DEADLINE;
     store->settle.fn = settle;
@@ -176,7 +179,7 @@ sluice_instance *sluice_instantiate(sluice_store *store, sluice_linker *linker,
         sl_free(out);
         return NULL;
     }
-    store->store->trap = (sl_trap_info){0};
+    sl_store_clear_trap(store->store);
     sl_status st =
         sl_linker_instantiate(linker != NULL ? linker->linker : NULL,
                               store->store, component->component, &out->inst,

@@ -86,8 +86,8 @@ typedef struct sl_trap_frame {
 typedef struct sl_trap_info {
     sl_err err; /* the message: "integer divide by zero", ... */
     uint32_t n_frames, n_dropped; /* innermost first */
-    sl_trap_frame frames[SL_TRAP_FRAMES_MAX];
     const void *last; /* exec's own: where the last frame stands */
+    sl_trap_frame frames[SL_TRAP_FRAMES_MAX];
 } sl_trap_info;
 
 /* Records a trap in the thread (first one wins); returns SL_ETRAP. */

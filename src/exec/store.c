@@ -47,27 +47,20 @@ sl_core_store *sl_core_store_new(const sl_core_limits *limits, sl_err *err)
 
 static void free_code(sl_code *code)
 {
-    if (code->funcs != NULL) {
-        const sl_module *m = code->module;
-        for (uint32_t i = 0; i < m->n_funcs - m->n_imported_funcs; i++) {
-            sl_free(code->funcs[i].code);
-            sl_free(code->funcs[i].tries);
-            sl_free(code->funcs[i].catches);
-        }
+    const sl_module *m = code->module;
+    for (uint32_t i = 0; i < m->n_funcs - m->n_imported_funcs; i++) {
+        sl_free(code->funcs[i].code);
+        sl_free(code->funcs[i].tries);
+        sl_free(code->funcs[i].catches);
     }
-    sl_free(code->funcs);
-    sl_free(code->type_ids);
-    sl_free(code);
 }
 
 void sl_core_store_free(sl_core_store *store)
 {
     if (store == NULL)
         return;
-    for (sl_code *next, *code = store->codes; code != NULL; code = next) {
-        next = code->next;
+    for (sl_code *code = store->codes; code != NULL; code = code->next)
         free_code(code);
-    }
     for (sl_owned_memory *m = store->memories; m != NULL; m = m->next)
         sl_memory_unmap(store->limits.mappings, &m->memory);
     for (sl_owned_table *t = store->tables; t != NULL; t = t->next)
@@ -185,9 +178,8 @@ static bool init_code(sl_core_store *store, sl_code *code)
 {
     const sl_module *m = code->module;
     uint32_t n = m->n_funcs - m->n_imported_funcs;
-    code->funcs = sl_calloc(n ? n : 1, sizeof *code->funcs);
-    code->type_ids =
-        sl_calloc(m->n_types ? m->n_types : 1, sizeof *code->type_ids);
+    code->funcs = sl_arena_array(&store->arena, sl_code_func, n);
+    code->type_ids = sl_arena_array(&store->arena, uint32_t, m->n_types);
     if (code->funcs == NULL || code->type_ids == NULL)
         return false;
     for (uint32_t i = 0; i < m->n_types; i++) {
@@ -209,15 +201,13 @@ sl_code *sl_store_code(sl_core_store *store, const sl_module *module)
     for (sl_code *code = store->codes; code != NULL; code = code->next)
         if (code->module == module)
             return code;
-    sl_code *code = sl_calloc(1, sizeof *code);
+    sl_code *code = sl_arena_new(&store->arena, sl_code);
     if (code == NULL)
         return NULL;
     code->module = module;
     code->counted = store->limits.call_depth != 0;
-    if (!init_code(store, code)) {
-        free_code(code);
+    if (!init_code(store, code))
         return NULL;
-    }
     code->next = store->codes;
     store->codes = code;
     return code;

@@ -2,6 +2,8 @@
  * CanonicalABI.md "Embedding". */
 #include "task/task_int.h"
 
+#include <string.h>
+
 sl_store_limits sl_store_limits_default(void)
 {
     return (sl_store_limits){
@@ -264,11 +266,12 @@ sl_status sl_store_run(sl_store *store, bool *done)
 sl_store *sl_store_new(sl_loop *loop, const sl_store_limits *limits,
                        sl_err *err)
 {
-    sl_store *store = sl_calloc(1, sizeof *store);
+    sl_store *store = sl_malloc(sizeof *store);
     if (store == NULL) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
     }
+    memset(store, 0, offsetof(sl_store, trap.frames));
     store->loop = loop;
     store->limits = limits != NULL ? *limits : sl_store_limits_default();
     store->tick.fn = tick_post;

@@ -436,7 +436,6 @@ struct sl_store {
     sl_fiber *fiber;    /* ... on this stack; NULL: the host's */
     int nesting_depth;
     struct sl_fiber_pool *fibers;
-    sl_trap_info trap; /* the last trap; cleared when the host calls */
     sl_post tick;      /* posts itself while something is ready */
     bool closing;
     sl_closer *closers;
@@ -460,6 +459,9 @@ struct sl_store {
     struct sl_task_block *spare; /* of tasks that are gone */
     uint32_t n_spare, n_light;   /* sl_lights without a thread, or kept */
     uint32_t max_light;          /* for so many there is room */
+    /* The last trap; cleared when the host calls. At the end, because its
+     * frames are never cleared. */
+    sl_trap_info trap;
 };
 
 /* Borrows the loop. */
@@ -492,6 +494,8 @@ void sl_store_schedule(sl_store *store);
  * store->trap): nothing is left that could set it. */
 sl_status sl_store_run(sl_store *store, bool *done);
 
+/* Forgets the last trap. */
+void sl_store_clear_trap(sl_store *store);
 /* Records a trap on the running thread (or the store); returns SL_ETRAP. */
 sl_status sl_store_trap(sl_store *store, const char *fmt, ...) SL_PRINTF(2, 3);
 /* A trap found by the loop outside of any thread (a data fault, a result that

@@ -90,7 +90,6 @@ bool sl_store_out_of_time(void *store);
 bool sl_ready_reserve(sl_store *store);
 void sl_ready_push(sl_store *store, sl_thread *thread);
 void sl_ready_remove(sl_store *store, sl_thread *thread);
-void sl_store_clear_trap(sl_store *store);
 /* A trap (or exit) that no caller is there to receive: tells the host. */
 void sl_store_report(sl_store *store, sl_status status);
 /* Out of memory: recorded, and what the guest's call ends with. */
