@@ -967,6 +967,24 @@ static void count_faults(void *arg, const sluice_segment_stats *stats)
     *(uint64_t *)arg += stats->data_faults;
 }
 
+static bool see_chunk(void *arg, const sluice_item_chunk *chunk)
+{
+    (void)arg;
+    assert_int_equal(chunk->offset, 0);
+    return true;
+}
+
+/* Without memory its table of chunks cannot be read. */
+static bool see_chunks(void *arg, const sluice_item *item)
+{
+    run *r = arg;
+    sluice_error error = {0};
+    if (item->segment != NULL)
+        good(r, sluice_component_chunks(r->component, item, see_chunk, NULL,
+                                        &error));
+    return true;
+}
+
 static void elsewhere(run *r)
 {
     sluice_segment *file = NULL, *external = NULL;
@@ -1006,6 +1024,7 @@ static void elsewhere(run *r)
         good(r, r->error.status);
         goto out;
     }
+    sluice_component_walk(r->component, see_chunks, r);
     sluice_store_on_fault(r->store, trap_it, NULL);
     assert_null(sluice_engine_cache_problem(r->engine));
     good(r, sluice_store_map_files(r->store, true, &r->error));
