@@ -153,8 +153,7 @@ class Nginx:
     """One worker, loopback, sendfile as Debian has it (on), http and https."""
 
     def __init__(self, program, folder):
-        self.folder = os.path.join(folder, 'nginx')
-        os.makedirs(self.folder)
+        self.folder = tempfile.mkdtemp(prefix='nginx-', dir=folder)
         self.port, self.tls_port = free_port(), free_port()
         self.ca = os.path.join(self.folder, 'cert.pem')
         key = os.path.join(self.folder, 'key.pem')
@@ -237,6 +236,7 @@ class Bench:
             f'ext/{name}-input.data{".zst" if options else ""}')
 
     def program(self, case, component, file, *rest, rounds=None):
+        sys.stdout.flush()
         subprocess.run([os.path.join(self.bin, 'bench_data'), '--rounds',
                         str(rounds or self.rounds), case, component, file, *map(str, rest)],
                        check=True)
@@ -329,16 +329,14 @@ class Bench:
     def scatter(self):
         """163 pieces of 64 KiB of 1 GiB."""
         n, piece = GIB // 100 // (64 * KIB), 64 * KIB
-        payload = self.path('sparse')
-        with open(payload, 'wb') as f:
-            f.truncate(GIB)
+        payload = self.payload(GIB)
         component = self.bundle('scatter.wasm', self.wat('bench/data/read.wat'), payload,
                                 '--external', self.path('scattered'), '--chunk', '64K')
         origin = Origin(self.folder)
         try:
             run = [self.sluice, 'run', '--cache', 'none', '--allow-private', '--invoke',
                    f'scatter({n}, {piece})']
-            url = f'{origin.url}/sparse'
+            url = f'{origin.url}/{os.path.basename(payload)}'
             for kind, command in (
                     ('at a URL', [*run, '--data', f'input={url}',
                                   self.wat('bench/data/read.wat')]),
@@ -430,6 +428,10 @@ class Bench:
         for kind, options in (('external', []), ('zstd', ['--zstd', '3'])):
             made[kind] = [self.bundle(f'f-{kind}.wasm', wat, payload, '--external',
                                       self.path('fwd'), *options)]
+        plain = self.path('read.wasm')
+        subprocess.run([self.sluice, 'parse', '-o', plain, self.wat('bench/data/read.wat')],
+                       check=True)
+        self.program('forward', plain, payload)
         origin = Origin(self.folder)
         try:
             url = origin.url + '/' + os.path.basename(payload)

@@ -5,8 +5,9 @@
 ;; one `step` bytes per byte behind it (0: always to the same place; 1: one after
 ;; the other). Returns how many bytes came.
 ;;
-;; `scatter(n, piece)` reads n pieces, the i-th in the middle of the i-th of n
-;; equal parts, and returns the sum of the first byte of each.
+;; `scatter(n, piece)` reads n pieces, the i-th somewhere in the i-th of n equal
+;; parts at a multiple of 64 KiB, and returns the sum of the first byte of each.
+;; `open()` returns all of the segment as a stream.
 (component
   (import "input" (core data $input))
   (type $bytes (stream u8))
@@ -47,10 +48,8 @@
         (i64.extend_i32_u (local.get $n))))
       (loop $more
         (drop (call $take (i32.const 65536) (local.get $piece) (i32.const 1)
-          (i64.add
-            (i64.mul (local.get $part) (i64.extend_i32_u (local.get $i)))
-            (i64.and (i64.shr_u (local.get $part) (i64.const 1))
-              (i64.const -65536)))
+          (i64.and (i64.const -65536)
+            (i64.mul (local.get $part) (i64.extend_i32_u (local.get $i))))
           (i64.extend_i32_u (local.get $piece))))
         (local.set $sum (i64.add (local.get $sum)
           (i64.load8_u (i32.const 65536))))
@@ -58,6 +57,8 @@
           (local.tee $i (i32.add (local.get $i) (i32.const 1)))
           (local.get $n))))
       (local.get $sum))
+    (func (export "open") (result i32)
+      (call $read (i64.const 0) (call $size)))
     (func (export "size") (result i64) (call $size)))
   (core instance $main (instantiate $Main (with "" (instance
     (export "memory" (memory $mem))
@@ -70,5 +71,7 @@
     (canon lift (core func $main "read")))
   (func (export "scatter") async (param "n" u32) (param "piece" u32)
     (result u64) (canon lift (core func $main "scatter")))
+  (func (export "open") (result $bytes)
+    (canon lift (core func $main "open")))
   (func (export "size") (result u64)
     (canon lift (core func $main "size"))))
