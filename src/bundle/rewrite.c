@@ -87,18 +87,16 @@ static bool is_zero(const uint8_t *bytes, size_t len)
     return len == 0;
 }
 
-static bool is_pad(sl_rewriter *rw, const section *s)
+bool sl_rewrite_is_pad(sl_rewriter *rw, uint64_t at, uint64_t len)
 {
-    uint64_t len = s->end - s->body;
-    if (s->id != SECTION_CUSTOM || len < PAD_NAME ||
-        len > PAD_NAME + SL_BUNDLE_ALIGN)
+    if (len < PAD_NAME || len > PAD_NAME + SL_BUNDLE_ALIGN)
         return false;
     uint8_t *body = sl_malloc((size_t)len);
     if (body == NULL) {
-        sl_fail(rw->err, SL_ENOMEM, s->at, "out of memory");
+        sl_fail(rw->err, SL_ENOMEM, at, "out of memory");
         return false;
     }
-    bool pads = rw->source->read_at(rw->source, s->body, body, (size_t)len,
+    bool pads = rw->source->read_at(rw->source, at, body, (size_t)len,
                                     rw->err) == SL_OK &&
                 memcmp(body, pad_name, PAD_NAME) == 0 &&
                 is_zero(body + PAD_NAME, (size_t)len - PAD_NAME);
@@ -298,7 +296,8 @@ static bool pads_payload(sl_rewriter *rw, const reading *r, const section *s)
     section next;
     const sl_component *c = r->component;
     return s->end < r->end && r->segment < c->n_segments &&
-           is_aligned(&c->segments[r->segment]) && is_pad(rw, s) &&
+           is_aligned(&c->segments[r->segment]) && s->id == SECTION_CUSTOM &&
+           sl_rewrite_is_pad(rw, s->body, s->end - s->body) &&
            read_section(rw, s->end, r->end, &next) &&
            next.id == SL_SECTION_DATA &&
            c->segments[r->segment].offset >= next.body &&

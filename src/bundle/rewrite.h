@@ -50,6 +50,9 @@ sl_status sl_rewrite(sl_rewriter *rw);
 /* A section of one inline segment of `size` bytes, aligned; the payload is
  * what the caller writes next. False: it is too large; `what` is. */
 bool sl_rewrite_inline(sl_rewriter *rw, sl_name what, uint64_t size);
+/* Whether the body of a custom section is padding, as is written in front of
+ * payloads. */
+bool sl_rewrite_is_pad(sl_rewriter *rw, uint64_t at, uint64_t len);
 void sl_rewrite_open(sl_rewriter *rw, sl_rewrite_frame *frame, uint8_t id);
 void sl_rewrite_close(sl_rewriter *rw); /* the one opened last */
 /* Whether the sections that are open have room for so much more; an error

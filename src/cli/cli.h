@@ -36,7 +36,7 @@ typedef struct cli_command {
 } cli_command;
 extern const cli_command cli_run, cli_parse, cli_print, cli_validate, cli_wast,
     cli_inspect, cli_bundle, cli_externalize, cli_internalize, cli_cache,
-    cli_optimize, cli_conformance;
+    cli_lower, cli_optimize, cli_conformance;
 
 /* A usage error: one line and where to look; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *fmt, ...)

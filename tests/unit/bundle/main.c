@@ -10,8 +10,9 @@
 GROUP(move);
 GROUP(fault);
 GROUP(folder);
+GROUP(lower);
 
 int main(void)
 {
-    return RUN(move) + RUN(fault) + RUN(folder);
+    return RUN(move) + RUN(fault) + RUN(folder) + RUN(lower);
 }
