@@ -85,8 +85,8 @@ static sl_blob *take_spare(sl_cache *cache, size_t len)
     return NULL;
 }
 
-/* The blob is nobody's. One that was left before goes when there is no room, as
- * another length may be what is needed now. */
+/* The blob is nobody's. What was left longest ago goes when there is no room: it
+ * may have a length that is not needed any more. */
 static void keep_spare(sl_cache *cache, sl_blob *blob)
 {
     if (blob->len > SPARE_MAX) {
@@ -94,8 +94,11 @@ static void keep_spare(sl_cache *cache, sl_blob *blob)
         return;
     }
     while (cache->spare_bytes + blob->len > SPARE_MAX) {
-        sl_blob *old = cache->spare;
-        forget_spare(cache, &cache->spare);
+        sl_blob **at = &cache->spare;
+        while ((*at)->chain != NULL)
+            at = &(*at)->chain;
+        sl_blob *old = *at;
+        forget_spare(cache, at);
         free_blob(old);
     }
     blob->chain = cache->spare;

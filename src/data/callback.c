@@ -130,6 +130,12 @@ static void callback_cancel(sl_backing *base, sl_fetch *fetch)
     sl_chunks_cancel(&((callback_backing *)base)->chunks, fetch);
 }
 
+static void callback_ahead(sl_backing *base, sl_fetch *fetch, uint64_t at,
+                           uint64_t left)
+{
+    sl_chunks_ahead(&((callback_backing *)base)->chunks, fetch, at, left);
+}
+
 static void callback_prefetch(sl_backing *base, uint64_t at, uint64_t len)
 {
     callback_backing *b = (callback_backing *)base;
@@ -154,6 +160,7 @@ static const sl_backing_ops callback_ops = {
     .fetch = callback_fetch,
     .release = callback_release_fetch,
     .cancel = callback_cancel,
+    .ahead = callback_ahead,
     .prefetch = callback_prefetch,
     .memory = callback_memory,
     .close = callback_close,

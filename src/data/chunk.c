@@ -324,9 +324,25 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
     uint64_t end = want + window(set, fetch);
     if (end > all)
         end = all;
+    fetch->until = at + end;
     fetch->streak++;
     read_ahead(set, chunk->at + chunk->len, at + end, at + all, fetch);
     return SL_OK;
+}
+
+/* When half of the window has been read, the rest of it is asked for again, so
+ * that a reader who keeps on need not wait. */
+void sl_chunks_ahead(sl_chunks *set, sl_fetch *fetch, uint64_t at,
+                     uint64_t left)
+{
+    uint64_t ahead = window(set, fetch);
+    uint64_t from = at > fetch->until ? at : fetch->until;
+    uint64_t end = at + (ahead < left ? ahead : left);
+    if (ahead == 0 || end <= from || (end - from < ahead / 2 && ahead < left))
+        return;
+    fetch->streak++;
+    fetch->until = end;
+    read_ahead(set, from, end, at + left, fetch);
 }
 
 void sl_chunks_release(sl_fetch *fetch)

@@ -142,6 +142,9 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len);
 sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
                           sl_err *err);
 void sl_chunks_release(sl_fetch *fetch);
+/* sl_backing_ops.ahead; `at` in the set's coordinates. */
+void sl_chunks_ahead(sl_chunks *set, sl_fetch *fetch, uint64_t at,
+                     uint64_t left);
 void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch);
 /* By and by, behind what is wanted already, as the bounds allow. */
 void sl_chunks_prefetch(sl_chunks *set, uint64_t at, uint64_t len);

@@ -727,6 +727,13 @@ static void external_cancel(sl_backing *base, sl_fetch *fetch)
     sl_chunks_cancel(&((external_backing *)base)->chunks, fetch);
 }
 
+static void external_ahead(sl_backing *base, sl_fetch *fetch, uint64_t at,
+                           uint64_t left)
+{
+    external_backing *b = (external_backing *)base;
+    sl_chunks_ahead(&b->chunks, fetch, b->offset + at, left);
+}
+
 static void external_prefetch(sl_backing *base, uint64_t at, uint64_t len)
 {
     external_backing *b = (external_backing *)base;
@@ -749,6 +756,7 @@ static const sl_backing_ops external_ops = {
     .fetch = external_fetch,
     .release = external_release,
     .cancel = external_cancel,
+    .ahead = external_ahead,
     .prefetch = external_prefetch,
     .close = external_close,
 };
@@ -846,8 +854,11 @@ static sl_backing *new_backing(sl_data_ctx *ctx, sl_source *source,
     b->chunks = sl_chunks_make(ctx, &chunk_ops,
                                UINT64_C(1) << def->chunk_log, def->size);
     b->chunks.backing = &b->base;
-    if (c->origin != NULL && c->origin->remote)
+    if (c->origin != NULL && c->origin->remote) {
         b->chunks.ahead_max = SL_REMOTE_AHEAD_MAX;
+        b->chunks.in_flight_max *= 2;
+        b->chunks.idle_max *= 2;
+    }
     if (!c->declared) /* no cache in memory keeps what is prefetched */
         b->chunks.idle_max = SL_REMOTE_IDLE_MAX;
     b->next = ctx->externals;

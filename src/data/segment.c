@@ -191,6 +191,14 @@ void sl_segment_cancel(sl_segment *segment, sl_fetch *fetch)
     segment->backing->ops->cancel(segment->backing, fetch);
 }
 
+void sl_segment_ahead(sl_segment *segment, sl_fetch *fetch, uint64_t at,
+                      uint64_t left)
+{
+    sl_backing *b = segment->backing;
+    if (left != 0 && b->ops->ahead != NULL)
+        b->ops->ahead(b, fetch, at, left);
+}
+
 void sl_segment_prefetch(sl_segment *segment, uint64_t at, uint64_t len)
 {
     sl_backing *b = segment->backing;

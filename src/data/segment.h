@@ -95,6 +95,7 @@ struct sl_fetch {
     void *owner;
     sl_fetch *next;
     uint32_t streak;
+    uint64_t until; /* as far as has been asked for */
 };
 
 /* Where a segment's bytes come from. Embedders and the kinds in this folder
@@ -114,6 +115,9 @@ typedef struct sl_backing_ops {
     /* The reader is gone or stops waiting: `done` does not come, what nobody
      * else wants is aborted, its read-ahead is dropped. At any time. */
     void (*cancel)(sl_backing *b, sl_fetch *fetch);
+    /* The reader has come to `at` without waiting, and `left` bytes remain: it
+     * may be time to read further ahead. Or NULL. */
+    void (*ahead)(sl_backing *b, sl_fetch *fetch, uint64_t at, uint64_t left);
     /* Starts bringing a range in, at low priority. Or NULL. */
     void (*prefetch)(sl_backing *b, uint64_t at, uint64_t len);
     /* For zero-copy sinks: the open file and the offset in it where byte `at`
@@ -285,6 +289,8 @@ int64_t sl_segment_try_read(sl_segment *segment, uint64_t at, void *to,
 sl_status sl_segment_fetch(sl_segment *segment, sl_fetch *fetch, sl_err *err);
 void sl_segment_release(sl_segment *segment, sl_fetch *fetch);
 void sl_segment_cancel(sl_segment *segment, sl_fetch *fetch);
+void sl_segment_ahead(sl_segment *segment, sl_fetch *fetch, uint64_t at,
+                      uint64_t left);
 void sl_segment_prefetch(sl_segment *segment, uint64_t at, uint64_t len);
 /* A fault before it is one: whoever is asked may want another attempt. */
 typedef struct sl_fault {

@@ -205,6 +205,7 @@ static sl_status go_on(segment_stream *s, bool in_read)
         return wait_for_bytes(s, in_read);
     let_go(s);
     sl_data_ctx_loaded(data, s->segment, s->pos - (uint64_t)n, (uint64_t)n);
+    sl_segment_ahead(s->segment, &s->fetch, s->pos, s->end - s->pos);
     if (s->copy->inst != NULL)
         SL_DATA_COUNT(s->segment->backing, bytes_to_guest,
                       (uint64_t)n - (stats->bytes_mapped - mapped));
