@@ -8,7 +8,6 @@
 static const cli_command *const commands[] = {
     &cli_run,    &cli_validate,    &cli_inspect,     &cli_parse, &cli_print,
     &cli_bundle, &cli_externalize, &cli_internalize, &cli_lower,
-   
     &cli_optimize, &cli_cache, &cli_wast,
     &cli_conformance,
 };
