@@ -341,7 +341,14 @@ static NOINLINE sl_status check_memory(const canon_pair *pair, sl_slot *args,
     return move_result(pair, &sub, NULL, results, args);
 }
 
-/* Scalars from one memory to the other. */
+static inline bool is_inside(const sl_memory *memory, uint64_t ptr,
+                             uint64_t len)
+{
+    return ptr <= memory->size && len <= memory->size - ptr;
+}
+
+/* Scalars from one memory to the other: both sides have one when there is a
+ * result in memory. */
 static inline sl_status move_bytes(const step *s, sl_slot *args,
                                    const sl_slot *results)
 {
@@ -350,11 +357,12 @@ static inline sl_status move_bytes(const step *s, sl_slot *args,
     uint64_t from = pointer(s->callee64, results);
     uint64_t to = pointer(s->caller64, &args[s->out]);
     uint32_t size = plan->layout[0].size, align = plan->layout[0].align;
-    const uint8_t *src = sl_memory_at(pair->lift->memory, from, size);
-    uint8_t *dst = sl_memory_at(pair->lower->memory, to, size);
-    if (src == NULL || dst == NULL || !is_aligned(from | to, align))
+    const sl_memory *src = pair->lift->memory, *dst = pair->lower->memory;
+    if (!is_inside(src, from, size) || !is_inside(dst, to, size) ||
+        !is_aligned(from | to, align))
         return check_memory(pair, args, results);
-    return canon_move_bytes(plan, pair->inst->store, src, dst);
+    return canon_move_bytes(plan, pair->inst->store, src->base + from,
+                            dst->base + to);
 }
 
 static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,

@@ -70,14 +70,14 @@ sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out);
  * no register quietens a signalling NaN in between. */
 static inline uint32_t canonical_f32(uint32_t bits)
 {
-    return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc00000 : bits;
+    bool nan = (bits & 0x7fffffff) > 0x7f800000;
+    return __builtin_expect(nan, 0) ? 0x7fc00000 : bits;
 }
 
 static inline uint64_t canonical_f64(uint64_t bits)
 {
-    return (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000)
-               ? UINT64_C(0x7ff8000000000000)
-               : bits;
+    bool nan = (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000);
+    return __builtin_expect(nan, 0) ? UINT64_C(0x7ff8000000000000) : bits;
 }
 
 static inline void canonicalize_nan32(float *f)
