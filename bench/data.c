@@ -514,7 +514,9 @@ int main(int argc, char **argv)
                 "usage: bench_data [--rounds N] CASE COMPONENT FILE [PIECE]\n");
         return 2;
     }
-    job.component = argv[2];
+    job.component = realpath(argv[2], NULL); /* as in /proc/self/maps */
+    if (job.component == NULL)
+        die(argv[2], strerror(errno));
     job.file = argv[3];
     job.piece = argc > 4 ? (uint32_t)atoi(argv[4]) : 1u << 20;
     if (strcmp(argv[1], "forward") == 0) {

@@ -13,6 +13,31 @@
 #define GUARD      PAGE
 #define FULL_PAGES UINT64_C(65536)
 
+/* A memory begins where a huge page could: a file that is mapped into it at a
+ * place as far from such a boundary as its offset is keeps the large pages that
+ * the kernel has it in. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static void *map_nothing(size_t bytes)
+{
+    return mmap(NULL, bytes, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static void *map_aligned(size_t bytes)
+{
+    if (bytes < HUGE_PAGE || bytes > SIZE_MAX - HUGE_PAGE)
+        return map_nothing(bytes);
+    uint8_t *at = map_nothing(bytes + HUGE_PAGE);
+    if (at == MAP_FAILED)
+        return map_nothing(bytes);
+    size_t skip = (size_t)(-(uintptr_t)at % HUGE_PAGE);
+    if (skip != 0)
+        munmap(at, skip);
+    munmap(at + skip + bytes, HUGE_PAGE - skip);
+    return at + skip;
+}
+
 /* One that has been used before, all zeros again, or a new one. */
 static bool reserve(sl_mappings *mappings, uint64_t bytes, uint64_t accessible,
                     sl_mapping *out)
@@ -23,8 +48,7 @@ static bool reserve(sl_mappings *mappings, uint64_t bytes, uint64_t accessible,
     if (sl_mappings_take(mappings, SL_MAPPING_MEMORY, all, (size_t)accessible,
                          out))
         return true;
-    void *at = mmap(NULL, all, PROT_NONE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = map_aligned(all);
     *out = (sl_mapping){at, all, 0};
     return at != MAP_FAILED;
 }

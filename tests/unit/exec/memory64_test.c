@@ -138,6 +138,23 @@ static void test_memory__reaches_beyond_4_gib(void **state)
     fixture_close(&f);
 }
 
+/* Where a huge page could: so that the kernel's large pages of a file stay so
+ * when it is mapped into a memory. */
+static void test_memory__begins_on_a_boundary(void **state)
+{
+    (void)state;
+    fixture f;
+    fixture_open(&f, NULL);
+    sl_memtype one = {.limits = {.min = 1}};
+    for (int i = 0; i < 4; i++) {
+        sl_memory *memory = sl_memory_new(f.store, one, &f.err);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory->base % (2 << 20), 0);
+        memory->base[65535] = 1;
+    }
+    fixture_close(&f);
+}
+
 static void test_memory__is_capped(void **state)
 {
     (void)state;
@@ -233,6 +250,7 @@ const struct CMUnitTest memory64_tests[] = {
     cmocka_unit_test(test_accesses__agree_with_32_bits),
     cmocka_unit_test(test_bounds__are_of_64_bits),
     cmocka_unit_test(test_memory__reaches_beyond_4_gib),
+    cmocka_unit_test(test_memory__begins_on_a_boundary),
     cmocka_unit_test(test_memory__is_capped),
     cmocka_unit_test(test_tables__have_64_bit_indices),
 };
