@@ -165,6 +165,19 @@ static tasks_cost run_tasks(sluice_component *component, sluice_engine *engine,
     return cost;
 }
 
+/* The fastest of some runs: what else the machine does only adds time. */
+static tasks_cost best_of(sluice_component *component, sluice_engine *engine,
+                          const char *name, uint32_t n)
+{
+    tasks_cost best = run_tasks(component, engine, name, n);
+    for (int i = 0; i < 2; i++) {
+        tasks_cost again = run_tasks(component, engine, name, n);
+        if (again.seconds < best.seconds)
+            best = again;
+    }
+    return best;
+}
+
 static void pending_tasks(const char *dir, const char *name, uint32_t n,
                           double most_bytes)
 {
@@ -177,8 +190,8 @@ static void pending_tasks(const char *dir, const char *name, uint32_t n,
     if (component == NULL)
         die("component", error.message);
     run_tasks(component, engine, name, n / 10); /* warm */
-    tasks_cost half = run_tasks(component, engine, name, n / 2);
-    tasks_cost all = run_tasks(component, engine, name, n);
+    tasks_cost half = best_of(component, engine, name, n / 2);
+    tasks_cost all = best_of(component, engine, name, n);
     printf("%" PRIu32 " pending tasks (%s): %.0f ns each\n", n, name,
            all.seconds / n * 1e9);
     check("bytes of heap for each", all.bytes, most_bytes);
