@@ -179,7 +179,7 @@ static bool take_retry_after(sl_answer *a, sl_name value, sl_err *err)
     (void)err;
     if (number(&rest, &seconds) && rest.len == 0) {
         a->retry_after_ms = (seconds < longest ? seconds : longest) * 1000;
-    } else if (value.len < sizeof date) {
+    } else if (value.len < sizeof date && sl_curl_ready(NULL)) {
         memcpy(date, value.data, value.len);
         date[value.len] = '\0';
         time_t when = curl_getdate(date, NULL), now = time(NULL);

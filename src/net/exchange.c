@@ -21,22 +21,6 @@
 /* --- Set-up
  * ----------------------------------------------------------------------- */
 
-static CURLcode global_rc;
-static void init_curl(void)
-{
-    global_rc = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-bool sl_curl_ready(sl_err *err)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_curl);
-    if (global_rc != CURLE_OK)
-        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "libcurl: %s",
-                curl_easy_strerror(global_rc));
-    return global_rc == CURLE_OK;
-}
-
 sl_http_config sl_http_config_default(void)
 {
     return (sl_http_config){.connect_ms = 10000,

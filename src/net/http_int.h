@@ -2,10 +2,10 @@
 #ifndef SL_NET_HTTP_INT_H
 #define SL_NET_HTTP_INT_H
 
-#include <curl/curl.h>
 #include <sys/socket.h>
 
 #include "base/vec.h"
+#include "net/curl.h"
 #include "net/http.h"
 
 /* --- url.c
@@ -120,8 +120,6 @@ struct sl_exchange {
     char curl_error[CURL_ERROR_SIZE];
 };
 
-/* curl's global state, once in a process. */
-bool sl_curl_ready(sl_err *err);
 /* A copy with strings of its own; false: out of memory. */
 bool sl_http_config_copy(sl_http_config *to, const sl_http_config *from);
 void sl_http_config_deinit(sl_http_config *config);

@@ -92,7 +92,7 @@ static char *print_url(CURLU *u, sl_err *err)
 char *sl_url_check(const char *url, const char *base, bool allow_private,
                    sl_err *err)
 {
-    if (!printable(url, err) || !clear_host(url, err))
+    if (!printable(url, err) || !clear_host(url, err) || !sl_curl_ready(err))
         return NULL;
     CURLU *u = curl_url();
     if (u == NULL) {
