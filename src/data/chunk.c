@@ -100,7 +100,7 @@ static void settle(sl_chunk *chunk)
     if (chunk->pins != 0 || !chunk->finished)
         return;
     sl_chunks *set = chunk->set;
-    if (set == NULL || chunk->consumed) {
+    if (set == NULL || (chunk->consumed && !set->keeps)) {
         free_chunk(chunk);
         return;
     }
@@ -273,7 +273,7 @@ static void read_ahead(sl_chunks *set, uint64_t at, uint64_t end, uint64_t last,
         set->grid != 0 && set->grid < SL_READ_MIN ? set->grid : SL_READ_MIN;
     uint32_t idle = 0;
     for (const sl_chunk *c = set->head; c != NULL; c = c->next)
-        idle += c->finished && c->pins == 0;
+        idle += c->finished && c->pins == 0 && !c->consumed;
     while (at < end && set->in_flight < set->in_flight_max &&
            idle < set->idle_max) {
         sl_chunk *chunk = find(set, at);
@@ -364,6 +364,12 @@ static void unwait(sl_chunk *chunk, sl_fetch *fetch)
         }
 }
 
+/* Whether a chunk is for readers to come, too. */
+static bool stays(const sl_chunk *chunk)
+{
+    return chunk->finished && chunk->set->keeps;
+}
+
 void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
 {
     sl_chunk *chunk = fetch->owner;
@@ -372,7 +378,8 @@ void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
         unwait(chunk, fetch);
         fetch->owner = NULL;
         chunk->pins--;
-        if (chunk->set != NULL && chunk->reader == NULL && chunk->pins == 0)
+        if (chunk->set != NULL && chunk->reader == NULL && chunk->pins == 0 &&
+            !stays(chunk))
             give_up(chunk);
         else if (chunk->reader != fetch)
             settle(chunk);
@@ -382,7 +389,7 @@ void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
         if (c->reader != fetch)
             continue;
         c->reader = NULL; /* others may wait for it or hold it */
-        if (c->pins == 0)
+        if (c->pins == 0 && !stays(c))
             give_up(c);
     }
 }
@@ -398,7 +405,7 @@ static uint64_t prefetch_at(sl_chunks *set, uint64_t at, uint64_t end)
     if (chunk == NULL) {
         uint32_t idle = 0;
         for (const sl_chunk *c = set->head; c != NULL; c = c->next)
-            idle += c->finished && c->pins == 0;
+            idle += c->finished && c->pins == 0 && !c->consumed;
         if (set->in_flight >= set->in_flight_max || idle >= set->idle_max)
             return 0;
         chunk = start_at(set, at, end - at, NULL, NULL);

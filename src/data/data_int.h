@@ -121,6 +121,7 @@ struct sl_chunks {
     uint64_t ahead_max; /* how far to read ahead */
     uint32_t in_flight_max; /* what is waited for may exceed it */
     uint32_t idle_max;      /* read ahead and kept */
+    bool keeps; /* also what has been read, as no other cache has it */
     sl_chunk *head;
     uint32_t in_flight;
     sl_ranges wanted; /* to be prefetched */

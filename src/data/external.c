@@ -859,8 +859,10 @@ static sl_backing *new_backing(sl_data_ctx *ctx, sl_source *source,
         b->chunks.in_flight_max *= 2;
         b->chunks.idle_max *= 2;
     }
-    if (!c->declared) /* no cache in memory keeps what is prefetched */
+    if (!c->declared) { /* no cache in memory has it */
         b->chunks.idle_max = SL_REMOTE_IDLE_MAX;
+        b->chunks.keeps = true;
+    }
     b->next = ctx->externals;
     if (b->next != NULL)
         b->next->prev = b;

@@ -61,6 +61,7 @@ class World:
         self.write('imports.wat', source.encode())
         scatter = open(os.path.join(os.path.dirname(__file__), 'scatter.wat')).read()
         assert plain in scatter
+        self.write('any.wat', scatter.encode())
         self.write('scatter.wat', scatter.replace(
             plain, f'(core data $input (external "x.bin" (size {SIZE}) '
                    f'(chunk {CHUNK}) {digests}))').encode())
@@ -238,6 +239,17 @@ def _(world):
     good(world, world.run(world.url('ext.wasm'), cache=cache, timeout='10'))
     good(world, world.run('--data', 'input=' + world.url('x.bin'), 'imports.wat',
                           cache=cache, timeout='10'))
+
+
+@check('what is at a URL is fetched once for all readers')
+def _(world):
+    world.log()
+    done = world.run('--invoke', 'sum(7)', '--invoke', 'sum(3)', '--data',
+                     'input=' + world.url('x.bin?once'), 'any.wat', timeout='10')
+    twice = b'%d\n%d\n' % (sum(world.content), 2 * sum(world.content))
+    expect((done.returncode, done.stdout) == (0, twice), done)
+    asked = [line for line in world.log() if 'x.bin' in line[3]]
+    expect(len(asked) <= 1 + SIZE // 65536 + 1, asked)
 
 
 @check('a cache that cannot be used is said once, and does no harm')
