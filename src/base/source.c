@@ -18,6 +18,11 @@ static sl_status read_buffer(sl_source *source, uint64_t at, void *to,
     return SL_OK;
 }
 
+bool sl_is_url(const char *name)
+{
+    return strncmp(name, "http://", 7) == 0 || strncmp(name, "https://", 8) == 0;
+}
+
 sl_status sl_source_set_base(sl_source *source, const char *base, sl_err *err)
 {
     size_t len = strlen(base);

@@ -3,6 +3,7 @@
 #ifndef SL_BASE_SOURCE_H
 #define SL_BASE_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -36,6 +37,8 @@ sl_source *sl_source_file(const char *path, sl_err *err);
 /* A source over a duplicate of a regular file's descriptor; read at places, so
  * its position does not matter. It has no base. */
 sl_source *sl_source_descriptor(int fd, sl_err *err);
+/* Whether a name is an http:// or https:// URL. */
+bool sl_is_url(const char *name);
 /* Before the source is used; replaces what it had. Copies. */
 sl_status sl_source_set_base(sl_source *source, const char *base, sl_err *err);
 sl_source *sl_source_ref(sl_source *source);

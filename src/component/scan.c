@@ -102,15 +102,6 @@ const uint8_t *sl_scan_take(sl_scan *c, uint64_t len)
     return out;
 }
 
-bool sl_scan_copy(sl_scan *c, void *to, size_t len)
-{
-    if (!sl_dec_ok(c->d) || !read_source(c, c->at, to, len))
-        return false;
-    c->at += len;
-    account(c->d, len);
-    return true;
-}
-
 void sl_scan_skip(sl_scan *c, uint64_t len)
 {
     if (!sl_dec_ok(c->d))

@@ -23,8 +23,6 @@ uint32_t sl_scan_u32(sl_scan *c); /* LEB128, as is the next */
 uint64_t sl_scan_u64(sl_scan *c);
 /* The next `len` bytes for as long as the component lives. */
 const uint8_t *sl_scan_take(sl_scan *c, uint64_t len);
-/* The next `len` (<= what is left) bytes, copied; `at` advances. */
-bool sl_scan_copy(sl_scan *c, void *to, size_t len);
 void sl_scan_skip(sl_scan *c, uint64_t len);
 
 /* One core:data definition. docs/data-segments.md, section 2. */

@@ -4,32 +4,24 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "component/chunk_table.h"
 #include "component/reference.h"
 #include "component/scan.h"
 
 /* --- The table of chunks: checked, and read again when a chunk is wanted ----- */
 
-#define DIGEST 32 /* bytes */
-
-/* A zstd entry is a LEB128 length and a digest. Entries are looked at in
- * windows, as a table may be many megabytes. */
-static bool skip_frames(sl_scan *c, uint64_t n)
+/* Lengths of frames are LEB128: where the table ends is seen on the way. */
+static bool skip_frames(sl_scan *c, uint32_t n)
 {
-    uint8_t window[64 * 64];
-    while (n > 0) {
-        uint64_t start = c->at, left = c->end - c->at;
-        size_t len = left < sizeof window ? (size_t)left : sizeof window;
-        if (!sl_scan_copy(c, window, len))
+    sl_chunk_table table;
+    uint64_t frame;
+    uint8_t digest[SL_CHUNK_DIGEST];
+    sl_chunk_table_init(&table, c->d->source, c->at, c->end - c->at, true,
+                        c->d->err);
+    for (uint32_t i = 0; i < n; i++)
+        if (!sl_chunk_table_next(&table, &frame, digest))
             return false;
-        sl_reader r = sl_reader_over(window, len, start, c->d->err);
-        for (; n > 0 && (sl_reader_left(&r) >= 5 + DIGEST || len == left); n--) {
-            sl_read_u32(&r);
-            sl_read_bytes(&r, DIGEST);
-            if (!sl_reader_ok(&r))
-                return false;
-        }
-        c->at = sl_reader_at(&r);
-    }
+    sl_scan_skip(c, sl_reader_at(&table.r) - c->at);
     return true;
 }
 
@@ -42,7 +34,7 @@ static bool chunk_table(sl_scan *c, sl_segment_def *segment)
     segment->offset = c->at;
     if (!sl_dec_ok(c->d))
         return false;
-    if (segment->n_chunks > (c->end - c->at) / DIGEST)
+    if (segment->n_chunks > (c->end - c->at) / SL_CHUNK_DIGEST)
         return sl_scan_end(c);
     if (segment->n_chunks != want) {
         sl_fail(c->d->err, SL_EINVALID, at,
@@ -54,7 +46,7 @@ static bool chunk_table(sl_scan *c, sl_segment_def *segment)
     if (segment->zstd)
         skip_frames(c, segment->n_chunks);
     else
-        sl_scan_skip(c, (uint64_t)segment->n_chunks * DIGEST);
+        sl_scan_skip(c, (uint64_t)segment->n_chunks * SL_CHUNK_DIGEST);
     segment->table_size = c->at - segment->offset;
     return sl_dec_ok(c->d);
 }

@@ -1,6 +1,7 @@
 /* Chunks: private copies of what is being read from a backing. A chunk lives
  * while somebody waits for it or holds it, and, when it was read ahead, until
- * its last byte is read or newer ones displace it. */
+ * its last byte is read (unless the set keeps what was read) or newer ones
+ * displace it. */
 #include "data/data_int.h"
 
 #include <stddef.h>
@@ -232,6 +233,15 @@ static uint64_t gap(const sl_chunks *set, uint64_t at, uint64_t len)
     return len;
 }
 
+/* Chunks that are here and have not been read to their end. */
+static uint32_t count_unread(const sl_chunks *set)
+{
+    uint32_t n = 0;
+    for (const sl_chunk *c = set->head; c != NULL; c = c->next)
+        n += c->finished && c->pins == 0 && !c->consumed;
+    return n;
+}
+
 /* A chunk that holds byte `at`, where there is none: about `len` bytes. */
 static sl_chunk *start_at(sl_chunks *set, uint64_t at, uint64_t len,
                           const sl_fetch *reader, sl_err *err)
@@ -271,9 +281,7 @@ static void read_ahead(sl_chunks *set, uint64_t at, uint64_t end, uint64_t last,
 {
     uint64_t small =
         set->grid != 0 && set->grid < SL_READ_MIN ? set->grid : SL_READ_MIN;
-    uint32_t idle = 0;
-    for (const sl_chunk *c = set->head; c != NULL; c = c->next)
-        idle += c->finished && c->pins == 0 && !c->consumed;
+    uint32_t idle = count_unread(set);
     while (at < end && set->in_flight < set->in_flight_max &&
            idle < set->idle_max) {
         sl_chunk *chunk = find(set, at);
@@ -403,10 +411,8 @@ static uint64_t prefetch_at(sl_chunks *set, uint64_t at, uint64_t end)
 {
     sl_chunk *chunk = find(set, at);
     if (chunk == NULL) {
-        uint32_t idle = 0;
-        for (const sl_chunk *c = set->head; c != NULL; c = c->next)
-            idle += c->finished && c->pins == 0 && !c->consumed;
-        if (set->in_flight >= set->in_flight_max || idle >= set->idle_max)
+        if (set->in_flight >= set->in_flight_max ||
+            count_unread(set) >= set->idle_max)
             return 0;
         chunk = start_at(set, at, end - at, NULL, NULL);
     }

@@ -17,16 +17,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/reader.h"
+#include "component/chunk_table.h"
 #include "component/reference.h"
 #include "data/origin.h"
 
 /* --- The content of a segment, as the component declares it ------------------- */
 
 typedef struct frame { /* zstd */
-    uint64_t at;       /* in the file */
-    uint32_t len;
-    uint32_t digest; /* offset in the table */
+    uint64_t at, len;  /* in the file */
 } frame;
 
 /* What chunks under way hold, which may outlive the backing. Counted on the
@@ -37,13 +35,13 @@ typedef struct content {
     sl_source *source;
     sl_origin *origin; /* NULL: the component has no base */
     sl_segment_def def;
-    bool declared;        /* def has a table of digests */
+    bool declared; /* def has a table of digests */
     uint32_t looking;              /* chunks that are being looked up */
     struct external_chunk *queued; /* looked up in vain */
-    pthread_mutex_t lock; /* while the table is read */
-    bool loaded;          /* set last */
-    uint8_t *table;
-    frame *frames; /* zstd */
+    pthread_mutex_t lock;          /* while the table is read */
+    bool loaded;                   /* set last */
+    uint8_t *digests;              /* of all chunks, one behind the other */
+    frame *frames;                 /* zstd */
 } content;
 
 static void content_unref(content *c)
@@ -54,45 +52,49 @@ static void content_unref(content *c)
     sl_origin_unref(c->origin);
     sl_source_unref(c->source);
     pthread_mutex_destroy(&c->lock);
-    sl_free(c->table);
+    sl_free(c->digests);
     sl_free(c->frames);
     sl_free(c);
 }
 
 /* Where each frame is; validation has walked the table before. */
-static sl_status index_frames(content *c, sl_err *err)
+static sl_status read_frames(content *c, sl_err *err)
 {
-    sl_reader r =
-        sl_reader_over(c->table, (size_t)c->def.table_size, 0, err);
+    sl_chunk_table table;
     uint64_t at = 0;
+    sl_chunk_table_init(&table, c->source, c->def.offset, c->def.table_size,
+                        true, err);
     for (uint32_t i = 0; i < c->def.n_chunks; i++) {
         frame *f = &c->frames[i];
         f->at = at;
-        f->len = sl_read_u32(&r);
-        f->digest = (uint32_t)sl_reader_at(&r);
-        sl_read_bytes(&r, SL_DIGEST_SIZE);
+        if (!sl_chunk_table_next(&table, &f->len,
+                                 c->digests + i * (size_t)SL_DIGEST_SIZE))
+            break;
         at += f->len;
     }
-    if (!sl_reader_ok(&r) || sl_reader_left(&r) != 0) {
-        *err = (sl_err){0};
-        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
-                       "the component's table of chunks has changed");
-    }
-    return SL_OK;
+    if (err->code == SL_OK &&
+        sl_reader_at(&table.r) - c->def.offset == c->def.table_size)
+        return SL_OK;
+    if (err->code == SL_EIO)
+        return SL_EIO;
+    *err = (sl_err){0};
+    return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
+                   "the component's table of chunks has changed");
 }
 
 static sl_status read_table(content *c, sl_err *err)
 {
-    size_t len = (size_t)c->def.table_size;
-    if (c->table == NULL)
-        c->table = sl_malloc(len != 0 ? len : 1);
+    size_t n = c->def.n_chunks;
+    if (c->digests == NULL)
+        c->digests = sl_malloc(n * SL_DIGEST_SIZE + 1);
     if (c->frames == NULL && c->def.zstd)
-        c->frames = sl_calloc(c->def.n_chunks + (size_t)1, sizeof *c->frames);
-    if (c->table == NULL || (c->frames == NULL && c->def.zstd))
+        c->frames = sl_calloc(n + 1, sizeof *c->frames);
+    if (c->digests == NULL || (c->frames == NULL && c->def.zstd))
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    sl_status st =
-        c->source->read_at(c->source, c->def.offset, c->table, len, err);
-    return st == SL_OK && c->def.zstd ? index_frames(c, err) : st;
+    if (c->def.zstd)
+        return read_frames(c, err);
+    return c->source->read_at(c->source, c->def.offset, c->digests,
+                              n * SL_DIGEST_SIZE, err);
 }
 
 static bool is_loaded(const content *c)
@@ -115,7 +117,7 @@ static sl_status load_table(content *c, sl_err *err)
 
 static const uint8_t *digest_of(const content *c, uint64_t i)
 {
-    return c->table + (c->def.zstd ? c->frames[i].digest : i * SL_DIGEST_SIZE);
+    return c->digests + i * SL_DIGEST_SIZE;
 }
 
 /* The cache on disk, for what is worth it. */
@@ -156,7 +158,7 @@ static uint64_t place_of(const content *c, uint64_t i)
 
 static size_t raw_len(const content *c, uint64_t i, size_t len)
 {
-    return c->def.zstd ? c->frames[i].len : len;
+    return c->def.zstd ? (size_t)c->frames[i].len : len;
 }
 
 /* --- A chunk's way -------------------------------------------------------------- */
@@ -763,12 +765,6 @@ static const sl_backing_ops external_ops = {
 
 /* --- Binding ------------------------------------------------------------------------ */
 
-static bool is_url(const char *base)
-{
-    return strncmp(base, "http://", 7) == 0 ||
-           strncmp(base, "https://", 8) == 0;
-}
-
 /* A file beside the component, or a resource beside its URL. */
 static sl_origin *origin_beside(sl_data_ctx *ctx, const char *base,
                                 const sl_segment_def *def, sl_err *err)
@@ -777,7 +773,7 @@ static sl_origin *origin_beside(sl_data_ctx *ctx, const char *base,
     sl_origin *origin = NULL;
     if (path == NULL) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    } else if (is_url(base)) {
+    } else if (sl_is_url(base)) {
         sprintf(path, "%s/%.*s", base, SL_NAME_ARGS(def->reference));
         origin = sl_origin_http(ctx, path, def->zstd ? SL_HTTP_UNKNOWN : def->size,
                                 NULL, err);

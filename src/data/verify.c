@@ -1,21 +1,19 @@
 #include "data/verify.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "data/disk.h"
 
 /* --- SHA-256 -------------------------------------------------------------------- */
 
 sl_status sl_verify(const void *bytes, size_t len, const uint8_t *digest,
                     sl_err *err)
 {
-    uint8_t got[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    if (EVP_Digest(bytes, len, got, &n, EVP_sha256(), NULL) != 1 ||
-        n != SL_DIGEST_SIZE)
+    uint8_t got[SL_DIGEST_SIZE];
+    if (!sl_disk_digest(bytes, len, got))
         return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "SHA-256 failed");
     if (memcmp(got, digest, SL_DIGEST_SIZE) != 0)
         return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "component/reference.h"
+#include "data/disk.h"
 #include "data/origin.h"
 #include "data/verify.h"
 #include "net/http.h"
@@ -368,8 +368,8 @@ sl_status wast_backings_file(wast_backings *all, wast_file *file, sl_err *err)
 
 static bool add_digest(sl_buf *table, const uint8_t *bytes, size_t len)
 {
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    if (EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL) != 1)
+    uint8_t digest[SL_DIGEST_SIZE];
+    if (!sl_disk_digest(bytes, len, digest))
         return false;
     sl_buf_bytes(table, digest, SL_DIGEST_SIZE);
     return !table->failed;
