@@ -57,7 +57,6 @@ int cli_read_file(const char *path, sl_buf *out);
  * when it fails. 0 or an exit code, reported. */
 int cli_write_file(const char *path, const void *data, size_t len);
 
-bool cli_is_url(const char *path); /* http:// or https:// */
 /* Opens a component, binary or text, from a file, a URL or "-". A binary file is not
  * read whole. NULL: *code is the exit code, reported. */
 sluice_component *cli_open(sluice_engine *engine, const char *path, int *code);

@@ -17,9 +17,13 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int data_option(bundling *b, char *text)
+static int data_option(void *arg, int option)
 {
-    char *equals = strchr(text, '=');
+    bundling *b = arg;
+    char *text = optarg, *equals;
+    if (option != 'd')
+        return CLI_JOB_OTHER;
+    equals = strchr(text, '=');
     if (equals == NULL || equals == text || equals[1] == '\0')
         return cli_usage(&cli_bundle, "--data wants NAME=FILE, not `%s`", text);
     sl_bundle_data data = {{text, (size_t)(equals - text)}, equals + 1};
@@ -28,15 +32,8 @@ static int data_option(bundling *b, char *text)
 
 static int arguments(bundling *b, int argc, char **argv)
 {
-    int option, code = CLI_OK;
-    optind = 1;
-    opterr = 0;
-    while (code == CLI_OK &&
-           (option = getopt_long(argc, argv, "o:", options, NULL)) != -1)
-        code = option == 'd' ? data_option(b, optarg)
-                             : cli_job_option(&b->job, option, argv);
-    if (code == CLI_OK)
-        code = cli_job_operands(&b->job, argc, argv);
+    int code =
+        cli_job_arguments(&b->job, argc, argv, options, data_option, b);
     if (code == CLI_OK && b->job.shaped && b->job.outside.folder == NULL)
         code = cli_usage(&cli_bundle,
                          "--zstd and --chunk are for --external segments");

@@ -18,15 +18,8 @@ static sl_status work(cli_job *job, sl_bundle_job *ask, void *arg, sl_err *err)
 static int run(int argc, char **argv)
 {
     cli_job job;
-    int option, code = CLI_OK;
     cli_job_init(&job, &cli_externalize);
-    optind = 1;
-    opterr = 0;
-    while (code == CLI_OK &&
-           (option = getopt_long(argc, argv, "o:", options, NULL)) != -1)
-        code = cli_job_option(&job, option, argv);
-    if (code == CLI_OK)
-        code = cli_job_operands(&job, argc, argv);
+    int code = cli_job_arguments(&job, argc, argv, options, NULL, NULL);
     if (code == CLI_OK && job.outside.folder == NULL)
         code = cli_usage(&cli_externalize, "--dir DIR is needed");
     return code == CLI_OK ? cli_job_run(&job, work, NULL) : code;

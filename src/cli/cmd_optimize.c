@@ -15,24 +15,22 @@ static sl_status work(cli_job *job, sl_bundle_job *ask, void *arg, sl_err *err)
     return sl_optimize(ask, plan->v, plan->n, err);
 }
 
+static int plan_option(void *arg, int option)
+{
+    if (option != 'p')
+        return CLI_JOB_OTHER;
+    *(const char **)arg = optarg;
+    return CLI_OK;
+}
+
 static int run(int argc, char **argv)
 {
     cli_job job;
     cli_plan plan = {0};
     const char *path = NULL;
-    int option, code = CLI_OK;
     cli_job_init(&job, &cli_optimize);
-    optind = 1;
-    opterr = 0;
-    while (code == CLI_OK &&
-           (option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-        if (option == 'p')
-            path = optarg;
-        else
-            code = cli_job_option(&job, option, argv);
-    }
-    if (code == CLI_OK)
-        code = cli_job_operands(&job, argc, argv);
+    int code =
+        cli_job_arguments(&job, argc, argv, options, plan_option, &path);
     if (code == CLI_OK && path == NULL)
         code = cli_usage(&cli_optimize, "--plan PLAN is needed");
     if (code == CLI_OK)

@@ -371,7 +371,7 @@ static sluice_segment *open_data(run_state *r, const char *path, int *code)
         segment =
             sluice_segment_from_buffer(bytes.data, bytes.len, true, &error);
         sl_buf_deinit(&bytes);
-    } else if (cli_is_url(path)) {
+    } else if (sl_is_url(path)) {
         segment = sluice_segment_from_url(r->engine, path, &error);
     } else {
         segment = sluice_segment_from_file(path, &error);

@@ -59,7 +59,7 @@ static int chunk_option(cli_job *job, const char *text)
                            text);
 }
 
-int cli_job_option(cli_job *job, int option, char **argv)
+static int common_option(cli_job *job, int option, char **argv)
 {
     switch (option) {
     case 'o':
@@ -88,7 +88,7 @@ int cli_job_option(cli_job *job, int option, char **argv)
     }
 }
 
-int cli_job_operands(cli_job *job, int argc, char **argv)
+static int operands(cli_job *job, int argc, char **argv)
 {
     if (argc - optind != 1)
         return cli_usage(job->command, "one input file is needed");
@@ -96,6 +96,21 @@ int cli_job_operands(cli_job *job, int argc, char **argv)
         return cli_usage(job->command, "-o OUT.wasm is needed");
     job->input = argv[optind];
     return CLI_OK;
+}
+
+int cli_job_arguments(cli_job *job, int argc, char **argv,
+                      const struct option *options, cli_job_own *own, void *arg)
+{
+    int option, code = CLI_OK;
+    optind = 1;
+    opterr = 0;
+    while (code == CLI_OK &&
+           (option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+        code = own != NULL ? own(arg, option) : CLI_JOB_OTHER;
+        if (code == CLI_JOB_OTHER)
+            code = common_option(job, option, argv);
+    }
+    return code == CLI_OK ? operands(job, argc, argv) : code;
 }
 
 /* --- ^C ----------------------------------------------------------------- */

@@ -16,7 +16,7 @@ typedef struct cli_job {
     sl_outside outside; /* .folder NULL: none was given */
 } cli_job;
 
-/* Rows of an option table; cli_job_option() takes what they give. */
+/* Rows of an option table that all of them may have. */
 #define CLI_JOB_FORCE                                                          \
     {                                                                          \
         "force", no_argument, NULL, 'F'                                        \
@@ -28,10 +28,15 @@ typedef struct cli_job {
     }
 
 void cli_job_init(cli_job *job, const cli_command *command);
-/* One option as getopt_long() gave it; also -o. CLI_OK or reported. */
-int cli_job_option(cli_job *job, int option, char **argv);
-/* What is left: the input. CLI_OK or reported. */
-int cli_job_operands(cli_job *job, int argc, char **argv);
+/* An option of the command's own, in optarg: CLI_OK, reported, or
+ * CLI_JOB_OTHER: it is none. */
+enum { CLI_JOB_OTHER = -1 };
+typedef int cli_job_own(void *arg, int option);
+/* All arguments: options (`own`: asked first, or NULL), -o, the input. CLI_OK or
+ * reported. */
+int cli_job_arguments(cli_job *job, int argc, char **argv,
+                      const struct option *options, cli_job_own *own,
+                      void *arg);
 
 typedef sl_status cli_job_work(cli_job *job, sl_bundle_job *ask, void *arg,
                                sl_err *err);

@@ -130,7 +130,7 @@ static int open_binary(const char *path)
 int cli_segments_open(cli_segments *s, const sluice_component *component,
                       const char *path, const char *cache_dir)
 {
-    bool file = strcmp(path, "-") != 0 && !cli_is_url(path);
+    bool file = strcmp(path, "-") != 0 && !sl_is_url(path);
     s->component = component;
     s->path = file ? path : NULL;
     s->fd = file ? open_binary(path) : -1;

@@ -294,11 +294,6 @@ static sluice_component *open_bytes(sluice_engine *engine, const char *path,
     return component;
 }
 
-bool cli_is_url(const char *path)
-{
-    return strncmp(path, "http://", 7) == 0 || strncmp(path, "https://", 8) == 0;
-}
-
 static sluice_component *open_url(sluice_engine *engine, const char *url,
                                   int *code)
 {
@@ -318,7 +313,7 @@ sluice_component *cli_open(sluice_engine *engine, const char *path, int *code)
     bool binary = false;
     sluice_error error = {0};
     *code = CLI_OK;
-    if (cli_is_url(path))
+    if (sl_is_url(path))
         return open_url(engine, path, code);
     if (strcmp(path, "-") != 0)
         *code = looks_binary(path, &binary);
