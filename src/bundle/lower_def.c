@@ -5,18 +5,6 @@
 
 #include "bundle/lower_int.h"
 
-static void copy_u32(sl_reader *r, sl_buf *out)
-{
-    sl_buf_u32(out, sl_read_u32(r));
-}
-
-static uint32_t copy_count(sl_reader *r, sl_buf *out)
-{
-    uint32_t n = sl_read_count(r, 1);
-    sl_buf_u32(out, n);
-    return n;
-}
-
 /* The index that comes next, mapped. */
 static void mapped_index(lowering *lw, sl_reader *r, sl_buf *out, sl_sort sort)
 {
@@ -41,7 +29,7 @@ static void core_instance(lowering *lw, sl_reader *r)
     sl_buf_u8(out, form);
     if (form == 0)
         mapped_index(lw, r, out, SL_SORT_CORE_MODULE);
-    for (uint32_t n = copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
+    for (uint32_t n = lw_copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
         sl_buf_name(out, sl_read_name(r));
         uint8_t sort = sl_read_u8(r);
         sl_buf_u8(out, sort);
@@ -59,7 +47,7 @@ static void instance(lowering *lw, sl_reader *r)
     sl_buf_u8(out, form);
     if (form == 0)
         mapped_index(lw, r, out, SL_SORT_COMPONENT);
-    for (uint32_t n = copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
+    for (uint32_t n = lw_copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
         if (form == 0)
             sl_buf_name(out, sl_read_name(r));
         else
@@ -187,7 +175,7 @@ static void alias_def(lowering *lw, sl_reader *r)
 
 static void options(lowering *lw, sl_reader *r, sl_buf *out)
 {
-    for (uint32_t n = copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
+    for (uint32_t n = lw_copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
         uint8_t code = sl_read_u8(r);
         sl_buf_u8(out, code);
         if (code == 3)
@@ -222,7 +210,7 @@ static void immediate(lowering *lw, sl_reader *r, sl_buf *out, char letter)
         lw_result(lw, r, out);
         break;
     case 'n':
-        copy_u32(r, out);
+        lw_copy_u32(r, out);
         break;
     case 'm':
         mapped_index(lw, r, out, SL_SORT_CORE_MEMORY);
@@ -346,16 +334,16 @@ static void start_def(lowering *lw, sl_reader *r)
 {
     sl_buf *out = lw_define(lw, 9);
     mapped_index(lw, r, out, SL_SORT_FUNC);
-    for (uint32_t n = copy_count(r, out); n != 0; n--)
-        copy_u32(r, out);
-    copy_u32(r, out);
+    for (uint32_t n = lw_copy_count(r, out); n != 0; n--)
+        lw_copy_u32(r, out);
+    lw_copy_u32(r, out);
 }
 
 static void value(lowering *lw, sl_reader *r)
 {
     sl_buf *out = lw_define(lw, 12);
     lw_valtype(lw, r, out);
-    uint32_t len = copy_count(r, out);
+    uint32_t len = lw_copy_count(r, out);
     const uint8_t *bytes = sl_read_bytes(r, len);
     if (bytes != NULL)
         sl_buf_bytes(out, bytes, len);

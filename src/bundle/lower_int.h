@@ -55,6 +55,21 @@ static inline bool lw_ok(const lowering *lw)
 void lw_refuse(lowering *lw, uint64_t at, const char *fmt, ...) SL_PRINTF(3, 4);
 bool lw_nomem(lowering *lw);
 
+/* --- Numbers that stay as they are ------------------------------------------
+ */
+
+static inline void lw_copy_u32(sl_reader *r, sl_buf *out)
+{
+    sl_buf_u32(out, sl_read_u32(r));
+}
+
+static inline uint32_t lw_copy_count(sl_reader *r, sl_buf *out)
+{
+    uint32_t n = sl_read_count(r, 1);
+    sl_buf_u32(out, n);
+    return n;
+}
+
 /* --- lower.c: where definitions go -----------------------------------------
  */
 

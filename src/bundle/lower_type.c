@@ -58,18 +58,6 @@ static void copy_name(sl_reader *r, sl_buf *out)
     sl_buf_name(out, sl_read_name(r));
 }
 
-static void copy_u32(sl_reader *r, sl_buf *out)
-{
-    sl_buf_u32(out, sl_read_u32(r));
-}
-
-static uint32_t copy_count(sl_reader *r, sl_buf *out)
-{
-    uint32_t n = sl_read_count(r, 1);
-    sl_buf_u32(out, n);
-    return n;
-}
-
 static void type_index(lowering *lw, sl_reader *r, sl_buf *out)
 {
     sl_buf_u32(out, lw_mapped(lw, lw->scope, SL_SORT_TYPE, sl_read_u32(r)));
@@ -166,12 +154,12 @@ static void core_alias(lowering *lw, sl_reader *r, sl_buf *out)
     if (count != 0)
         count = 1 + lw_outward(lw->scope, count - 1, &target);
     sl_buf_u32(out, count);
-    copy_u32(r, out);
+    lw_copy_u32(r, out);
 }
 
 static void core_moduletype(lowering *lw, sl_reader *r, sl_buf *out)
 {
-    for (uint32_t n = copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
+    for (uint32_t n = lw_copy_count(r, out); n != 0 && sl_reader_ok(r); n--) {
         const uint8_t *start = r->pos;
         uint8_t form = sl_read_u8(r);
         if (form == 2) {
@@ -236,7 +224,7 @@ void lw_result(lowering *lw, sl_reader *r, sl_buf *out)
 
 static void fields(lowering *lw, sl_reader *r, sl_buf *out)
 {
-    for (uint32_t n = copy_count(r, out); n != 0; n--) {
+    for (uint32_t n = lw_copy_count(r, out); n != 0; n--) {
         copy_name(r, out);
         lw_valtype(lw, r, out);
     }
@@ -244,7 +232,7 @@ static void fields(lowering *lw, sl_reader *r, sl_buf *out)
 
 static void cases(lowering *lw, sl_reader *r, sl_buf *out)
 {
-    for (uint32_t n = copy_count(r, out); n != 0; n--) {
+    for (uint32_t n = lw_copy_count(r, out); n != 0; n--) {
         copy_name(r, out);
         optional_valtype(lw, r, out);
         sl_buf_u8(out, sl_read_u8(r));
@@ -253,7 +241,7 @@ static void cases(lowering *lw, sl_reader *r, sl_buf *out)
 
 static void labels(sl_reader *r, sl_buf *out)
 {
-    for (uint32_t n = copy_count(r, out); n != 0; n--)
+    for (uint32_t n = lw_copy_count(r, out); n != 0; n--)
         copy_name(r, out);
 }
 
@@ -309,7 +297,7 @@ static void valuebound(lowering *lw, sl_reader *r, sl_buf *out)
     uint8_t form = sl_read_u8(r);
     sl_buf_u8(out, form);
     if (form == 0)
-        copy_u32(r, out);
+        lw_copy_u32(r, out);
     else
         lw_valtype(lw, r, out);
 }
@@ -324,7 +312,7 @@ void lw_externtype(lowering *lw, sl_reader *r, sl_buf *out, sl_sort *sort)
     }
     lw_sort(out, *sort);
     if (*sort == SL_SORT_CORE_MODULE)
-        copy_u32(r, out);
+        lw_copy_u32(r, out);
     else if (*sort == SL_SORT_VALUE)
         valuebound(lw, r, out);
     else if (*sort == SL_SORT_TYPE)
@@ -430,11 +418,11 @@ static void resource(lowering *lw, sl_reader *r, sl_buf *out)
 
 static void lists(lowering *lw, sl_reader *r, sl_buf *out, uint8_t code)
 {
-    uint32_t n = code == 0x6f ? copy_count(r, out) : code == 0x63 ? 2 : 1;
+    uint32_t n = code == 0x6f ? lw_copy_count(r, out) : code == 0x63 ? 2 : 1;
     for (; n != 0; n--)
         lw_valtype(lw, r, out);
     if (code == 0x67)
-        copy_u32(r, out);
+        lw_copy_u32(r, out);
 }
 
 void lw_deftype(lowering *lw, sl_reader *r, sl_buf *out)
