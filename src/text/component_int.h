@@ -85,6 +85,11 @@ typedef struct sl_ct_name {
     sl_name name;
 } sl_ct_name;
 
+/* The row with an index, of rows by ascending index that begin with it as a
+ * uint32_t; NULL: there is none. */
+const void *sl_ct_find_index(const void *rows, size_t n, size_t size,
+                             int64_t index);
+
 /* The encoding of a type that later text may want to look at: function types
  * of a module type, value types for value definitions. */
 typedef struct sl_ct_known {

@@ -269,20 +269,28 @@ bool sl_ct_lookup(const sl_ct *p, sl_sort sort, sl_name id, uint32_t *depth,
     return false;
 }
 
-const sl_ct_known *sl_ct_known_type(const sl_ct_scope *scope, int64_t index)
+const void *sl_ct_find_index(const void *rows, size_t n, size_t size,
+                             int64_t index)
 {
-    size_t low = 0, high = scope->known.n;
+    size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const sl_ct_known *known = &scope->known.v[middle];
-        if (known->index == index)
-            return known;
-        if (known->index < index)
+        const void *row = (const char *)rows + middle * size;
+        uint32_t at = *(const uint32_t *)row;
+        if (at == index)
+            return row;
+        if (at < index)
             low = middle + 1;
         else
             high = middle;
     }
     return NULL;
+}
+
+const sl_ct_known *sl_ct_known_type(const sl_ct_scope *scope, int64_t index)
+{
+    return sl_ct_find_index(scope->known.v, scope->known.n,
+                            sizeof *scope->known.v, index);
 }
 
 bool sl_ct_know_same(sl_ct *p, const sl_ct_scope *from, uint32_t index)

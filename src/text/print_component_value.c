@@ -24,18 +24,8 @@ void sl_pc_know(sl_pc *p, const uint8_t *bytes, size_t len)
 
 static const sl_pc_known *known_type(const sl_pc_scope *scope, int64_t index)
 {
-    size_t low = 0, high = scope->known.n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const sl_pc_known *known = &scope->known.v[middle];
-        if (known->index == index)
-            return known;
-        if (known->index < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    return sl_ct_find_index(scope->known.v, scope->known.n,
+                            sizeof *scope->known.v, index);
 }
 
 void sl_pc_know_same(sl_pc *p, const sl_pc_scope *from, uint32_t index)
