@@ -4,6 +4,9 @@
 
 #include "sluice/sluice.h"
 
+/* --stats: the store's counters, and what the process used. */
+void cli_print_stats(const sluice_store *store);
+
 /* --data-stats: a line per segment, and their sum. */
 void cli_print_segments(sluice_store *store);
 
