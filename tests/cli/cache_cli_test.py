@@ -11,19 +11,16 @@ import calendar
 import glob
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+import cases
+from cases import Failure
 
 OK, FAILED, USAGE, IO = 0, 1, 64, 74
 SIZES = [7920, 15839, 3758]
-
-
-class Failure(Exception):
-    pass
 
 
 class Fixture:
@@ -191,21 +188,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--sluice', required=True)
     parser.add_argument('--fill', required=True)
-    args = parser.parse_args()
-    counts = {'passed': 0, 'failed': 0}
-    for name, case in [(n, f) for n, f in globals().items() if n.startswith('test_')]:
-        folder = tempfile.mkdtemp(prefix='sluice-test-')
-        try:
-            case(Fixture(args, folder))
-            counts['passed'] += 1
-        except Exception as failure:
-            counts['failed'] += 1
-            print(f'{name}: FAILED')
-            print(str(failure) if isinstance(failure, Failure) else traceback.format_exc())
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    print('{passed} passed, {failed} failed, 0 skipped'.format(**counts))
-    return 1 if counts['failed'] or not counts['passed'] else 0
+    return cases.run(globals(), Fixture, parser, groups=False)
 
 
 sys.exit(main())

@@ -18,20 +18,14 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+import cases
+from cases import Failure, Skip
 
 OK, FAILED, USAGE, INVALID, NO_INPUT, UNSUPPORTED = 0, 1, 64, 65, 66, 69
 IO, TIMEOUT, INTERRUPTED, TRAP = 74, 124, 130, 134
-
-
-class Failure(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
 
 
 class Fixture:
@@ -1021,28 +1015,7 @@ def main(names):
     parser.add_argument('--sluice', required=True)
     parser.add_argument('--root', required=True)
     parser.add_argument('--sanitized', default='0')
-    parser.add_argument('--only', default='')
-    parser.add_argument('groups', nargs='+')
-    args = parser.parse_args()
-    counts = {'passed': 0, 'failed': 0, 'skipped': 0}
-    cases = [(n, f) for n, f in names.items() if n.startswith('test_')
-             and n[5:].split('__')[0] in args.groups and args.only in n]
-    for name, case in cases:
-        folder = tempfile.mkdtemp(prefix='sluice-test-')
-        try:
-            case(Fixture(args, folder))
-            counts['passed'] += 1
-        except Skip as reason:
-            counts['skipped'] += 1
-            print(f'{name}: skipped: {reason}')
-        except Exception as failure:
-            counts['failed'] += 1
-            print(f'{name}: FAILED')
-            print(str(failure) if isinstance(failure, Failure) else traceback.format_exc())
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    print('{passed} passed, {failed} failed, {skipped} skipped'.format(**counts))
-    return 1 if counts['failed'] or not cases else 0
+    return cases.run(names, Fixture, parser)
 
 
 if __name__ == '__main__':

@@ -12,16 +12,10 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-import traceback
 
-
-class Failure(Exception):
-    pass
-
-
-class Skip(Exception):
-    pass
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+import cases
+from cases import Failure, Skip
 
 
 class Fixture:
@@ -184,27 +178,7 @@ def main():
     parser.add_argument('--build', required=True)
     parser.add_argument('--cc', default='cc')
     parser.add_argument('--sanitized', default='0')
-    parser.add_argument('groups', nargs='+')
-    args = parser.parse_args()
-    counts = {'passed': 0, 'failed': 0, 'skipped': 0}
-    cases = [(n, f) for n, f in globals().items()
-             if n.startswith('test_') and n[5:].split('__')[0] in args.groups]
-    for name, case in cases:
-        folder = tempfile.mkdtemp(prefix='sluice-test-')
-        try:
-            case(Fixture(args, folder))
-            counts['passed'] += 1
-        except Skip as reason:
-            counts['skipped'] += 1
-            print(f'{name}: skipped: {reason}')
-        except Exception as failure:
-            counts['failed'] += 1
-            print(f'{name}: FAILED')
-            print(str(failure) if isinstance(failure, Failure) else traceback.format_exc())
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    print('{passed} passed, {failed} failed, {skipped} skipped'.format(**counts))
-    return 1 if counts['failed'] or not cases else 0
+    return cases.run(globals(), Fixture, parser)
 
 
 sys.exit(main())
