@@ -206,6 +206,15 @@ static inline bool sl_type_is_number(const sl_type *t)
     return t->kind >= SL_T_S8 && t->kind <= SL_T_F64;
 }
 
+/* Where a label stands among those of a type; their number: nowhere. */
+static inline uint32_t sl_label_index(const sl_type *t, sl_name label)
+{
+    uint32_t i = 0;
+    while (i < t->of.labels.n && !sl_name_eq(t->of.labels.v[i].label, label))
+        i++;
+    return i;
+}
+
 /* --- layout.c ------------------------------------------------------------- */
 
 /* Fills the layout and the has_* flags of a value type from its parts. */

@@ -250,15 +250,6 @@ static bool nomem(sl_err *err)
     return false;
 }
 
-static uint32_t label_index(const sl_type *type, sl_name label)
-{
-    uint32_t i = 0;
-    while (i < type->of.labels.n &&
-           !sl_name_eq(type->of.labels.v[i].label, label))
-        i++;
-    return i;
-}
-
 /* The item that is a record's field. */
 static const sl_script_val *field_of(const sl_script_val *from, sl_name label)
 {
@@ -374,7 +365,7 @@ static uint32_t case_of(const sl_script_val *from, const sl_type *type)
 {
     uint32_t i = (uint32_t)from->bits;
     if (from->kind == SLUICE_VARIANT || from->kind == SLUICE_ENUM)
-        i = label_index(type, from->text);
+        i = sl_label_index(type, from->text);
     return i < sl_n_cases(type) ? i : UINT32_MAX;
 }
 
@@ -398,7 +389,7 @@ static bool flags_of(const sl_script_val *from, const sl_type *type,
 {
     *out = 0;
     for (uint32_t i = 0; i < from->n; i++) {
-        uint32_t bit = label_index(type, from->labels[i]);
+        uint32_t bit = sl_label_index(type, from->labels[i]);
         if (bit >= type->of.labels.n || bit >= 32)
             return false;
         *out |= UINT32_C(1) << bit;

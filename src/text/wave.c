@@ -125,15 +125,6 @@ static bool expect_label(parser *p, sl_name *out)
     return true;
 }
 
-static uint32_t label_index(const sl_type *type, sl_name label)
-{
-    uint32_t i = 0;
-    while (i < type->of.labels.n &&
-           !sl_name_eq(type->of.labels.v[i].label, label))
-        i++;
-    return i;
-}
-
 /* --- Scalars -------------------------------------------------------------- */
 
 static sl_name number_text(parser *p)
@@ -440,7 +431,7 @@ static bool parse_field(parser *p, const sl_type *type, bool *seen, sl_val *out)
     sl_name label;
     if (!expect_label(p, &label))
         return false;
-    uint32_t i = label_index(type, label);
+    uint32_t i = sl_label_index(type, label);
     if (i == type->of.labels.n || seen[i]) {
         p->pos -= label.len;
         sl_fail(p->err, SL_EMALFORMED, p->pos, "%s field `%.*s`",
@@ -500,7 +491,7 @@ static bool parse_flags(parser *p, const sl_type *type, sl_val *out)
     sl_name label;
     for (bool first = true; ok && more(p, first, '}', &ok); first = false) {
         ok = expect_label(p, &label);
-        uint32_t i = ok ? label_index(type, label) : 0;
+        uint32_t i = ok ? sl_label_index(type, label) : 0;
         if (ok && i >= type->of.labels.n) {
             sl_fail(p->err, SL_EMALFORMED, p->pos - label.len,
                     "unknown flag `%.*s`", SL_NAME_ARGS(label));
@@ -545,7 +536,7 @@ static bool parse_cases(parser *p, const sl_type *type, sl_val *out)
     sl_name label;
     if (!expect_label(p, &label))
         return false;
-    uint32_t i = label_index(type, label);
+    uint32_t i = sl_label_index(type, label);
     if (i == type->of.labels.n) {
         sl_fail(p->err, SL_EMALFORMED, p->pos - label.len,
                 "unknown case `%.*s`", SL_NAME_ARGS(label));
