@@ -29,7 +29,7 @@ struct sl_data_env {
 #define SL_REMOTE_IDLE_MAX  512 /* chunks: 32 MiB */
 
 struct sl_file;
-struct external_backing;
+struct sl_external_backing;
 
 typedef struct sl_plan sl_plan;
 
@@ -50,7 +50,7 @@ struct sl_data_ctx {
     sl_data_binder binder;
     uint64_t random;               /* 0: no test schedule */
     struct sl_file *files;         /* open sources, so that backings share them */
-    struct external_backing *externals; /* likewise */
+    struct sl_external_backing *externals; /* likewise */
 };
 
 /* The cache on disk says, once, why it cannot be used. Any thread. */
