@@ -122,6 +122,8 @@ typedef struct sluice_load {
     uint32_t ordinal; /**< of its definition among all of the component's file,
                            in order of their places; UINT32_MAX: not defined
                            in it */
+    sluice_name import; /**< of the component's own, by which it came in;
+                             .data is NULL when it is not imported */
     uint64_t start, len; /**< bytes */
 } sluice_load;
 

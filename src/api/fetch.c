@@ -132,6 +132,7 @@ static void loaded(void *arg, const sl_segment *segment, uint64_t at,
     sluice_store *store = arg;
     sluice_load load = {.segment = segment->label,
                         .ordinal = segment->ordinal,
+                        .import = {segment->import.data, segment->import.len},
                         .start = at,
                         .len = len};
     store->on_load(store->on_load_arg, &load);

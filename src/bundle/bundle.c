@@ -137,6 +137,105 @@ static void import_section(sl_rewriter *rw, uint64_t at, uint32_t size)
     sl_free(body);
 }
 
+/* --- The load plan ------------------------------------------------------- */
+
+/* The imports that become definitions, in order: how many definitions were in
+ * front of each. */
+typedef struct replacing {
+    sl_job *job;
+    uint32_t defined;
+    uint32_t n;
+    sl_name *names;
+    uint32_t *at;
+} replacing;
+
+static void count_definitions(replacing *r, const sl_component *c)
+{
+    for (uint32_t i = 0; i < c->n_defs; i++) {
+        const sl_def *def = &c->defs[i];
+        if (def->kind == SL_DEF_DATA)
+            r->defined++;
+        else if (def->kind == SL_DEF_COMPONENT)
+            count_definitions(r, def->of.component);
+        if (def->kind != SL_DEF_IMPORT || c->parent != NULL)
+            continue;
+        const sl_extern *import = &c->imports[def->of.import.import];
+        if (import->type.sort != SL_SORT_CORE_DATA ||
+            replacement(r->job, import->name) == NULL)
+            continue;
+        r->names[r->n] = import->name;
+        r->at[r->n++] = r->defined;
+    }
+}
+
+/* What a step's segment is now: a name of the new plan, of which there are
+ * `n_names`, or an ordinal behind these. */
+static uint32_t segment_now(const replacing *r, const sl_load_plan *was,
+                            const uint32_t *kept, uint32_t n_names,
+                            uint32_t segment)
+{
+    uint32_t now = segment - was->n_names;
+    if (segment >= was->n_names) {
+        for (uint32_t i = 0; i < r->n; i++)
+            now += segment - was->n_names >= r->at[i];
+        return now > UINT32_MAX - n_names ? UINT32_MAX : n_names + now;
+    }
+    for (uint32_t i = 0; i < r->n; i++)
+        if (sl_name_eq(r->names[i], was->names[segment]))
+            return n_names + r->at[i] + i;
+    return kept[segment];
+}
+
+static void translate(replacing *r, const sl_load_plan *was, uint32_t *kept,
+                      sl_name *names, sl_plan_step *steps)
+{
+    sl_load_plan now = {.names = names, .n = was->n, .steps = steps};
+    for (uint32_t i = 0; i < was->n_names; i++) {
+        kept[i] = now.n_names;
+        if (replacement(r->job, was->names[i]) == NULL)
+            names[now.n_names++] = was->names[i];
+    }
+    for (uint32_t i = 0; i < was->n; i++) {
+        steps[i] = was->steps[i];
+        steps[i].segment =
+            segment_now(r, was, kept, now.n_names, was->steps[i].segment);
+    }
+    sl_plan_write(&r->job->rw, &now);
+}
+
+/* The plan that there is, its names and numbers those of the output. */
+static void write_plan(sl_rewriter *rw)
+{
+    sl_job *job = (sl_job *)rw;
+    const sl_load_plan *was = &job->component->plan;
+    if (was->n == 0)
+        return;
+    replacing r = {.job = job};
+    r.names = sl_calloc(job->n_data + 1, sizeof *r.names);
+    r.at = sl_calloc(job->n_data + 1, sizeof *r.at);
+    uint32_t *kept = sl_calloc(was->n_names + 1, sizeof *kept);
+    sl_name *names = sl_calloc(was->n_names + 1, sizeof *names);
+    sl_plan_step *steps = sl_calloc(was->n, sizeof *steps);
+    if (r.names == NULL || r.at == NULL || kept == NULL || names == NULL ||
+        steps == NULL) {
+        sl_fail(rw->err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    } else {
+        count_definitions(&r, job->component);
+        translate(&r, was, kept, names, steps);
+    }
+    sl_free(steps);
+    sl_free(names);
+    sl_free(kept);
+    sl_free(r.at);
+    sl_free(r.names);
+}
+
+/* A plan that cannot be read stays as it is. */
+static bool keep_custom(sl_rewriter *rw, uint64_t at, uint32_t size)
+{
+    return rw->component->plan.n == 0 || sl_plan_is_none(rw, at, size);
+}
+
 /* --- All of it ---------------------------------------------------------- */
 
 static bool check_names(const sl_bundle_data *data, size_t n, sl_err *err)
@@ -188,7 +287,10 @@ static sl_fate fate(sl_rewriter *rw, const sl_segment_def *segment)
 sl_status sl_bundle(sl_bundle_job *ask, const sl_bundle_data *data, size_t n,
                     const sl_outside *outside, sl_err *err)
 {
-    static const sl_rewrite_ops ops = {.fate = fate, .imports = import_section};
+    static const sl_rewrite_ops ops = {.fate = fate,
+                                       .imports = import_section,
+                                       .begin = write_plan,
+                                       .keep_custom = keep_custom};
     sl_job job;
     if (!check_names(data, n, err))
         return err->code;

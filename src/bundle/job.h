@@ -29,6 +29,11 @@ bool sl_job_run(sl_job *job);
 /* Whatever happened; removes what is half done. */
 sl_status sl_job_end(sl_job *job);
 
+/* plan.c: a load plan as a section. */
+void sl_plan_write(sl_rewriter *rw, const sl_load_plan *plan);
+/* sl_rewrite_ops.keep_custom: everything but a load plan. */
+bool sl_plan_is_none(sl_rewriter *rw, uint64_t at, uint32_t size);
+
 /* outside.c: a definition of an external segment, whose content is bytes
  * [from, from + size) of `source` and goes to a file named after `hint`. */
 bool sl_outside_write(sl_job *job, sl_source *source, uint64_t from,

@@ -10,9 +10,9 @@ static const struct option options[] = {
 
 static sl_status work(cli_job *job, sl_bundle_job *ask, void *arg, sl_err *err)
 {
-    const cli_plan *plan = arg;
+    const sl_load_plan plan = cli_plan_take(arg);
     (void)job;
-    return sl_optimize(ask, plan->v, plan->n, err);
+    return sl_optimize(ask, &plan, err);
 }
 
 static int plan_option(void *arg, int option)
@@ -37,7 +37,7 @@ static int run(int argc, char **argv)
         code = cli_plan_read(&plan, path);
     if (code == CLI_OK)
         code = cli_job_run(&job, work, &plan);
-    sl_vec_deinit(&plan);
+    cli_plan_deinit(&plan);
     return code;
 }
 
@@ -49,7 +49,8 @@ const cli_command cli_optimize = {
     "as\n`sluice run --record-loads PLAN` noted it: when it is instantiated, its "
     "bytes are\nfetched along the plan before they are asked for. A plan that is "
     "there is replaced.\n\n"
-    "  --plan PLAN  lines SEGMENT START LENGTH; `-` is standard input\n"
+    "  --plan PLAN  lines SEGMENT START LENGTH; SEGMENT is a number or the "
+    "\"name\" of\n               an import; `-` is standard input\n"
     "  --force      replace OUT.wasm if it exists\n"
     "  -o OUT.wasm  written beside and renamed: never seen half-written\n",
     run,

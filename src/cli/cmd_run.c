@@ -253,7 +253,7 @@ static int run(int argc, char **argv)
     sl_vec_deinit(&r.data);
     sl_vec_deinit(&r.supplies);
     sl_vec_deinit(&r.features);
-    sl_vec_deinit(&r.plan);
+    cli_plan_deinit(&r.plan);
     return code;
 }
 

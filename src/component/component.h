@@ -102,14 +102,23 @@ enum { SL_CHUNK_LOG_MIN = 12, SL_CHUNK_LOG_MAX = 30 };
 
 /* One step of a load plan: a range that will probably be read next. */
 typedef struct sl_plan_step {
-    uint32_t segment; /* its ordinal */
+    uint32_t segment; /* below the plan's n_names: the import of that name; else
+                         n_names more than the ordinal of a definition */
     uint64_t start, len;
 } sl_plan_step;
-#define SL_MAX_LOADS 65536
-/* A custom section of the outermost component: the version, then a vec of
- * (ordinal:u32 start:u64 len:u64). docs/data-segments.md, "Load plans". */
+typedef struct sl_load_plan {
+    uint32_t n_names; /* of imports of core data; names may be any */
+    const sl_name *names;
+    uint32_t n;
+    const sl_plan_step *steps;
+} sl_load_plan;
+#define SL_MAX_LOADS      65536 /* steps */
+#define SL_MAX_LOAD_NAMES 4096
+/* A custom section of the outermost component: version 1 is a vec of steps, in
+ * front of which version 2 has a vec of names. docs/data-segments.md, "Load
+ * plans". */
 #define SL_LOAD_PLAN_SECTION "load-plan"
-#define SL_LOAD_PLAN_VERSION 1
+enum { SL_LOAD_PLAN_PLAIN = 1, SL_LOAD_PLAN_NAMES = 2 };
 
 /* One core:data definition: where its bytes are. Decoding reads none of them,
  * and keeps no table of chunks. docs/data-segments.md, section 2. */
@@ -223,8 +232,7 @@ struct sl_component {
     const sl_extern *imports;
     uint32_t n_exports;
     const sl_extern *exports;
-    uint32_t n_loads; /* of the outermost component: its load plan */
-    const sl_plan_step *loads;
+    sl_load_plan plan; /* of the outermost component */
     uint32_t n_segments; /* defined here, in order (not the index space) */
     const sl_segment_def *segments;
     const sl_type *type; /* its component type */

@@ -127,27 +127,50 @@ static void component_name(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
         s->component->name = sl_arena_name(d->arena, name);
 }
 
+/* Bytes that a plan may have: more make it none. */
+#define SL_MAX_PLAN (UINT64_C(2) << 20)
+
+static const sl_name *load_names(sl_decoder *d, sl_reader *r, uint32_t *n)
+{
+    *n = sl_read_count(r, 1);
+    sl_name *names = sl_reader_ok(r) && *n <= SL_MAX_LOAD_NAMES
+                         ? sl_arena_array(d->arena, sl_name, *n)
+                         : NULL;
+    for (uint32_t i = 0; i < *n && names != NULL; i++)
+        names[i] = sl_arena_name(d->arena, sl_read_name(r));
+    return names;
+}
+
+static const sl_plan_step *load_steps(sl_decoder *d, sl_reader *r, uint32_t *n)
+{
+    *n = sl_read_count(r, 3);
+    sl_plan_step *steps = sl_reader_ok(r) && *n <= SL_MAX_LOADS
+                              ? sl_arena_array(d->arena, sl_plan_step, *n)
+                              : NULL;
+    for (uint32_t i = 0; i < *n && steps != NULL; i++) {
+        steps[i].segment = sl_read_u32(r);
+        steps[i].start = sl_read_u64(r);
+        steps[i].len = sl_read_u64(r);
+    }
+    return steps;
+}
+
 /* docs/data-segments.md, "Load plans"; whatever is wrong in it is ignored. */
 static void load_plan(sl_decoder *d, sl_scope *s, const uint8_t *bytes,
                       size_t len)
 {
     sl_err ignored = {0};
+    sl_load_plan plan = {0};
     sl_reader r = sl_reader_over(bytes, len, 0, &ignored);
-    if (sl_read_u8(&r) != SL_LOAD_PLAN_VERSION)
+    uint8_t version = sl_read_u8(&r);
+    if (version != SL_LOAD_PLAN_PLAIN && version != SL_LOAD_PLAN_NAMES)
         return;
-    uint32_t n = sl_read_count(&r, 3);
-    if (!sl_reader_ok(&r) || n > SL_MAX_LOADS)
+    if (version == SL_LOAD_PLAN_NAMES &&
+        (plan.names = load_names(d, &r, &plan.n_names)) == NULL)
         return;
-    sl_plan_step *loads = sl_arena_array(d->arena, sl_plan_step, n);
-    for (uint32_t i = 0; i < n && loads != NULL; i++) {
-        loads[i].segment = sl_read_u32(&r);
-        loads[i].start = sl_read_u64(&r);
-        loads[i].len = sl_read_u64(&r);
-    }
-    if (loads == NULL || !sl_reader_ok(&r) || sl_reader_left(&r) != 0)
-        return;
-    s->component->loads = loads;
-    s->component->n_loads = n;
+    plan.steps = load_steps(d, &r, &plan.n);
+    if (plan.steps != NULL && sl_reader_ok(&r) && sl_reader_left(&r) == 0)
+        s->component->plan = plan;
 }
 
 static bool custom_section(sl_scan *c, sl_scope *s, uint64_t len)
@@ -170,7 +193,7 @@ static bool custom_section(sl_scan *c, sl_scope *s, uint64_t len)
     bool is_name = sl_name_is(which, "component-name") && rest <= SL_MAX_NAME;
     bool is_plan = s->component == &c->d->root->component &&
                    sl_name_is(which, SL_LOAD_PLAN_SECTION) &&
-                   rest <= SL_MAX_LOADS * UINT64_C(25);
+                   rest <= SL_MAX_PLAN;
     const uint8_t *bytes =
         is_name || is_plan ? sl_scan_take(&body, rest) : NULL;
     if (bytes != NULL)

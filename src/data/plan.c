@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/alloc.h"
+#include "base/map.h"
 
 /* --- Ranges ----------------------------------------------------------------------- */
 
@@ -55,14 +56,18 @@ struct sl_plan {
     uint32_t at, read_at; /* loads in which `brought` and `read` are */
     uint64_t brought, read;
     uint64_t *starts; /* of each load on the line */
-    sl_segment **segments;
-    uint32_t n_segments; /* ordinals that occur: below this */
+    sl_map names;     /* of imports: their places */
+    uint32_t n_names;
+    sl_segment **segments; /* at their places, as sl_plan_step numbers them */
+    uint32_t n_segments;   /* places that occur: below this */
     sl_post pump;
 };
 
 static void bring(sl_plan *p, const sl_plan_step *load, uint64_t skip, uint64_t len)
 {
-    sl_segment *segment = p->segments[load->segment];
+    sl_segment *segment = load->segment < p->n_segments
+                              ? p->segments[load->segment]
+                              : NULL;
     if (segment == NULL || load->start > segment->size ||
         load->len > segment->size - load->start)
         return;
@@ -91,13 +96,13 @@ static void on_pump(sl_post *post)
 }
 
 /* Reading has come to a place of the plan, or is somewhere else. */
-static void has_read(sl_plan *p, uint32_t ordinal, uint64_t at, uint64_t len)
+static void has_read(sl_plan *p, uint32_t place, uint64_t at, uint64_t len)
 {
     uint32_t end = p->n - p->read_at < LOOK_AHEAD ? p->n
                                                   : p->read_at + LOOK_AHEAD;
     for (uint32_t i = p->read_at; i < end; i++) {
         const sl_plan_step *load = &p->loads[i];
-        if (load->segment != ordinal || at < load->start ||
+        if (load->segment != place || at < load->start ||
             at - load->start >= load->len)
             continue;
         uint64_t left = load->len - (at - load->start);
@@ -122,8 +127,7 @@ static uint32_t count_segments(const sl_plan_step *loads, uint32_t n)
     return most;
 }
 
-/* Plans are only advice: one that names segments nobody could have, or runs
- * over the end of all numbers, is none. */
+/* Plans are only advice: one that runs over the end of all numbers is none. */
 static bool lay_out(sl_plan *p)
 {
     uint64_t at = 0;
@@ -136,21 +140,35 @@ static bool lay_out(sl_plan *p)
     return true;
 }
 
-void sl_data_ctx_follow(sl_data_ctx *ctx, const sl_source *source,
-                        const sl_plan_step *loads, uint32_t n)
+static bool map_names(sl_plan *p, const sl_load_plan *plan)
 {
-    uint32_t n_segments = count_segments(loads, n);
-    if (n == 0 || ctx->plan != NULL || n_segments > SL_MAX_LOADS)
+    for (uint32_t i = 0; i < plan->n_names; i++)
+        if (!sl_map_get(&p->names, plan->names[i], NULL) &&
+            !sl_map_put(&p->names, plan->names[i], i))
+            return false;
+    return true;
+}
+
+void sl_data_ctx_follow(sl_data_ctx *ctx, const sl_source *source,
+                        const sl_load_plan *plan)
+{
+    uint32_t n_segments = count_segments(plan->steps, plan->n);
+    if (plan->n == 0 || ctx->plan != NULL ||
+        n_segments > SL_MAX_LOADS + SL_MAX_LOAD_NAMES)
         return;
     sl_plan *p = sl_calloc(1, sizeof *p);
     if (p == NULL)
         return;
-    *p = (sl_plan){.ctx = ctx, .source = source, .loads = loads, .n = n};
+    *p = (sl_plan){.ctx = ctx, .source = source, .n = plan->n};
+    p->loads = plan->steps;
+    p->n_names = plan->n_names;
     p->n_segments = n_segments;
-    p->starts = sl_calloc(n, sizeof *p->starts);
+    p->starts = sl_calloc(plan->n, sizeof *p->starts);
     p->segments = sl_calloc(n_segments, sizeof *p->segments);
+    sl_map_init(&p->names);
     p->pump.fn = on_pump;
-    if (p->starts == NULL || p->segments == NULL || !lay_out(p)) {
+    if (p->starts == NULL || p->segments == NULL || !map_names(p, plan) ||
+        !lay_out(p)) {
         sl_plan_free(p);
         return;
     }
@@ -158,13 +176,31 @@ void sl_data_ctx_follow(sl_data_ctx *ctx, const sl_source *source,
     sl_loop_post(ctx->loop, &p->pump);
 }
 
+/* Where the plan would name it; SL_NO_ORDINAL: it does not. */
+static uint32_t place_of(const sl_plan *p, const sl_segment *segment)
+{
+    uint64_t place = (uint64_t)p->n_names + segment->ordinal;
+    if (segment->import.data != NULL) {
+        if (!sl_map_get(&p->names, segment->import, &place))
+            return SL_NO_ORDINAL;
+    }
+    return place < p->n_segments ? (uint32_t)place : SL_NO_ORDINAL;
+}
+
+/* All instances of one definition have its bytes; imports of a second instance
+ * of the component may be anything. */
 void sl_data_ctx_bound(sl_data_ctx *ctx, const sl_source *source,
                        sl_segment *segment)
 {
     sl_plan *p = ctx->plan;
-    if (p != NULL && p->source == source && segment->ordinal < p->n_segments &&
-        p->segments[segment->ordinal] == NULL)
-        p->segments[segment->ordinal] = sl_segment_ref(segment);
+    uint32_t place = p != NULL && p->source == source ? place_of(p, segment)
+                                                      : SL_NO_ORDINAL;
+    if (place == SL_NO_ORDINAL ||
+        (segment->import.data != NULL && p->segments[place] != NULL))
+        return;
+    segment->place = place;
+    if (p->segments[place] == NULL)
+        p->segments[place] = sl_segment_ref(segment);
 }
 
 void sl_plan_free(sl_plan *p)
@@ -174,6 +210,7 @@ void sl_plan_free(sl_plan *p)
     sl_loop_unpost(p->ctx->loop, &p->pump);
     for (uint32_t i = 0; p->segments != NULL && i < p->n_segments; i++)
         sl_segment_unref(p->segments[i]);
+    sl_map_deinit(&p->names);
     sl_free(p->segments);
     sl_free(p->starts);
     sl_free(p);
@@ -184,8 +221,8 @@ void sl_data_ctx_loaded(sl_data_ctx *ctx, const sl_segment *segment,
 {
     if (ctx->on_load != NULL)
         ctx->on_load(ctx->on_load_arg, segment, at, len);
-    if (ctx->plan != NULL && segment->ordinal < ctx->plan->n_segments)
-        has_read(ctx->plan, segment->ordinal, at, len);
+    if (ctx->plan != NULL && segment->place != SL_NO_ORDINAL)
+        has_read(ctx->plan, segment->place, at, len);
 }
 
 void sl_data_ctx_on_load(sl_data_ctx *ctx,

@@ -100,7 +100,7 @@ sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err)
     segment->backing = backing;
     segment->size = backing->size;
     segment->refs = 1;
-    segment->ordinal = SL_NO_ORDINAL;
+    segment->ordinal = segment->place = SL_NO_ORDINAL;
     snprintf(segment->label, sizeof segment->label, "%s", label);
     enlist(backing, label);
     return segment;

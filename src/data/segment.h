@@ -248,6 +248,9 @@ struct sl_segment {
     int refs;
     uint32_t ordinal; /* of its definition; SL_NO_ORDINAL: not defined in the
                          component that was instantiated */
+    sl_name import;   /* of that component, by which it came in; data NULL: not
+                         imported. The component outlives the store */
+    uint32_t place;   /* on the plan that is followed, or SL_NO_ORDINAL */
     char label[64]; /* for faults: "segment 2", "import `model`" */
 };
 /* Takes the backing, also on failure. */
@@ -263,13 +266,14 @@ void sl_segment_unref(sl_segment *segment); /* NULL is fine */
  */
 
 /* Prefetches along the plan of an outermost component, from the loop's next turn
- * on, never more than SL_PLAN_AHEAD bytes before what has been read. `loads`
- * must outlive the ctx; one plan at a time, later ones are ignored. Memory that
- * is short means no plan. */
+ * on, never more than SL_PLAN_AHEAD bytes before what has been read. What the
+ * plan points to must outlive the ctx; one plan at a time, later ones are
+ * ignored. Memory that is short means no plan. */
 #define SL_PLAN_AHEAD ((uint64_t)32 << 20)
 void sl_data_ctx_follow(sl_data_ctx *ctx, const sl_source *source,
-                        const sl_plan_step *loads, uint32_t n);
-/* A definition (with its ordinal) of that component has been bound. */
+                        const sl_load_plan *plan);
+/* A definition (with its ordinal) or an import (with its name) of that component
+ * has been bound. */
 void sl_data_ctx_bound(sl_data_ctx *ctx, const sl_source *source,
                        sl_segment *segment);
 /* Bytes have been delivered: whoever asked hears of it, and the plan goes on. */

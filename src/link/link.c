@@ -519,6 +519,24 @@ sl_status sl_instantiate(sl_store *store, const sl_component *component,
     return instantiate(&r, parent, &closure, out);
 }
 
+/* The segment by which an import is known here alone: it has the name. */
+static sl_status bind_import(replay *r, const sl_extern *import, sl_item *item)
+{
+    sl_segment *given = item->of.segment;
+    if (given->refs != 1 || given->import.data != NULL) {
+        sl_segment *own = sl_segment_new(sl_backing_ref(given->backing),
+                                         given->label, r->err);
+        if (own == NULL)
+            return r->err->code;
+        item->of.segment = own;
+        sl_segment_unref(given);
+    }
+    item->of.segment->import = import->name;
+    sl_data_ctx_bound(r->store->data, r->inst->component->source,
+                      item->of.segment);
+    return SL_OK;
+}
+
 static sl_status resolve_imports(replay *r, sl_link_resolver resolver,
                                  void *arg)
 {
@@ -532,6 +550,8 @@ static sl_status resolve_imports(replay *r, sl_link_resolver resolver,
         const sl_extern *import = &component->imports[i];
         items[i].sort = import->type.sort;
         sl_status st = resolver(arg, r->inst, import, &items[i], r->err);
+        if (st == SL_OK && items[i].sort == SL_SORT_CORE_DATA)
+            st = bind_import(r, import, &items[i]);
         if (st != SL_OK)
             return st;
     }
@@ -557,8 +577,7 @@ sl_status sl_link_root(sl_store *store, const sl_component *component,
     if (r.inst == NULL)
         return r.err->code;
     *out = r.inst;
-    sl_data_ctx_follow(store->data, component->source, component->loads,
-                       component->n_loads);
+    sl_data_ctx_follow(store->data, component->source, &component->plan);
     sl_status st = resolve_imports(&r, resolver, arg);
     if (st == SL_OK)
         st = sl_check_imported_values(component, r.imports, r.err);

@@ -98,7 +98,7 @@ class Fixture:
 # --- usage -------------------------------------------------------------------
 
 COMMANDS = ['run', 'validate', 'inspect', 'parse', 'print', 'bundle', 'externalize', 'internalize',
-            'wast']
+            'lower', 'optimize', 'wast']
 
 
 def test_usage__no_arguments(t):

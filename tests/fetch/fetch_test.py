@@ -293,6 +293,43 @@ def _(world):
         expect(done.returncode == code and done.stderr, f'{line}: {done}')
 
 
+@check('a load plan names imported segments')
+def _(world):
+    call, right = 'sum(7)', b'%d\n' % sum(world.content)
+    supply = '--data', 'input=' + world.url('x.bin?plan')
+    def requests(name, *options):
+        world.log()
+        done = world.run(*options, *supply, '--invoke', call, name, timeout='10')
+        expect((done.returncode, done.stdout) == (0, right), done)
+        return len([line for line in world.log() if 'x.bin' in line[3]])
+    without = requests('any.wat', '--record-loads',
+                       os.path.join(world.folder, 'imports.plan'))
+    with open(os.path.join(world.folder, 'imports.plan')) as f:
+        plan = f.read()
+    expect(plan.splitlines()[1] == '"input" 0 16384', plan[:200])
+    world.tool('optimize', '--force', '--plan', 'imports.plan', '-o', 'named.wasm',
+               'any.wat')
+    planned = min(requests('named.wasm') for _ in range(3))
+    expect(planned < without, f'{planned} requests, {without} without a plan')
+    # A plan with other names does nothing; one for another component is refused.
+    world.write('other.wat', open(os.path.join(world.folder, 'any.wat')).read()
+                .replace('(import "input"', '(import "another"').encode())
+    done = subprocess.run(
+        [SLUICE, 'optimize', '--force', '--plan', 'imports.plan', '-o', 'bad.wasm',
+         'other.wat'], cwd=world.folder, stderr=subprocess.PIPE, timeout=TIMEOUT)
+    expect(done.returncode == 65 and b'`input`' in done.stderr, done)
+    # Bundled, the plan names the segment by its number.
+    world.tool('bundle', '--data', 'input=x.bin', '--external', '.', '--chunk', '16K',
+               '--force', '-o', 'bundled.wasm', 'named.wasm')
+    supply = ()
+    world.log()
+    done = world.run('--data-stats', '--invoke', call, world.url('bundled.wasm'),
+                     timeout='10')
+    expect((done.returncode, done.stdout) == (0, right), done)
+    asked = [line for line in world.log() if 'bundled-input' in line[3]]
+    expect(len(asked) < SIZE // CHUNK, asked)
+
+
 @check('every bit of a chunk counts')
 def _(world):
     for at in range(0, SIZE, 15013):

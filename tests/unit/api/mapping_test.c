@@ -70,6 +70,8 @@ typedef struct mapped {
 static void on_load(void *arg, const sluice_load *load)
 {
     assert_int_equal(load->ordinal, UINT32_MAX); /* it is imported */
+    assert_int_equal(load->import.len, 4);
+    assert_memory_equal(load->import.data, "text", 4);
     assert_string_equal(load->segment, "import `text`");
     ((mapped *)arg)->heard += load->len;
 }

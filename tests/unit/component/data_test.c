@@ -367,8 +367,63 @@ static void test_limit__of_segments(void **state)
     sl_buf_deinit(&body);
 }
 
+/* --- Load plans ------------------------------------------------------------------ */
+
+#define PLAN "\x09load-plan"
+
+/* "Load plans": what cannot be read is none. */
+static void test_plan__is_read_or_ignored(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body; /* behind the section's name */
+        size_t len;
+        uint32_t n, n_names, segment; /* of the last step */
+    } rows[] = {
+        {"\x01\x01\x02\x03\x04", 5, 1, 0, 2},
+        {"\x01\x02\x02\x03\x04\x81\x01\x00\x00", 9, 2, 0, 129},
+        {"\x02\x00\x01\x02\x03\x04", 6, 1, 0, 2},
+        {"\x02\x02\x01"
+         "a\x02zz\x01\x01\x03\x04",
+         11, 1, 2, 1},
+        {"\x02\x01\x01\xff\x01\x01\x03\x04", 8, 0, 0, 0}, /* no UTF-8 */
+        {"\x02\x01\x01"
+         "a",
+         4, 0, 0, 0},
+        {"\x02\xff\x7f", 3, 0, 0, 0}, /* more names than bytes */
+        {"\x03\x00\x01\x02\x03\x04", 6, 0, 0, 0},
+        {"\x01\x01\x02\x03\x04\x00", 6, 0, 0, 0},
+        {"\x01\x01\x02\x03", 4, 0, 0, 0},
+        {"", 0, 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sl_err err = {0};
+        sl_buf buf, body;
+        sl_buf_init(&buf);
+        sl_buf_init(&body);
+        put_preamble(&buf);
+        sl_buf_bytes(&body, PLAN, sizeof PLAN - 1);
+        sl_buf_bytes(&body, rows[i].body, rows[i].len);
+        put_section_of(&buf, 0, body.data, body.len);
+        sl_component *c = decode_bytes((const char *)buf.data, buf.len,
+                                       sl_features_default(), &err);
+        assert_non_null(c);
+        assert_int_equal(c->plan.n, rows[i].n);
+        assert_int_equal(c->plan.n_names, rows[i].n_names);
+        if (c->plan.n != 0)
+            assert_int_equal(c->plan.steps[c->plan.n - 1].segment,
+                             rows[i].segment);
+        if (c->plan.n_names == 2)
+            assert_true(sl_name_is(c->plan.names[1], "zz"));
+        sl_component_free(c);
+        sl_buf_deinit(&body);
+        sl_buf_deinit(&buf);
+    }
+}
+
 const struct CMUnitTest data_tests[] = {
     cmocka_unit_test(test_inline__records_where_the_bytes_are),
+    cmocka_unit_test(test_plan__is_read_or_ignored),
     cmocka_unit_test(test_section__malformed_forms),
     cmocka_unit_test(test_external__records_the_table),
     cmocka_unit_test(test_external__walks_a_long_table),
