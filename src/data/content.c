@@ -44,6 +44,8 @@ sl_content *sl_content_new(sl_data_ctx *ctx, sl_source *source,
     c->def = *def;
     c->declared = def->form == SL_SEGMENT_EXTERNAL;
     pthread_mutex_init(&c->lock, NULL);
+    sl_disk_url url = sl_content_url(c);
+    c->shared = c->declared || sl_disk_url_key(&url, c->name);
     sl_err cause = {0};
     if (!c->declared)
         c->origin = sl_origin_http(ctx, source->url, source->size, source->etag,

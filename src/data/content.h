@@ -22,6 +22,8 @@ typedef struct sl_content {
     sl_origin *origin; /* NULL: the component has no base */
     sl_segment_def def;
     bool declared;                    /* def has a table of digests */
+    bool shared; /* others who fetch its chunks can be known */
+    uint8_t name[SL_DIGEST_SIZE]; /* ... by this, when none is declared */
     uint32_t looking;                 /* chunks that are being looked up */
     struct sl_external_chunk *queued; /* looked up in vain */
     pthread_mutex_t lock;             /* while the table is read */

@@ -77,9 +77,11 @@ sl_data_env *sl_data_env_new(sl_err *err)
         env->refs = 1;
         env->http = sl_http_config_default();
         env->cache = sl_cache_new(SL_CACHE_BUDGET);
+        env->flights = sl_flights_new();
         env->inflaters = sl_inflaters_new();
     }
-    if (env == NULL || env->cache == NULL || env->inflaters == NULL) {
+    if (env == NULL || env->cache == NULL || env->flights == NULL ||
+        env->inflaters == NULL) {
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         sl_data_env_unref(env);
         return NULL;
@@ -98,6 +100,7 @@ void sl_data_env_unref(sl_data_env *env)
     if (env == NULL || __atomic_sub_fetch(&env->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     sl_cache_free(env->cache);
+    sl_flights_free(env->flights);
     sl_inflaters_free(env->inflaters);
     sl_disk_unref(env->disk);
     forget_strings(&env->http);

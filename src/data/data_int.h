@@ -6,6 +6,7 @@
 
 #include "data/cache.h"
 #include "data/disk.h"
+#include "data/flight.h"
 #include "data/segment.h"
 #include "data/verify.h"
 #include "net/http.h"
@@ -17,6 +18,7 @@ struct sl_data_env {
     bool disk_failed;        /* set last */
     char disk_problem[256]; /* why the cache on disk cannot be used */
     sl_cache *cache;
+    sl_flights *flights;
     sl_inflaters *inflaters;
     sl_disk *disk; /* NULL: no cache on disk */
     sl_http_config http;

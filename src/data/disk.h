@@ -81,6 +81,9 @@ typedef struct sl_disk_url {
     uint32_t chunk_shift; /* chunks of 2^chunk_shift bytes, 12 to 30 */
 } sl_disk_url;
 
+/* What tells it from other content. False: nothing does, it has no strong ETag
+ * (or memory is short). No I/O. */
+bool sl_disk_url_key(const sl_disk_url *of, uint8_t key[SL_DISK_DIGEST]);
 /* The digest that chunk number `chunk` had when it was noted. It names content;
  * sl_disk_get() brings it, checked. False: not known. */
 bool sl_disk_find(sl_disk *disk, const sl_disk_url *of, uint64_t chunk,

@@ -65,6 +65,15 @@ static bool make_key(const sl_disk_url *of, table_key *key)
     return ok;
 }
 
+bool sl_disk_url_key(const sl_disk_url *of, uint8_t sha[SL_DISK_DIGEST])
+{
+    table_key key;
+    if (!make_key(of, &key))
+        return false;
+    memcpy(sha, key.sha, SL_DISK_DIGEST);
+    return true;
+}
+
 static void encode_head(uint8_t to[HEAD], const table_key *key)
 {
     memset(to, 0, HEAD);

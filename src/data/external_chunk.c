@@ -27,6 +27,8 @@ static void finish(sl_external_chunk *c)
                     : c->from == SL_EXTERNAL_DISK ? "disk"
                                                   : "origin";
     sl_err result = c->result;
+    sl_flight_end(&c->flight, NULL, c->checked ? NULL : &result);
+    sl_flight_leave(&c->flight);
     if (c->checked)
         c->chunk.data = c->blob->bytes;
     sl_chunk_finish(&c->chunk, c->checked ? NULL : &result);
@@ -71,17 +73,25 @@ static void on_read(sl_origin_read *read, const sl_err *err)
     finish(c);
 }
 
+/* By a reader, not only a prefetch. */
+static bool is_wanted(const sl_external_chunk *c)
+{
+    return c->chunk.reader != NULL || c->chunk.waiters != NULL;
+}
+
 /* Asks the origin, on the loop. */
 static sl_status ask_origin(sl_external_chunk *c)
 {
     sl_content *of = c->content;
     uint64_t i = sl_external_number(c);
+    if (sl_external_make_room(c) != SL_OK)
+        return c->result.code;
     c->read_ns = sl_trace_begin(tracer_of(c));
     c->read = (sl_origin_read){
         .at = sl_content_place(of, i),
         .len = sl_content_raw_len(of, i, c->chunk.len),
         .to = sl_external_raw(c),
-        .background = c->chunk.reader == NULL,
+        .background = !is_wanted(c) && !sl_flight_listen(&c->flight),
         .done = on_read,
     };
     c->reading =
@@ -89,10 +99,71 @@ static sl_status ask_origin(sl_external_chunk *c)
     return c->reading ? SL_OK : c->result.code;
 }
 
+static void wait_for_other(sl_external_chunk *c);
+
 static void read_origin(sl_external_chunk *c)
 {
-    if (ask_origin(c) != SL_OK)
+    if (!sl_external_leads(c) && c->waits)
+        wait_for_other(c);
+    else if (c->checked || ask_origin(c) != SL_OK)
         finish(c);
+}
+
+/* --- Another's fetch ------------------------------------------------------ */
+
+/* Reads the file on the pool, or asks for it. */
+static void fetch_after_all(sl_external_chunk *c)
+{
+    if (c->content->origin->ops->read_now == NULL)
+        read_origin(c);
+    else if (sl_work_start(c->chunk.loop, &c->work, &c->result) != SL_OK)
+        finish(c);
+}
+
+/* Somebody waits for what was read ahead. */
+static void chunk_hurry(sl_chunk *chunk)
+{
+    sl_external_chunk *c = (sl_external_chunk *)chunk;
+    if (c->parked)
+        sl_flight_hurry(&c->flight);
+    else if (c->reading && c->read.background)
+        c->content->origin->ops->hurry(c->content->origin, &c->read);
+    c->read.background = false;
+}
+
+static void on_flight(sl_flight *flight, sl_flight_state now)
+{
+    sl_external_chunk *c =
+        (sl_external_chunk *)(void *)((char *)flight -
+                                      offsetof(sl_external_chunk, flight));
+    if (now == SL_FLIGHT_HURRY) {
+        chunk_hurry(&c->chunk);
+        return;
+    }
+    c->parked = false;
+    if (now == SL_FLIGHT_HERE) {
+        c->blob = flight->blob;
+        flight->blob = NULL;
+        c->from = SL_EXTERNAL_MEMORY;
+        c->checked = true;
+        finish(c);
+    } else if (now == SL_FLIGHT_FAILED) {
+        c->result = flight->err;
+        finish(c);
+    } else {
+        fetch_after_all(c);
+    }
+}
+
+static void wait_for_other(sl_external_chunk *c)
+{
+    c->waits = false;
+    sl_cache_leave(c->content->env->cache, c->blob);
+    c->blob = NULL;
+    sl_flight_state now = sl_flight_wait(&c->flight, is_wanted(c));
+    c->parked = now == SL_FLIGHT_WAITS;
+    if (!c->parked)
+        on_flight(&c->flight, now);
 }
 
 /* What was wrong may have been damaged on its way: a remote origin is asked
@@ -138,7 +209,9 @@ static void ask_for_queued(sl_content *of)
 static void settle_chunk(sl_external_chunk *c)
 {
     bool unread = c->result.code == SL_OK && !c->checked;
-    if (c->chunk.set != NULL && (unread || (!c->checked && ask_again(c))))
+    if (c->chunk.set != NULL && c->waits)
+        wait_for_other(c);
+    else if (c->chunk.set != NULL && (unread || (!c->checked && ask_again(c))))
         queue(c);
     else
         finish(c);
@@ -162,24 +235,16 @@ static void chunk_done(sl_work *work, bool cancelled)
     sl_content_unref(of);
 }
 
-/* Somebody waits for what was read ahead. */
-static void chunk_hurry(sl_chunk *chunk)
-{
-    sl_external_chunk *c = (sl_external_chunk *)chunk;
-    if (c->reading && c->read.background)
-        c->content->origin->ops->hurry(c->content->origin, &c->read);
-    c->read.background = false;
-}
-
 static void chunk_abort(sl_chunk *chunk)
 {
     sl_external_chunk *c = (sl_external_chunk *)chunk;
+    sl_flight_leave(&c->flight); /* others fetch it themselves */
     if (c->queued) {
         unqueue(c);
     } else if (c->reading) {
         c->content->origin->ops->cancel(c->content->origin, &c->read);
         c->reading = false;
-    } else {
+    } else if (!c->parked) {
         sl_work_cancel(&c->work);
         return;
     }
@@ -190,6 +255,7 @@ static void chunk_abort(sl_chunk *chunk)
 static void chunk_release(sl_chunk *chunk)
 {
     sl_external_chunk *c = (sl_external_chunk *)chunk;
+    sl_flight_leave(&c->flight);
     sl_cache_leave(c->content->env->cache, c->blob);
     sl_free(c->raw);
     sl_content_unref(c->content);
@@ -224,13 +290,18 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
     c->work.work = sl_external_work;
     c->work.done = chunk_done;
     c->work_span.wanted = set->ctx->tracer != NULL;
-    if (!asks_at_once(c)) {
+    sl_flight_init(&c->flight, c->content->env->flights, chunk->loop,
+                   on_flight);
+    if (set->ctx->binder.origin == NULL)
+        c->flight.place = c->content->source;
+    c->flight.place_at = c->content->def.offset;
+    if (!asks_at_once(c) || !sl_external_leads(c)) {
         sl_status st = sl_work_start(chunk->loop, &c->work, err);
         c->looking = st == SL_OK;
         c->content->looking += c->looking;
         return st;
     }
-    if (sl_external_make_room(c) == SL_OK && ask_origin(c) == SL_OK)
+    if (ask_origin(c) == SL_OK)
         return SL_OK;
     if (err != NULL)
         *err = c->result;

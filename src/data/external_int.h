@@ -8,7 +8,8 @@
  * the component before anyone sees a byte of it. Content at a URL has no
  * declared digest (the origin's validator holds it together); the cache on disk
  * remembers the one it had. The loop (external_chunk.c) asks the origins that
- * answer there, and tells who waits. */
+ * answer there, and tells who waits. Between looking and fetching, whoever is
+ * not the first in the engine to want it waits for who is (flight.h). */
 #ifndef SL_DATA_EXTERNAL_INT_H
 #define SL_DATA_EXTERNAL_INT_H
 
@@ -37,8 +38,11 @@ typedef struct sl_external_chunk {
     sl_content *content;
     sl_work work;
     sl_origin_read read;
-    bool looking; /* the pool has it, for the first time */
-    bool queued;  /* in content->queued, by `next` */
+    sl_flight flight; /* what it is to others who want it */
+    bool waits;       /* ... as it was found: for one of them; */
+    bool parked;      /* ... it will be told */
+    bool looking;     /* the pool has it, for the first time */
+    bool queued;      /* in content->queued, by `next` */
     struct sl_external_chunk *next;
     bool reading;  /* the origin has `read` */
     bool fetched;  /* `raw` is what the origin has brought */
@@ -64,6 +68,9 @@ static inline uint64_t sl_external_number(const sl_external_chunk *c)
 sl_status sl_external_make_room(sl_external_chunk *c);
 /* Where the former is. */
 uint8_t *sl_external_raw(const sl_external_chunk *c);
+/* Whether it is this chunk's to be fetched; else another's is (`waits`), or has
+ * been (`checked`). */
+bool sl_external_leads(sl_external_chunk *c);
 /* From what the origin brought to what may be seen: `checked`, or `result`. */
 void sl_external_check(sl_external_chunk *c);
 /* On the pool: checks what was fetched, else looks the chunk up and, where the

@@ -60,6 +60,7 @@ void sl_external_check(sl_external_chunk *c)
     c->checked = true;
     if (of->declared)
         sl_cache_put(of->env->cache, c->blob);
+    sl_flight_end(&c->flight, c->blob, NULL);
 }
 
 /* What has been verified before. */
@@ -89,10 +90,46 @@ static bool look_up(sl_external_chunk *c)
     return true;
 }
 
+/* By what others know the chunk. What names content without digests is made of
+ * its URL: the number tells its chunks apart. */
+static void name_flight(sl_external_chunk *c)
+{
+    const sl_content *of = c->content;
+    uint64_t i = sl_external_number(c);
+    sl_flight *f = &c->flight;
+    memcpy(f->key, of->declared ? sl_content_digest(of, i) : of->name,
+           sizeof f->key);
+    for (int byte = 0; !of->declared && byte < 8; byte++)
+        f->key[byte] ^= (uint8_t)(i >> 8 * byte);
+    f->declared = of->declared;
+    f->len = c->chunk.len;
+}
+
+bool sl_external_leads(sl_external_chunk *c)
+{
+    sl_content *of = c->content;
+    if (!of->shared)
+        return true;
+    name_flight(c);
+    c->waits = sl_flight_join(&c->flight) == SL_FLIGHT_WAITS;
+    if (c->waits || !of->declared)
+        return !c->waits;
+    /* It may have come between looking and joining. */
+    sl_blob *blob = sl_cache_get(of->env->cache, c->flight.key, c->chunk.len);
+    if (blob == NULL)
+        return true;
+    sl_cache_leave(of->env->cache, c->blob);
+    c->blob = blob;
+    c->from = SL_EXTERNAL_MEMORY;
+    c->checked = true;
+    sl_flight_end(&c->flight, blob, NULL);
+    return false;
+}
+
 static void look_up_and_read(sl_external_chunk *c)
 {
     sl_content *of = c->content;
-    if (sl_content_load(of, &c->result) != SL_OK)
+    if (c->waits || c->checked || sl_content_load(of, &c->result) != SL_OK)
         return;
     c->checked = look_up(c);
     if (c->checked)
@@ -103,10 +140,11 @@ static void look_up_and_read(sl_external_chunk *c)
                 SL_NAME_ARGS(of->def.reference));
         return;
     }
+    if (of->origin->ops->read_now == NULL || !sl_external_leads(c))
+        return;
     uint64_t i = sl_external_number(c);
     size_t len = sl_content_raw_len(of, i, c->chunk.len);
     if (sl_external_make_room(c) == SL_OK &&
-        of->origin->ops->read_now != NULL &&
         of->origin->ops->read_now(of->origin, sl_content_place(of, i),
                                   sl_external_raw(c), len,
                                   &c->result) == SL_OK) {

@@ -24,8 +24,9 @@ typedef struct sl_data_stats {
     uint64_t bytes_read;       /* brought in from backings */
     uint64_t bytes_fetched;    /* brought by origins: files of external
                                   segments, URLs; as they are there */
-    uint64_t memory_hits;      /* reads and chunks that the cache in memory, */
-    uint64_t disk_hits;        /* ... chunks that the one on disk had */
+    uint64_t memory_hits;      /* reads and chunks that the cache in memory, or
+                                  another's fetch, */
+    uint64_t disk_hits;        /* ... chunks that the cache on disk had */
     uint64_t bytes_to_guest;   /* copied into linear memory */
     uint64_t bytes_mapped;     /* into linear memory, instead of that */
     uint64_t bytes_forwarded;  /* handed to the host without doing so */

@@ -1,4 +1,4 @@
-/* Posts, timers and work on libuv. */
+/* Posts, timers, work and wakes on libuv. */
 #include "loop/loop.h"
 
 #include "base/alloc.h"
@@ -6,6 +6,12 @@
 
 /* --- The loop ---------------------------------------------------------------
  */
+
+static void free_loop(sl_loop *loop)
+{
+    pthread_mutex_destroy(&loop->lock);
+    sl_free(loop);
+}
 
 void sl_loop_opened(sl_loop *loop)
 {
@@ -15,7 +21,22 @@ void sl_loop_opened(sl_loop *loop)
 void sl_loop_closed(sl_loop *loop)
 {
     if (--loop->open == 0 && loop->closing && !loop->owned)
-        sl_free(loop);
+        free_loop(loop);
+}
+
+static void on_async(uv_async_t *async);
+
+/* Of a loop that is initialized neither can fail. */
+static void open_handles(sl_loop *loop)
+{
+    uv_idle_init(loop->uv, &loop->idle);
+    loop->idle.data = loop;
+    sl_loop_opened(loop);
+    uv_async_init(loop->uv, &loop->async, on_async);
+    uv_unref((uv_handle_t *)&loop->async);
+    loop->async.data = loop;
+    sl_loop_opened(loop);
+    pthread_mutex_init(&loop->lock, NULL);
 }
 
 sl_loop *sl_loop_new(void *uv_loop, sl_err *err)
@@ -34,23 +55,23 @@ sl_loop *sl_loop_new(void *uv_loop, sl_err *err)
         sl_free(loop);
         return NULL;
     }
-    uv_idle_init(loop->uv, &loop->idle); /* cannot fail */
-    loop->idle.data = loop;
-    sl_loop_opened(loop);
+    open_handles(loop);
     return loop;
 }
 
-static void on_idle_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
     sl_loop_closed(handle->data);
 }
 
-/* What still runs may post: the idle handle goes last. */
+/* What still runs may post: these handles go last. */
 static void close_if_over(sl_loop *loop)
 {
     uv_handle_t *idle = (uv_handle_t *)&loop->idle;
-    if (loop->closing && sl_loop_active(loop) == 0 && !uv_is_closing(idle))
-        uv_close(idle, on_idle_closed);
+    if (!loop->closing || sl_loop_active(loop) != 0 || uv_is_closing(idle))
+        return;
+    uv_close(idle, on_closed);
+    uv_close((uv_handle_t *)&loop->async, on_closed);
 }
 
 static void unref_handle(uv_handle_t *handle, void *arg)
@@ -73,7 +94,7 @@ void sl_loop_free(sl_loop *loop)
     uv_ref((uv_handle_t *)&loop->idle);
     uv_run(loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(loop->uv);
-    sl_free(loop);
+    free_loop(loop);
 }
 
 void *sl_loop_uv(sl_loop *loop)
@@ -255,4 +276,96 @@ void sl_work_cancel(sl_work *work)
 {
     if (work->handle != NULL)
         uv_cancel((uv_req_t *)&((work_request *)work->handle)->uv);
+}
+
+/* --- Wakes
+ * --------------------------------------------------------------------- */
+
+static void unexpect(sl_wake *wake)
+{
+    sl_loop *loop = wake->loop;
+    wake->expected = false;
+    loop->active--;
+    if (--loop->expected == 0)
+        uv_unref((uv_handle_t *)&loop->async);
+}
+
+/* With the lock. */
+static void unsend(sl_wake *wake)
+{
+    if (!wake->sent)
+        return;
+    *(wake->prev != NULL ? &wake->prev->next : &wake->loop->sent) = wake->next;
+    if (wake->next != NULL)
+        wake->next->prev = wake->prev;
+    wake->next = wake->prev = NULL;
+    wake->sent = false;
+}
+
+static sl_wake *take_sent(sl_loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    sl_wake *wake = loop->sent;
+    if (wake != NULL)
+        unsend(wake);
+    pthread_mutex_unlock(&loop->lock);
+    return wake;
+}
+
+static void on_async(uv_async_t *async)
+{
+    sl_loop *loop = async->data;
+    __atomic_add_fetch(&loop->beats, 1, __ATOMIC_RELAXED);
+    for (sl_wake *wake; (wake = take_sent(loop)) != NULL;) {
+        unexpect(wake);
+        wake->fn(wake);
+    }
+    close_if_over(loop);
+}
+
+void sl_wake_expect(sl_loop *loop, sl_wake *wake)
+{
+    if (wake->expected)
+        return;
+    wake->loop = loop;
+    wake->expected = true;
+    loop->active++;
+    if (loop->expected++ == 0)
+        uv_ref((uv_handle_t *)&loop->async);
+}
+
+void sl_wake_send(sl_wake *wake)
+{
+    sl_loop *loop = wake->loop;
+    pthread_mutex_lock(&loop->lock);
+    if (!wake->sent) {
+        wake->sent = true;
+        wake->next = loop->sent;
+        if (wake->next != NULL)
+            wake->next->prev = wake;
+        loop->sent = wake;
+    }
+    pthread_mutex_unlock(&loop->lock);
+    uv_async_send(&loop->async);
+}
+
+void sl_wake_cancel(sl_wake *wake)
+{
+    if (wake->loop == NULL || !wake->expected)
+        return;
+    pthread_mutex_lock(&wake->loop->lock);
+    unsend(wake);
+    pthread_mutex_unlock(&wake->loop->lock);
+    unexpect(wake);
+    close_if_over(wake->loop);
+}
+
+void sl_loop_ping(sl_loop *loop)
+{
+    uv_async_send(&loop->async);
+}
+
+uint32_t sl_loop_beats(sl_loop *loop)
+{
+    return __atomic_load_n(&loop->beats, __ATOMIC_RELAXED);
 }

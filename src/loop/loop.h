@@ -22,7 +22,7 @@ void sl_loop_free(sl_loop *loop);
 void *sl_loop_uv(sl_loop *loop); /* the uv_loop_t */
 /* Runs the loop until *done; false when nothing is left that could set it. */
 bool sl_loop_run(sl_loop *loop, const bool *done);
-/* Posts, timers, polls and work that are under way: 0 at rest (tests). */
+/* Posts, timers, polls, work and wakes that are under way: 0 at rest (tests). */
 uint32_t sl_loop_active(const sl_loop *loop);
 uint64_t sl_loop_now_ns(void); /* monotonic */
 
@@ -54,6 +54,25 @@ typedef struct sl_work {
 } sl_work;
 sl_status sl_work_start(sl_loop *loop, sl_work *work, sl_err *err);
 void sl_work_cancel(sl_work *work); /* best effort; `done` still comes */
+
+/* What another thread says. From sl_wake_expect() on the loop is kept alive
+ * until `fn` has run on it, once, or the wake is cancelled. Embed it. */
+typedef struct sl_wake {
+    void (*fn)(struct sl_wake *wake);
+    /* The loop's. */
+    sl_loop *loop;
+    struct sl_wake *next, *prev;
+    bool expected, sent;
+} sl_wake;
+void sl_wake_expect(sl_loop *loop, sl_wake *wake); /* on the loop; or again */
+/* Any thread, while it is expected: whoever sends and whoever cancels agree, by
+ * a lock of theirs, that nothing is sent once cancelling has begun. */
+void sl_wake_send(sl_wake *wake);
+void sl_wake_cancel(sl_wake *wake); /* on the loop; NULL loop is fine */
+/* Whether somebody runs the loop: from any thread that knows it to live, asks
+ * it to count a beat; how many it has counted. */
+void sl_loop_ping(sl_loop *loop);
+uint32_t sl_loop_beats(sl_loop *loop);
 
 /* Readiness of a descriptor (pipes, sockets, terminals). Level-triggered while
  * it is started. What cannot be polled (regular files, /dev/null) is always

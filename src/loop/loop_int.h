@@ -2,6 +2,7 @@
 #ifndef SL_LOOP_LOOP_INT_H
 #define SL_LOOP_LOOP_INT_H
 
+#include <pthread.h>
 #include <uv.h>
 
 #include "loop/loop.h"
@@ -14,7 +15,12 @@ struct sl_loop {
                        something is posted */
     sl_post *first, *last;
     uint32_t n_posts;
-    uint32_t active; /* timers, polls and work under way */
+    uv_async_t async;     /* keeps the loop alive only while wakes are expected */
+    pthread_mutex_t lock; /* of what has been sent */
+    sl_wake *sent;
+    uint32_t expected;
+    uint32_t beats;
+    uint32_t active; /* timers, polls, work and wakes under way */
     uint32_t open;   /* libuv handles and requests not closed yet */
 };
 

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,6 +271,88 @@ static void test_poll_set__pauses_and_resumes(void **state)
     close(fds[1]);
 }
 
+/* --- Wakes ---- */
+
+typedef struct woken {
+    sl_wake wake; /* first */
+    sl_loop *loop;
+    int times, again;
+    bool done;
+    pthread_t on;
+} woken;
+
+static void on_woken(sl_wake *wake)
+{
+    woken *w = (woken *)wake;
+    w->times++;
+    w->on = pthread_self();
+    if (w->again-- > 0) {
+        sl_wake_expect(w->loop, wake);
+        sl_wake_send(wake);
+    } else {
+        w->done = true;
+    }
+}
+
+static void *send_some(void *arg)
+{
+    woken *w = arg;
+    for (int i = 0; i < 3; i++)
+        sl_wake_send(&w[i].wake);
+    sl_wake_send(&w[1].wake); /* once is enough */
+    return NULL;
+}
+
+static void test_wake__comes_from_another_thread(void **state)
+{
+    (void)state;
+    sl_loop *loop = sl_loop_new(NULL, NULL);
+    bool never = false;
+    woken w[4] = {{.again = 2}, {.times = 0}, {.times = 0}, {.times = 0}};
+    pthread_t thread;
+    assert_false(sl_loop_run(loop, &never));
+    for (int i = 0; i < 4; i++) {
+        w[i].wake.fn = on_woken;
+        w[i].loop = loop;
+        sl_wake_expect(loop, &w[i].wake);
+        sl_wake_expect(loop, &w[i].wake); /* is so already */
+    }
+    assert_int_equal(sl_loop_active(loop), 4);
+    assert_int_equal(pthread_create(&thread, NULL, send_some, w), 0);
+    for (int i = 0; i < 3; i++)
+        assert_true(sl_loop_run(loop, &w[i].done));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(w[i].times, i == 0 ? 3 : 1);
+        assert_true(pthread_equal(w[i].on, pthread_self()));
+    }
+    /* Taken back, sent or not. */
+    sl_wake_expect(loop, &w[2].wake);
+    sl_wake_send(&w[2].wake);
+    sl_wake_cancel(&w[2].wake);
+    sl_wake_cancel(&w[3].wake);
+    sl_wake_cancel(&w[3].wake);
+    assert_int_equal(sl_loop_active(loop), 0);
+    assert_false(sl_loop_run(loop, &never));
+    assert_int_equal(w[2].times, 1);
+    assert_int_equal(w[3].times, 0);
+    sl_loop_free(loop);
+}
+
+static void test_ping__counts_beats(void **state)
+{
+    (void)state;
+    sl_loop *loop = sl_loop_new(NULL, NULL);
+    uint32_t before = sl_loop_beats(loop);
+    bool over = false;
+    sl_loop_ping(loop);
+    assert_int_equal(sl_loop_beats(loop), before); /* nobody runs it */
+    sl_timer_start(loop, 5000000, set_flag, &over, NULL);
+    assert_true(sl_loop_run(loop, &over));
+    assert_int_equal(sl_loop_beats(loop), before + 1);
+    sl_loop_free(loop);
+}
+
 /* --- An embedder's loop ---- */
 
 static void test_embedded__lives_only_while_needed(void **state)
@@ -326,6 +409,8 @@ const struct CMUnitTest loop_tests[] = {
     cmocka_unit_test(test_poll__reports_pipes_and_sockets),
     cmocka_unit_test(test_poll__broken_and_unpollable_are_ready),
     cmocka_unit_test(test_poll_set__pauses_and_resumes),
+    cmocka_unit_test(test_wake__comes_from_another_thread),
+    cmocka_unit_test(test_ping__counts_beats),
     cmocka_unit_test(test_embedded__lives_only_while_needed),
     cmocka_unit_test(test_idle__does_not_spin),
 };

@@ -5,6 +5,7 @@
     extern const size_t n_##name##_tests;
 GROUP(script)
 GROUP(file)
+GROUP(url)
 #undef GROUP
 
 int main(void)
@@ -15,6 +16,7 @@ int main(void)
                                       n_##name##_tests, NULL, NULL)
     GROUP(script);
     GROUP(file);
+    GROUP(url);
 #undef GROUP
     return failed != 0;
 }
