@@ -518,6 +518,22 @@ static void lower_component(lowering *lw, const sl_component *c)
     scope_end(lw, &scope);
 }
 
+/* Core modules of any depth that want data segments as such. */
+static void refuse_data_imports(lowering *lw, const sl_component *c)
+{
+    for (uint32_t i = 0; i < c->n_defs && lw_ok(lw); i++) {
+        const sl_def *def = &c->defs[i];
+        if (def->kind == SL_DEF_COMPONENT)
+            refuse_data_imports(lw, def->of.component);
+        if (def->kind == SL_DEF_CORE_MODULE &&
+            def->of.module->n_imported_datas != 0)
+            lw_refuse(lw, def->at,
+                      "core module %u imports data segments (feature "
+                      "`core-data`): that cannot be lowered",
+                      (unsigned)def->makes.index);
+    }
+}
+
 /* --- The whole
  * ------------------------------------------------------------------ */
 
@@ -535,7 +551,10 @@ static bool check(lowering *lw, const char *output)
     sl_source written = sl_output_source(&lw->rw.out);
     if (!lw_ok(lw))
         return false;
-    sl_component *c = decode(&written, SL_FEATURE_BIT(SL_FEATURE_DATA), &found);
+    sl_component *c = decode(&written,
+                             SL_FEATURE_BIT(SL_FEATURE_DATA) |
+                                 SL_FEATURE_BIT(SL_FEATURE_CORE_DATA),
+                             &found);
     if (c == NULL)
         sl_fail(lw->rw.err, found.code, SL_ERR_NO_PLACE,
                 "%s: the result is not good: %s (at byte 0x%" PRIx64 ")",
@@ -569,6 +588,8 @@ sl_status sl_lower(sl_bundle_job *ask, sl_err *err)
     sl_component *c = decode(ask->source, 0, err);
     lw.rw.component = c;
     if (c != NULL)
+        refuse_data_imports(&lw, c);
+    if (lw_ok(&lw))
         run(&lw, ask, &staging);
     sl_buf_deinit(&lw.body);
     sl_buf_deinit(&lw.memory_module);

@@ -5,6 +5,8 @@
 
 #include "bundle/lower_int.h"
 
+enum { DATA_SORT = 0x13 }; /* of core sorts */
+
 /* The index that comes next, mapped. */
 static void mapped_index(lowering *lw, sl_reader *r, sl_buf *out, sl_sort sort)
 {
@@ -33,6 +35,12 @@ static void core_instance(lowering *lw, sl_reader *r)
         sl_buf_name(out, sl_read_name(r));
         uint8_t sort = sl_read_u8(r);
         sl_buf_u8(out, sort);
+        if (sort == DATA_SORT) {
+            sl_reader_fail(r, SL_EUNSUPPORTED,
+                           "a core instance that exports data segments "
+                           "(feature `core-data`): that cannot be lowered");
+            return;
+        }
         mapped_index(lw, r, out,
                      form == 0 ? SL_SORT_CORE_INSTANCE
                                : (sl_sort)(SL_SORT_CORE_FUNC + sort));

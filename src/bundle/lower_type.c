@@ -137,6 +137,11 @@ static void core_externtype(sl_reader *r)
     case 3:
         core_field(r);
         break;
+    case SL_CORE_DATA:
+        sl_reader_fail(r, SL_EUNSUPPORTED,
+                       "a module type with an import of data segments "
+                       "(feature `core-data`): that cannot be lowered");
+        break;
     default: /* tag */
         sl_read_u8(r);
         sl_read_u32(r);

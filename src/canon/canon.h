@@ -121,6 +121,9 @@ typedef struct sl_error_context {
 sl_status sl_error_context_add(sl_instance *inst, const char *message,
                                size_t len, uint32_t *index);
 
+/* data_import.c: a segment as core modules import it; it lives as long. */
+sl_core_data *sl_canon_core_data(sl_segment *segment);
+
 /* --- The built-ins: one function each, named after definitions.py's ------- */
 
 #define CANON(id, code, text, immediates, signature, feature)                  \

@@ -27,6 +27,7 @@ const char *sl_feature_text(sl_feature feature)
         [SL_FEATURE_CANCELLABLE] = "cancellable",
         [SL_FEATURE_HYPHENS] = "hyphens",
         [SL_FEATURE_EAGER_DROP] = "eager-drop",
+        [SL_FEATURE_CORE_DATA] = "core-data",
     };
     return (unsigned)feature < SL_N_FEATURES ? text[feature] : "unknown";
 }

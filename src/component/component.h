@@ -42,6 +42,7 @@ typedef enum sl_feature { /* the gates of Explainer.md, and ours */
     SL_FEATURE_CANCELLABLE, /* the immediate of waits and thread.* */
     SL_FEATURE_HYPHENS,     /* names may differ in hyphens alone */
     SL_FEATURE_EAGER_DROP,  /* idle ends learn of a drop by an event */
+    SL_FEATURE_CORE_DATA,   /* core modules may import data */
     SL_N_FEATURES,
 } sl_feature;
 typedef uint64_t sl_features; /* bit per sl_feature */

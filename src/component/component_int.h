@@ -86,7 +86,7 @@ typedef struct sl_decoder {
     sl_arena *arena;
     sl_source *source;
     sl_features features;
-    const sl_core_features *core;
+    sl_core_features core;
     uint32_t max_depth;
     sl_err *err;
     uint64_t bytes;        /* of the input read so far: they pay for the heap */

@@ -11,7 +11,7 @@ typedef struct module_scope {
     SL_VEC(sl_core_import) imports;
     SL_VEC(sl_core_module_export) exports;
     sl_map export_names;
-    uint32_t n_imported[SL_CORE_TAG + 1]; /* by kind */
+    uint32_t n_imported[SL_N_CORE_KINDS];
 } module_scope;
 
 static bool decode_limits(sl_decoder *d, sl_reader *r, sl_limits *out)
@@ -86,8 +86,20 @@ static const sl_functype *module_functype(sl_decoder *d, const module_scope *m,
     return type != NULL ? type->func : NULL;
 }
 
+/* docs/data-segments.md, section 8: modules import data, none exports it. */
+static bool decode_data(sl_decoder *d, sl_reader *r, bool import)
+{
+    if (import && sl_dec_has(d, SL_FEATURE_CORE_DATA))
+        return true;
+    sl_dec_bad_byte(r, SL_CORE_DATA,
+                    import ? "external kind: unsupported feature `core-data`: "
+                             "an import of data"
+                           : "external kind");
+    return false;
+}
+
 static bool decode_core_externtype(sl_decoder *d, module_scope *m, sl_reader *r,
-                                   sl_core_externtype *out)
+                                   bool import, sl_core_externtype *out)
 {
     uint8_t kind = sl_read_u8(r), byte;
     out->kind = (sl_core_kind)kind;
@@ -113,6 +125,8 @@ static bool decode_core_externtype(sl_decoder *d, module_scope *m, sl_reader *r,
             return sl_dec_bad_byte(r, byte, "tag attribute");
         out->of.func = module_functype(d, m, r);
         return out->of.func != NULL;
+    case SL_CORE_DATA:
+        return decode_data(d, r, import);
     default:
         return sl_dec_bad_byte(r, kind, "external kind");
     }
@@ -161,7 +175,7 @@ static bool decode_import(sl_decoder *d, module_scope *m, sl_reader *r)
     sl_core_import x = {0};
     x.module = sl_dec_name(d, r);
     x.field = sl_dec_name(d, r);
-    if (!sl_reader_ok(r) || !decode_core_externtype(d, m, r, &x.type))
+    if (!sl_reader_ok(r) || !decode_core_externtype(d, m, r, true, &x.type))
         return false;
     x.index = m->n_imported[x.type.kind]++;
     return sl_vec_push(&m->imports, x) || sl_dec_nomem(d);
@@ -172,7 +186,7 @@ static bool decode_export(sl_decoder *d, module_scope *m, sl_reader *r)
     uint64_t at = sl_reader_at(r);
     sl_core_module_export x = {0};
     x.name = sl_dec_name(d, r);
-    if (!sl_reader_ok(r) || !decode_core_externtype(d, m, r, &x.type))
+    if (!sl_reader_ok(r) || !decode_core_externtype(d, m, r, false, &x.type))
         return false;
     if (sl_map_get(&m->export_names, x.name, NULL))
         return sl_dec_invalid(d, at, "export name `%.*s` already defined",

@@ -64,7 +64,7 @@ static bool add_module(sl_scan *c, sl_scope *s, uint64_t len)
         return false;
     }
     sl_module *module =
-        sl_module_decode(bytes, (size_t)len, at, d->core, d->err);
+        sl_module_decode(bytes, (size_t)len, at, &d->core, d->err);
     if (module == NULL) {
         inside(d, "core module", s->items[SL_SORT_CORE_MODULE].n);
         return bad_module(d);
@@ -427,10 +427,12 @@ sl_component *sl_component_decode(sl_source *source,
     sl_decoder d = {.root = root,
                     .arena = &root->component.arena,
                     .source = source,
-                    .core = options->core,
+                    .core = options->core != NULL ? *options->core
+                                                  : sl_core_features_usual,
                     .err = &own};
     d.features =
         options->features != 0 ? options->features : sl_features_default();
+    d.core.data_imports = sl_dec_has(&d, SL_FEATURE_CORE_DATA);
     d.max_depth = options->max_depth != 0 && options->max_depth < SL_MAX_DEPTH
                       ? options->max_depth
                       : SL_MAX_DEPTH;

@@ -118,6 +118,34 @@ static bool core_item(sl_decoder *d, sl_scope *s, sl_core_kind kind,
     return true;
 }
 
+/* docs/data-segments.md, section 8: for modules that import data. Here the
+ * sort's code differs from the kind's. */
+static bool core_data_item(sl_decoder *d, sl_scope *s, uint32_t index,
+                           uint64_t at, sl_core_externtype *out)
+{
+    if (!sl_dec_has(d, SL_FEATURE_CORE_DATA))
+        return sl_dec_invalid(d, at,
+                              "a core instance cannot export core data: "
+                              "unsupported feature `core-data`");
+    out->kind = SL_CORE_DATA;
+    (void)sl_scope_get(d, s, SL_SORT_CORE_DATA, index, at);
+    return sl_dec_ok(d);
+}
+
+/* The item of an inline export whose sort's code was read. */
+static bool bag_item(sl_decoder *d, sl_scope *s, sl_reader *r, uint8_t sort,
+                     sl_arg *arg, uint64_t at, sl_core_externtype *out)
+{
+    if (sort == 0x13 && sl_dec_has(d, SL_FEATURE_DATA)) {
+        arg->item.sort = SL_SORT_CORE_DATA;
+        return core_data_item(d, s, arg->item.index, at, out);
+    }
+    if (sort > SL_CORE_TAG)
+        return sl_dec_bad_byte(r, sort, "external kind");
+    arg->item.sort = (sl_sort)(SL_SORT_CORE_FUNC + sort);
+    return core_item(d, s, (sl_core_kind)sort, arg->item.index, at, out);
+}
+
 /* vec(<core:inlineexport>). */
 static bool core_bag(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def,
                      sl_core_exports *out)
@@ -130,21 +158,16 @@ static bool core_bag(sl_decoder *d, sl_scope *s, sl_reader *r, sl_def *def,
     for (uint32_t i = 0; i < n && sl_dec_ok(d); i++) {
         uint64_t at = sl_reader_at(r);
         v[i].name = args[i].name = sl_dec_name(d, r);
-        uint8_t kind = sl_read_u8(r);
+        uint8_t sort = sl_read_u8(r);
         args[i].item.index = sl_read_u32(r);
-        args[i].item.sort = (sl_sort)(SL_SORT_CORE_FUNC + kind);
         if (!sl_reader_ok(r))
             break;
-        if (kind == 0x13 && sl_dec_has(d, SL_FEATURE_DATA))
-            sl_dec_invalid(d, at, "a core instance cannot export core data");
-        else if (kind > SL_CORE_TAG)
-            sl_dec_bad_byte(r, kind, "external kind");
-        else if (sl_map_get(&names, v[i].name, NULL))
+        if (!bag_item(d, s, r, sort, &args[i], at, &v[i].type))
+            break;
+        if (sl_map_get(&names, v[i].name, NULL))
             sl_dec_invalid(d, at, "export name `%.*s` already defined",
                            SL_NAME_ARGS(v[i].name));
-        else if (core_item(d, s, (sl_core_kind)kind, args[i].item.index, at,
-                           &v[i].type) &&
-                 !sl_map_put(&names, v[i].name, i))
+        else if (!sl_map_put(&names, v[i].name, i))
             sl_dec_nomem(d);
     }
     sl_map_deinit(&names);

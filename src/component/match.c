@@ -702,6 +702,8 @@ bool sl_match_core(sl_matcher *m, const sl_core_externtype *have,
             return no(m, "mismatch in index type used for memories");
         return limits_fit(&have->of.memory.limits, &want->of.memory.limits) ||
                no(m, "mismatch in memory limits");
+    case SL_CORE_DATA: /* without a size: docs/data-segments.md, section 8 */
+        return true;
     default:
         if (!global_fits(m, &have->of.global, &want->of.global))
             return no(m, "expected global type %s, found %s",

@@ -12,7 +12,7 @@ typedef struct sl_decoder {
     const uint8_t *section_end; /* of the section being read */
     sl_validator v;
     uint8_t order;          /* of the last section read */
-    uint32_t n_imported[5]; /* by sl_core_kind */
+    uint32_t n_imported[SL_N_CORE_KINDS];
     uint32_t n_codes;
     uint32_t data_count;
     const uint8_t *names; /* contents of the name section */
@@ -390,6 +390,18 @@ static uint32_t *new_tags(sl_decoder *d, size_t cap)
     return tags;
 }
 
+static sl_data *new_datas(sl_decoder *d, size_t cap)
+{
+    sl_data *datas = new_space(d, sizeof *datas, SL_CORE_DATA, cap);
+    if (datas == NULL)
+        return NULL;
+    d->m->n_datas = d->m->n_imported_datas;
+    for (uint32_t i = 0; i < d->m->n_datas; i++)
+        datas[i].mode = SL_SEGMENT_IMPORTED;
+    d->m->datas = datas;
+    return datas;
+}
+
 /* Before expressions are read: spaces whose sections have not come (yet) hold
  * their imports alone. */
 static bool complete_spaces(sl_decoder *d)
@@ -439,6 +451,14 @@ static void read_import_type(sl_decoder *d, sl_core_externtype *out)
         index = read_tagtype(d);
         out->of.func = index < d->m->n_types ? &d->m->types[index] : NULL;
         break;
+    case SL_CORE_DATA: /* docs/data-segments.md, section 8: nothing follows */
+        if (d->v.features.data_imports)
+            break;
+        d->r.pos--;
+        sl_reader_fail(&d->r, SL_EMALFORMED,
+                       "malformed import kind: unsupported feature "
+                       "`core-data`: an import of data");
+        break;
     default:
         d->r.pos--;
         sl_reader_fail(&d->r, SL_EMALFORMED, "malformed import kind");
@@ -449,7 +469,7 @@ static void read_imports(sl_decoder *d)
 {
     sl_module *m = d->m;
     size_t cap;
-    uint32_t n = read_count(d, 4, SL_MAX_ITEMS, "imports", &cap);
+    uint32_t n = read_count(d, 3, SL_MAX_ITEMS, "imports", &cap);
     sl_core_import *imports = sl_arena_array(&m->arena, sl_core_import, cap);
     if (imports == NULL) {
         no_memory(d);
@@ -470,6 +490,7 @@ static void read_imports(sl_decoder *d)
     m->n_imported_memories = d->n_imported[SL_CORE_MEMORY];
     m->n_imported_globals = d->n_imported[SL_CORE_GLOBAL];
     m->n_imported_tags = d->n_imported[SL_CORE_TAG];
+    m->n_imported_datas = d->n_imported[SL_CORE_DATA];
 }
 
 static void read_funcs(sl_decoder *d)
@@ -742,15 +763,9 @@ static void read_datas(sl_decoder *d)
 {
     size_t cap;
     uint32_t n = read_count(d, 2, SL_MAX_SEGMENTS, "data segments", &cap);
-    sl_data *datas = sl_arena_array(&d->m->arena, sl_data, cap);
-    if (datas == NULL) {
-        no_memory(d);
-        return;
-    }
-    for (uint32_t i = 0; i < n && sl_reader_ok(&d->r); i++)
-        read_data(d, &datas[i]);
-    d->m->n_datas = n;
-    d->m->datas = datas;
+    sl_data *datas = new_datas(d, cap);
+    for (uint32_t i = 0; datas && i < n && sl_reader_ok(&d->r); i++)
+        read_data(d, &datas[d->m->n_datas++]);
 }
 
 /* --- Code -------------------------------------------------------------- */
@@ -867,13 +882,15 @@ static bool read_header(sl_decoder *d)
 static bool finish(sl_decoder *d)
 {
     sl_module *m = d->m;
-    if (!complete_spaces(d))
+    if (!complete_spaces(d) ||
+        (m->datas == NULL && new_datas(d, 0) == NULL))
         return false;
     if (d->n_codes != m->n_funcs - m->n_imported_funcs)
         return sl_reader_fail(&d->r, SL_EMALFORMED,
                               "function and code "
                               "section have inconsistent lengths");
-    if (d->v.has_data_count && d->data_count != m->n_datas)
+    if (d->v.has_data_count &&
+        d->data_count != m->n_datas - m->n_imported_datas)
         return sl_reader_fail(&d->r, SL_EMALFORMED,
                               "data count and data "
                               "section have inconsistent lengths");
@@ -931,6 +948,11 @@ const sl_core_features sl_core_features_all = {.multi_memory = true,
                                                .exceptions = true,
                                                .extended_const = true,
                                                .threads = true};
+const sl_core_features sl_core_features_usual = {.memory64 = true,
+                                                 .tail_call = true,
+                                                 .exceptions = true,
+                                                 .extended_const = true,
+                                                 .threads = true};
 
 /* The suite's longer words for the reader's "unexpected end". */
 static void lengthen(sl_err *err)
@@ -944,11 +966,6 @@ static void lengthen(sl_err *err)
 sl_module *sl_module_decode(const uint8_t *bytes, size_t len, uint64_t origin,
                             const sl_core_features *features, sl_err *err)
 {
-    static const sl_core_features usual = {.memory64 = true,
-                                           .tail_call = true,
-                                           .exceptions = true,
-                                           .extended_const = true,
-                                           .threads = true};
     sl_err local = {0};
     sl_module *m = sl_calloc(1, sizeof *m);
     if (m == NULL) {
@@ -962,7 +979,7 @@ sl_module *sl_module_decode(const uint8_t *bytes, size_t len, uint64_t origin,
     m->origin = origin;
     sl_decoder d = {.m = m, .err = &local};
     d.r = sl_reader_over(bytes, len, origin, &local);
-    sl_validator_init(&d.v, m, features ? features : &usual);
+    sl_validator_init(&d.v, m, features ? features : &sl_core_features_usual);
     bool ok = decode(&d);
     sl_free(d.v.declared);
     sl_validator_deinit(&d.v);

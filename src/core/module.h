@@ -78,14 +78,17 @@ typedef enum sl_core_kind { /* the codes of core externtype */
                             SL_CORE_MEMORY = 2,
                             SL_CORE_GLOBAL = 3,
                             SL_CORE_TAG = 4,
+                            SL_CORE_DATA = 5, /* imports alone; provisional:
+                                                 docs/data-segments.md, 8 */
 } sl_core_kind;
+#define SL_N_CORE_KINDS (SL_CORE_DATA + 1)
 const char *sl_core_kind_text(sl_core_kind kind); /* "func", "table", ... */
 
 /* The type of an import or export. */
 typedef struct sl_core_externtype {
     sl_core_kind kind;
     union {
-        const sl_functype *func; /* also a tag's */
+        const sl_functype *func; /* also a tag's; data has no type */
         sl_tabletype table;
         sl_memtype memory;
         sl_globaltype global;
@@ -136,6 +139,7 @@ typedef enum sl_segment_mode {
     SL_SEGMENT_PASSIVE,
     SL_SEGMENT_ACTIVE,
     SL_SEGMENT_DECLARATIVE, /* element segments only */
+    SL_SEGMENT_IMPORTED,    /* data segments only: no bytes here */
 } sl_segment_mode;
 
 typedef struct sl_elem {
@@ -186,7 +190,7 @@ typedef struct sl_module {
     uint32_t start;
     uint32_t n_elems;
     const sl_elem *elems;
-    uint32_t n_datas;
+    uint32_t n_datas, n_imported_datas;
     const sl_data *datas;
 
     sl_name name;              /* from the name section; .data may be NULL */
@@ -197,14 +201,15 @@ typedef struct sl_module {
 /* Features of core WebAssembly beyond 2.0 that can be gated. simd and gc are
  * not built: what they stand for is refused with SL_EUNSUPPORTED in any case,
  * as is what belongs to a feature that is off. Of threads there is the type of
- * shared memories, which cannot be made. NULL where one is asked for: all but
- * multi_memory. */
+ * shared memories, which cannot be made. NULL where one is asked for:
+ * sl_core_features_usual. */
 typedef struct sl_core_features {
     bool simd, multi_memory, memory64, tail_call, exceptions, gc;
     bool extended_const, threads;
+    bool data_imports; /* gate `core-data`: docs/data-segments.md, section 8 */
 } sl_core_features;
-/* All that is built. */
-extern const sl_core_features sl_core_features_all;
+/* All that is built, but for data imports; the same without multi_memory. */
+extern const sl_core_features sl_core_features_all, sl_core_features_usual;
 
 /* Decodes and validates a whole module. `bytes` must outlive the module and
  * are never written to. `origin` is added to the offsets in messages.

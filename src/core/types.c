@@ -38,8 +38,8 @@ const char *sl_valtype_text(sl_valtype t)
 const char *sl_core_kind_text(sl_core_kind kind)
 {
     static const char *const text[] = {"func", "table", "memory", "global",
-                                       "tag"};
-    return (unsigned)kind < 5 ? text[kind] : "unknown kind";
+                                       "tag",  "data"};
+    return (unsigned)kind < SL_N_CORE_KINDS ? text[kind] : "unknown kind";
 }
 
 /* The proposal a type's code belongs to, NULL when to none. */
@@ -138,6 +138,8 @@ bool sl_core_externtype_matches(const sl_core_externtype *have,
     case SL_CORE_GLOBAL:
         return have->of.global.type == want->of.global.type &&
                have->of.global.mutable_ == want->of.global.mutable_;
+    case SL_CORE_DATA:
+        return true;
     }
     return false;
 }
@@ -169,6 +171,8 @@ sl_core_externtype sl_module_item_type(const sl_module *module,
         break;
     case SL_CORE_TAG:
         type.of.func = &module->types[module->tags[index]];
+        break;
+    case SL_CORE_DATA:
         break;
     }
     return type;

@@ -7,6 +7,7 @@
 #include "base/source.h"
 #include "base/trace.h"
 #include "component/component.h"
+#include "exec/exec.h"
 #include "loop/loop.h"
 
 typedef struct sl_fetch sl_fetch;
@@ -253,6 +254,7 @@ struct sl_segment {
                          imported. The component outlives the store */
     uint32_t place;   /* on the plan that is followed, or SL_NO_ORDINAL */
     char label[64]; /* for faults: "segment 2", "import `model`" */
+    sl_core_data core; /* as core modules import it: canon/canon.h */
 };
 /* Takes the backing, also on failure. */
 sl_segment *sl_segment_new(sl_backing *backing, const char *label, sl_err *err);

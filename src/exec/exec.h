@@ -53,6 +53,19 @@ typedef struct sl_global {
     sl_globaltype type;
 } sl_global;
 
+/* Bytes that a module imports as a data segment: whoever supplies them brings
+ * them when they are wanted. docs/data-segments.md, section 8. */
+typedef struct sl_core_data {
+    uint64_t size;
+    /* memory.init: brings [from, from + n), which is inside, to `to` in the
+     * memory, which has room there; piece by piece, asking sl_core_poll in
+     * between, and other threads may run meanwhile. SL_ETRAP after sl_trap(),
+     * or another failure. */
+    sl_status (*init)(sl_core_thread *thread, struct sl_core_data *data,
+                      sl_memory *memory, uint64_t to, uint64_t from,
+                      uint64_t n);
+} sl_core_data;
+
 /* What an instance imports or exports. */
 typedef struct sl_core_extern {
     sl_core_kind kind;
@@ -62,6 +75,7 @@ typedef struct sl_core_extern {
         sl_memory *memory;
         sl_global *global;
         sl_tag *tag;
+        sl_core_data *data; /* lives as long as the store; never an export */
     } of;
 } sl_core_extern;
 
@@ -210,6 +224,8 @@ void sl_core_store_clear_interrupt(sl_core_store *store);
 void sl_core_store_set_poll(sl_core_store *store, bool (*fn)(void *arg),
                             void *arg);
 void sl_core_store_poll(sl_core_store *store, bool on);
+/* For what a thread's code has called and takes long: SL_OK to go on. */
+sl_status sl_core_poll(sl_core_thread *thread);
 
 uint64_t sl_page_size(void); /* the system's, in bytes */
 /* Lets files be mapped into memories of the store, with a handler for SIGBUS in

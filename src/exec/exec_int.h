@@ -33,6 +33,7 @@ struct sl_core_instance {
     sl_tag **tags;
     sl_memory *memory; /* the first, or the store's empty one */
     bool *elem_dropped, *data_dropped;
+    sl_core_data **datas; /* imported; NULL once they are dropped */
 };
 
 /* The store owns these in lists. */

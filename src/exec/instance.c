@@ -108,10 +108,12 @@ static sl_core_instance *alloc_instance(sl_core_store *store,
         .memory = &store->no_memory,
         .elem_dropped = sl_arena_array(arena, bool, m->n_elems),
         .data_dropped = sl_arena_array(arena, bool, m->n_datas),
+        .datas = sl_arena_array(arena, sl_core_data *, m->n_imported_datas),
     };
     if (inst->code == NULL || inst->funcs == NULL || inst->tables == NULL ||
         inst->memories == NULL || inst->globals == NULL || inst->tags == NULL ||
-        inst->elem_dropped == NULL || inst->data_dropped == NULL)
+        inst->elem_dropped == NULL || inst->data_dropped == NULL ||
+        inst->datas == NULL)
         return NULL;
     return inst;
 }
@@ -140,7 +142,7 @@ static sl_status take_imports(sl_core_instance *inst,
 {
     const sl_module *m = inst->module;
     uint32_t n_funcs = 0, n_tables = 0, n_memories = 0, n_globals = 0;
-    uint32_t n_tags = 0;
+    uint32_t n_tags = 0, n_datas = 0;
     for (uint32_t i = 0; i < m->n_imports; i++) {
         sl_status st = check_import(&m->imports[i], &imports[i], err);
         if (st != SL_OK)
@@ -160,6 +162,9 @@ static sl_status take_imports(sl_core_instance *inst,
             break;
         case SL_CORE_TAG:
             inst->tags[n_tags++] = imports[i].of.tag;
+            break;
+        case SL_CORE_DATA:
+            inst->datas[n_datas++] = imports[i].of.data;
             break;
         }
     }
@@ -371,6 +376,9 @@ sl_core_extern sl_core_instance_item(const sl_core_instance *instance,
         break;
     case SL_CORE_TAG:
         item.of.tag = instance->tags[index];
+        break;
+    case SL_CORE_DATA:
+        item.of.data = instance->datas[index];
         break;
     }
     return item;

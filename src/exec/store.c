@@ -289,6 +289,8 @@ sl_core_externtype sl_core_extern_type(const sl_core_extern *item)
     case SL_CORE_TAG:
         type.of.func = item->of.tag->type;
         break;
+    case SL_CORE_DATA:
+        break;
     }
     return type;
 }

@@ -126,6 +126,10 @@ static bool to_extern(const sl_item *item, sl_core_extern *out)
         out->kind = SL_CORE_TAG;
         out->of.tag = item->of.core_tag;
         return true;
+    case SL_SORT_CORE_DATA:
+        out->kind = SL_CORE_DATA;
+        out->of.data = sl_canon_core_data(item->of.segment);
+        return true;
     default:
         return false;
     }

@@ -224,6 +224,7 @@ typedef enum sl_wait_kind {
     SL_WAIT_SET,      /* until the waitable set has an event */
     SL_WAIT_WAITABLE, /* until one waitable has an event */
     SL_WAIT_SUBTASK,  /* until a synchronous subtask is resolved */
+    SL_WAIT_DATA,     /* until *(bool *): bytes have come to memory.init */
 } sl_wait_kind;
 
 /* of a waiting thread, exactly one */

@@ -62,6 +62,8 @@ bool sl_thread_ready(const sl_thread *thread)
         return sl_waitable_has_event(thread->wait_on);
     case SL_WAIT_SUBTASK:
         return ((sl_subtask *)thread->wait_on)->call.resolved;
+    case SL_WAIT_DATA:
+        return *(const bool *)thread->wait_on;
     }
     return false;
 }
@@ -207,6 +209,7 @@ static void note_resumed(sl_thread *thread)
         [SL_WAIT_SET] = "waits for a set",
         [SL_WAIT_WAITABLE] = "waits for a waitable",
         [SL_WAIT_SUBTASK] = "waits for a subtask",
+        [SL_WAIT_DATA] = "waits for data",
     };
     if (thread->blocked_ns == 0)
         return;

@@ -334,11 +334,16 @@ static bool globaltype(sl_ct *p)
 }
 
 /* core:externtype; an $id of an import names nothing that could be used. */
-static bool core_externtype(sl_ct *p)
+static bool core_externtype(sl_ct *p, bool import)
 {
     sl_sort sort;
     if (!sl_expect_lpar(p->c) || !sl_ct_take_sort(p, true, &sort))
         return false;
+    if (import && sort == SL_SORT_CORE_DATA) {
+        sl_take_id(p->c);
+        sl_buf_u8(&p->out, SL_CORE_DATA);
+        return sl_expect_rpar(p->c);
+    }
     if (sort > SL_SORT_CORE_TAG)
         return sl_cursor_fail(p->c,
                               "unexpected token: modules do not import "
@@ -368,11 +373,12 @@ static bool module_declaration(sl_ct *p)
     sl_cursor *c = p->c;
     size_t mark = sl_ct_mark(p);
     if (sl_take_form(c, "import"))
-        return sl_ct_put_name(p) && sl_ct_put_name(p) && core_externtype(p) &&
-               sl_expect_rpar(c) && sl_ct_define(p, SL_CT_IMPORT, mark);
+        return sl_ct_put_name(p) && sl_ct_put_name(p) &&
+               core_externtype(p, true) && sl_expect_rpar(c) &&
+               sl_ct_define(p, SL_CT_IMPORT, mark);
     if (sl_take_form(c, "export"))
-        return sl_ct_put_name(p) && core_externtype(p) && sl_expect_rpar(c) &&
-               sl_ct_define(p, SL_CT_EXPORT, mark);
+        return sl_ct_put_name(p) && core_externtype(p, false) &&
+               sl_expect_rpar(c) && sl_ct_define(p, SL_CT_EXPORT, mark);
     if (sl_take_form(c, "alias"))
         return sl_ct_alias(p);
     if (sl_take_form(c, "type"))

@@ -517,9 +517,13 @@ static void tabletype(sl_pc *p, sl_reader *r)
     sl_buf_deinit(&elem);
 }
 
-static void core_externtype(sl_pc *p, sl_reader *r)
+static void core_externtype(sl_pc *p, sl_reader *r, bool import)
 {
     uint8_t kind = sl_read_u8(r);
+    if (import && kind == SL_CORE_DATA) {
+        sl_pc_text(p, " (data)");
+        return;
+    }
     if (kind > 0x04) {
         malformed(r, kind, "external kind");
         return;
@@ -552,7 +556,7 @@ static void module_declaration(sl_pc *p, sl_reader *r, bool unused)
         sl_pc_string(p, sl_read_name(r));
         sl_pc_text(p, " ");
         sl_pc_string(p, sl_read_name(r));
-        core_externtype(p, r);
+        core_externtype(p, r, true);
         sl_pc_text(p, ")");
         return;
     case 0x01:
@@ -571,7 +575,7 @@ static void module_declaration(sl_pc *p, sl_reader *r, bool unused)
     case 0x03:
         sl_pc_text(p, "(export ");
         sl_pc_string(p, sl_read_name(r));
-        core_externtype(p, r);
+        core_externtype(p, r, false);
         sl_pc_text(p, ")");
         return;
     default:

@@ -526,6 +526,8 @@ static void put_import(printer *p, const sl_core_import *import)
     case SL_CORE_TAG:
         put_typeuse(p, p->m->tags[import->index]);
         break;
+    case SL_CORE_DATA:
+        break;
     }
     put(p, "))");
 }
@@ -716,7 +718,7 @@ static void put_elem_fields(printer *p)
 
 static void put_data_fields(printer *p)
 {
-    for (uint32_t i = 0; i < p->m->n_datas; i++) {
+    for (uint32_t i = p->m->n_imported_datas; i < p->m->n_datas; i++) {
         const sl_data *data = &p->m->datas[i];
         newline(p, 1);
         put(p, "(data");
@@ -754,7 +756,9 @@ static bool put_module(printer *p)
 static bool print(const uint8_t *bytes, size_t len, const char *keyword,
                   unsigned indent, sl_buf *out, sl_err *err)
 {
-    sl_module *m = sl_module_decode(bytes, len, 0, &sl_core_features_all, err);
+    sl_core_features features = sl_core_features_all;
+    features.data_imports = true;
+    sl_module *m = sl_module_decode(bytes, len, 0, &features, err);
     if (m == NULL)
         return false;
     printer p = {.m = m, .out = out, .indent = indent, .err = err};

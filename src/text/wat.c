@@ -245,24 +245,32 @@ static bool is_extern_space(wat_space space)
     return space >= WAT_FUNC && space <= WAT_TAG;
 }
 
+/* docs/data-segments.md, section 8: data is imported, and never exported. */
+static bool is_import_space(wat_space space)
+{
+    return is_extern_space(space) || space == WAT_DATA;
+}
+
 /* The code of an extern kind in imports and exports. */
 static uint8_t extern_code(wat_space space)
 {
     static const uint8_t codes[] = {
         [WAT_FUNC] = SL_CORE_FUNC,     [WAT_TABLE] = SL_CORE_TABLE,
         [WAT_MEMORY] = SL_CORE_MEMORY, [WAT_GLOBAL] = SL_CORE_GLOBAL,
-        [WAT_TAG] = SL_CORE_TAG,
+        [WAT_TAG] = SL_CORE_TAG,       [WAT_DATA] = SL_CORE_DATA,
     };
     return codes[space];
 }
 
 /* --- First pass: names, types and the order of imports ------------------- */
 
-static bool scan_import_order(wat *w, uint32_t at)
+static bool scan_import_order(wat *w, wat_space space, uint32_t at)
 {
-    if (w->defined == NULL)
-        return true;
-    return sl_cursor_fail_at(w->c, at, "import after %s", w->defined);
+    if (w->defined != NULL)
+        return sl_cursor_fail_at(w->c, at, "import after %s", w->defined);
+    if (space == WAT_DATA && w->data_defined)
+        return sl_cursor_fail_at(w->c, at, "import after data segment");
+    return true;
 }
 
 /* (import "m" "n" (kind $id ...)) */
@@ -270,15 +278,16 @@ static bool scan_import(wat *w, uint32_t at)
 {
     wat_space space;
     sl_name name;
-    if (!scan_import_order(w, at) || !sl_expect_name(w->c, &name) ||
-        !sl_expect_name(w->c, &name) || !sl_expect_lpar(w->c))
+    if (!sl_expect_name(w->c, &name) || !sl_expect_name(w->c, &name) ||
+        !sl_expect_lpar(w->c))
         return false;
     if (sl_peek(w->c)->kind != SL_TOK_KEYWORD ||
-        !field_space(sl_peek(w->c)->text, &space) || !is_extern_space(space))
+        !field_space(sl_peek(w->c)->text, &space) || !is_import_space(space))
         return wat_unexpected(w);
     sl_next(w->c);
     uint32_t id_at = sl_peek(w->c)->at;
-    return wat_bind(w, space, sl_take_id(w->c), id_at);
+    return scan_import_order(w, space, at) &&
+           wat_bind(w, space, sl_take_id(w->c), id_at);
 }
 
 /* Is this the abbreviation that brings its own segment along? */
@@ -296,18 +305,28 @@ static bool has_inline_segment(const wat *w, wat_space space)
            sl_name_is(sl_peek_at(w->c, ahead + 1)->text, "data");
 }
 
+static bool scan_data(wat *w, uint32_t at)
+{
+    if (sl_at_form(w->c, "import"))
+        return scan_import_order(w, WAT_DATA, at);
+    w->data_defined = true;
+    return true;
+}
+
 /* A definition, perhaps an inline import. */
 static bool scan_definition(wat *w, wat_space space, uint32_t at)
 {
     uint32_t id_at = sl_peek(w->c)->at;
     if (!wat_bind(w, space, sl_take_id(w->c), id_at))
         return false;
+    if (space == WAT_DATA)
+        return scan_data(w, at);
     if (!is_extern_space(space))
         return true;
     while (sl_at_form(w->c, "export"))
         sl_skip(w->c);
     if (sl_at_form(w->c, "import"))
-        return scan_import_order(w, at);
+        return scan_import_order(w, space, at);
     w->defined = space_long_words[space];
     if (has_inline_segment(w, space))
         w->spaces[space == WAT_TABLE ? WAT_ELEM : WAT_DATA].n++;
@@ -375,6 +394,8 @@ static bool parse_extern_type(wat *w, wat_space space, sl_buf *out)
         return wat_tabletype(w, out);
     case WAT_MEMORY:
         return wat_memtype(w, out);
+    case WAT_DATA:
+        return true;
     default:
         return wat_globaltype(w, out);
     }
@@ -664,11 +685,15 @@ static bool parse_memory(wat *w, uint32_t index)
     return wat_memtype(w, &w->memory);
 }
 
+static bool parse_inline_import(wat *w, wat_space space);
+
 static bool parse_data(wat *w)
 {
     uint32_t memory = 0;
     sl_buf bytes = {0};
     sl_take_id(w->c);
+    if (sl_take_form(w->c, "import"))
+        return parse_inline_import(w, WAT_DATA);
     bool explicit_memory = sl_take_form(w->c, "memory");
     if (explicit_memory &&
         (!wat_index(w, WAT_MEMORY, &memory) || !expect_rpar(w)))

@@ -80,6 +80,7 @@ typedef struct wat {
     uint32_t n_func_names, n_local_names;
     const char *defined; /* the last kind of definition before the place */
     bool has_start, needs_data_count;
+    bool data_defined; /* a segment of the module's own stands before the place */
     uint32_t start;
 } wat;
 

@@ -83,12 +83,15 @@ static sl_component *decode(wast *w, sl_source *source, sl_features features,
     return sl_component_decode(source, &options, err);
 }
 
-static sl_features all_features(void)
+/* What is gated is valid all the same, but for data imports of core modules: of
+ * them scripts say that they are not, unless the head switches them on
+ * (docs/data-segments.md, section 4). */
+static sl_features all_features(const wast *w)
 {
     sl_features all = 0;
     for (int f = 0; f < SL_N_FEATURES; f++)
         all |= SL_FEATURE_BIT(f);
-    return all;
+    return (all & ~SL_FEATURE_BIT(SL_FEATURE_CORE_DATA)) | w->gates;
 }
 
 static definition *make_definition(wast *w, const sl_buf *bytes, sl_err *err)
@@ -102,7 +105,7 @@ static definition *make_definition(wast *w, const sl_buf *bytes, sl_err *err)
     }
     d->source = sl_source_buffer(bytes->data, bytes->len, true, err);
     if (d->source != NULL)
-        d->valid = decode(w, d->source, all_features(), err);
+        d->valid = decode(w, d->source, all_features(w), err);
     if (d->valid != NULL && !sl_vec_push(&all->definitions, d))
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     if (err->code == SL_OK)
@@ -273,7 +276,7 @@ static wast_outcome judge_unknown(wast *w, sl_cursor c, wast_want want,
     if (sl_parse_component(&c, &bytes)) {
         sl_source *source =
             sl_source_buffer(bytes.data, bytes.len, false, &err);
-        sl_features known = all_features() & ~unknown_features(w);
+        sl_features known = all_features(w) & ~unknown_features(w);
         if (source != NULL)
             sl_component_free(decode(w, source, known, &err));
         sl_source_unref(source);

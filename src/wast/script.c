@@ -353,6 +353,7 @@ static void read_head(wast *w)
         {"extended_const", &w->features.extended_const},
         {"threads", &w->features.threads},
         {"data", &w->has_data},
+        {"core-data", &w->features.data_imports},
     };
     const char *p = w->source.data, *end = p + w->source.len;
     while (end - p > 3 && memcmp(p, ";;!", 3) == 0) {

@@ -52,6 +52,12 @@ static void poll_soon(sl_frame *frame)
     frame->thread->store->polls_left = 0;
 }
 
+sl_status sl_core_poll(sl_core_thread *thread)
+{
+    poll_soon(thread->frame);
+    return sl_slow_poll(thread->frame);
+}
+
 /* Bulk instructions go by pieces of about a millisecond at most, and may trap
  * between two of them: the specification lets nobody see the difference, for
  * the instance is not entered again. */
@@ -257,9 +263,30 @@ sl_status sl_slow_memory_copy(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
     return move(frame, to, from, n);
 }
 
+/* docs/data-segments.md, section 8. The thread may be suspended meanwhile: what
+ * is below the operands is in use. */
+static sl_status init_imported(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
+{
+    sl_core_data *data = frame->instance->datas[low(ip)];
+    sl_memory *memory = memory_of(frame, high(ip));
+    uint64_t to = memory_operand(memory, &fp[ip->a]);
+    uint64_t from = fp[ip->b].i32, n = fp[ip->c].i32;
+    uint64_t size = data != NULL ? data->size : 0;
+    if (from > size || n > size - from || sl_memory_at(memory, to, n) == NULL)
+        return sl_raise(frame, SL_TRAP_MEMORY_BOUNDS);
+    if (n == 0)
+        return SL_OK;
+    frame->thread->sp = fp + ip->d;
+    sl_status status = data->init(frame->thread, data, memory, to, from, n);
+    poll_soon(frame);
+    return status;
+}
+
 sl_status sl_slow_memory_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     sl_memory *memory = memory_of(frame, high(ip));
+    if (low(ip) < frame->instance->module->n_imported_datas)
+        return init_imported(frame, ip, fp);
     if (!sl_memory_init_from(frame->instance, memory, low(ip),
                              memory_operand(memory, &fp[ip->a]), fp[ip->b].i32,
                              fp[ip->c].i32))
@@ -271,7 +298,11 @@ sl_status sl_slow_memory_init(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 sl_status sl_slow_data_drop(sl_frame *frame, const sl_ins *ip, sl_slot *fp)
 {
     (void)fp;
-    frame->instance->data_dropped[ip->imm] = true;
+    sl_core_instance *instance = frame->instance;
+    uint32_t data = (uint32_t)ip->imm;
+    instance->data_dropped[data] = true;
+    if (data < instance->module->n_imported_datas)
+        instance->datas[data] = NULL;
     return SL_OK;
 }
 

@@ -1035,14 +1035,15 @@ static void store(translator *t, const sl_instr *in)
     emit_imm(t, f->ir + mode, to, from, (int32_t)ea);
 }
 
-/* Three operands, none or one result, a second word; out of line. */
+/* Three operands, none or one result, a second word; out of line. Slots below
+ * `d` are in use. */
 static void bulk(translator *t, uint32_t op, uint32_t low, uint32_t high)
 {
     uint32_t n = (uint32_t)t->stack.n;
     uint32_t a = slot_of(t, n - 3, ACC_INT), b = slot_of(t, n - 2, ACC_INT);
     uint32_t c = slot_of(t, n - 1, ACC_INT);
     pop_to(t, n - 3);
-    emit(t, op, a, b, c, 0);
+    emit(t, op, a, b, c, temp_slot(t, n - 3));
     emit_word(t, low, high);
     forget(t);
 }

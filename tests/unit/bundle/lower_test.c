@@ -175,6 +175,15 @@ static void test_lower__refuses_by_name(void **state)
          " (type $i (instance (export \"t\" (type (eq $s)))))"
          " (import \"i\" (instance (type $i))))",
          "the type of import `i` depends on what stands in front of it"},
+        {"(component (component (core module"
+         " (import \"a\" \"b\" (data)))))",
+         "core module 0 imports data segments (feature `core-data`)"},
+        {"(component (import \"m\" (core module"
+         " (import \"a\" \"b\" (data)))))",
+         "a module type with an import of data segments"},
+        {"(component (core data $d \"\") (core instance"
+         " (export \"d\" (data $d))))",
+         "a core instance that exports data segments"},
     };
     fixture f;
     sl_err err;

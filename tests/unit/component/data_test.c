@@ -234,7 +234,16 @@ static void test_sort__goes_where_modules_go(void **state)
     put_section(&buf, 2,
                 "\x01\x01\x01\x01"
                 "d\x13\x00");
-    expect(&buf, SL_EINVALID, "a core instance cannot export core data");
+    c = decode_buf(&buf, &err);
+    assert_string_equal(err.msg, "");
+    const sl_def *bag = &c->defs[c->n_defs - 1];
+    assert_int_equal(bag->kind, SL_DEF_CORE_INSTANCE);
+    assert_int_equal(bag->of.instance.args[0].item.sort, SL_SORT_CORE_DATA);
+    sl_component_free(c);
+    put_section(&buf, 2,
+                "\x01\x01\x01\x01"
+                "d\x13\x03");
+    expect(&buf, SL_EINVALID, "unknown data 3: data index out of bounds");
     sl_buf_deinit(&buf);
 
     expect_body("\x0d\x03\x01\x01\x00"

@@ -62,6 +62,22 @@ static void test_gates__refuse_by_name(void **state)
             "feature `forward`: future.forward"),
         GATED(CANCELLABLE, "\x08\x03\x01\x0c\x01",
               OFF("cancellable") "a cancellable thread.yield"),
+        ROW(CORE_DATA,
+            "\x01\x0e\0asm\1\0\0\0"
+            "\x02\x04\x01\x00\x00\x05",
+            SL_EMALFORMED,
+            "malformed import kind: unsupported feature `core-data`: "),
+        ROW(CORE_DATA, "\x03\x07\x01\x50\x01\x00\x00\x00\x05",
+            SL_EMALFORMED,
+            "invalid leading byte (0x5) for external kind: unsupported "
+            "feature `core-data`: "),
+        ROW(CORE_DATA,
+            "\x0d\x04\x01\x01\x01x"
+            "\x02\x07\x01\x01\x01\x01"
+            "d\x13\x00",
+            SL_EINVALID,
+            "a core instance cannot export core data: unsupported feature "
+            "`core-data`"),
         ROW(HYPHENS,
             "\x07\x0a\x01\x6d\x02\x03"
             "a-b"
@@ -114,7 +130,8 @@ static void test_gates__defaults(void **state)
     const sl_features closed =
         SL_FEATURE_BIT(SL_FEATURE_NONE) | SL_FEATURE_BIT(SL_FEATURE_VALUES) |
         SL_FEATURE_BIT(SL_FEATURE_GC) | SL_FEATURE_BIT(SL_FEATURE_FORWARD) |
-        SL_FEATURE_BIT(SL_FEATURE_EAGER_DROP);
+        SL_FEATURE_BIT(SL_FEATURE_EAGER_DROP) |
+        SL_FEATURE_BIT(SL_FEATURE_CORE_DATA);
     for (int f = 0; f < SL_N_FEATURES; f++) {
         sl_features bit = SL_FEATURE_BIT(f);
         assert_int_equal((sl_features_default() & bit) != 0,

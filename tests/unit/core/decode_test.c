@@ -339,6 +339,62 @@ static void test_features__are_gated(void **state)
     }
 }
 
+/* docs/data-segments.md, section 8. */
+static void test_data_imports__come_first(void **state)
+{
+    (void)state;
+    static const test_module m = MODULE(
+        TYPE0 "\x02\x0f\x03"
+              "\x01m\x01n\x05"
+              "\x00\x00\x00\x00"
+              "\x01m\x01o\x05" FUNC0
+              "\x0c\x01\x01\x0a\x0d\x01\x0b\x00\xfc\x09\x00\xfc\x09\x01\xfc\x09"
+              "\x02\x0b\x0b\x04\x01\x01\x01x");
+    sl_core_features with = {.data_imports = true};
+    sl_err err = {0};
+    assert_null(decode(m.bytes, m.len, &err));
+    assert_int_equal(err.code, SL_EMALFORMED);
+    assert_string_equal(err.msg, "malformed import kind: unsupported feature "
+                                 "`core-data`: an import of data");
+    assert_int_equal(err.at, 8 + 6 + 3 + 4);
+    sl_module *d =
+        sl_module_decode((const uint8_t *)m.bytes, m.len, 0, &with, &err);
+    assert_non_null(d);
+    assert_int_equal(d->n_imports, 3);
+    assert_int_equal(d->imports[2].type.kind, SL_CORE_DATA);
+    assert_int_equal(d->imports[2].index, 1);
+    assert_int_equal(d->n_datas, 3);
+    assert_int_equal(d->n_imported_datas, 2);
+    assert_int_equal(d->datas[0].mode, SL_SEGMENT_IMPORTED);
+    assert_int_equal(d->datas[1].mode, SL_SEGMENT_IMPORTED);
+    assert_int_equal(d->datas[2].mode, SL_SEGMENT_PASSIVE);
+    assert_memory_equal(d->datas[2].bytes, "x", 1);
+    sl_module_free(d);
+}
+
+/* The shortest imports there are, more of them than of any other kind would
+ * have room; and one that is missing. */
+static void test_data_imports__are_three_bytes_each(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    static const uint8_t head[] = "\0asm\1\0\0\0\x02\x86\x07\xac\x02";
+    uint8_t bytes[sizeof head - 1 + 3 * N];
+    memcpy(bytes, head, sizeof head - 1);
+    for (size_t i = 0; i < N; i++)
+        memcpy(bytes + sizeof head - 1 + 3 * i, "\0\0\5", 3);
+    sl_core_features with = {.data_imports = true};
+    sl_err err = {0};
+    sl_module *m = sl_module_decode(bytes, sizeof bytes, 0, &with, &err);
+    assert_string_equal(err.msg, "");
+    assert_int_equal(m->n_datas, N);
+    assert_int_equal(m->imports[N - 1].index, N - 1);
+    sl_module_free(m);
+    bytes[sizeof head - 3] = 0xad; /* the count */
+    assert_null(sl_module_decode(bytes, sizeof bytes, 0, &with, &err));
+    assert_int_equal(err.code, SL_EMALFORMED);
+}
+
 static void test_tags__have_an_index_space(void **state)
 {
     (void)state;
@@ -448,6 +504,8 @@ const struct CMUnitTest decode_tests[] = {
     cmocka_unit_test(test_errors__carry_the_offset_in_the_file),
     cmocka_unit_test(test_features__open_gates),
     cmocka_unit_test(test_features__are_gated),
+    cmocka_unit_test(test_data_imports__come_first),
+    cmocka_unit_test(test_data_imports__are_three_bytes_each),
     cmocka_unit_test(test_tags__have_an_index_space),
     cmocka_unit_test(test_names__broken_ones_are_no_error),
     cmocka_unit_test(test_truncation__never_crashes),
