@@ -58,6 +58,7 @@ struct sl_sink {
     size_t at, len; /* what it holds */
     bool ended;     /* the stream; `fault` says why */
     bool no_copy;   /* COPY does not work for these files */
+    unsigned faults; /* since a byte of a segment was forwarded last */
     sl_err fault;
 };
 
@@ -182,20 +183,35 @@ static void step_copy(sl_sink *sink)
 /* --- Segments that are forwarded
  * -------------------------------------------------- */
 
-static void end_fault(sl_sink *sink, uint64_t len, const char *cause)
+/* A byte cannot be had: the transfer ends, unless the embedder wants another
+ * attempt, which is made on the loop's next turn. */
+static void fault(sl_sink *sink, uint64_t len, const char *cause)
 {
     uint64_t pos, last;
     sl_err why = {0};
     sl_segment *segment = sink->shared->ops->segment(sink->shared, &pos, &last);
     sl_fail(&why, SL_EIO, SL_ERR_NO_PLACE, "%s", cause);
     sl_segment_fault(segment, pos, len, &why, &sink->fault);
-    end(sink, EIO);
+    const sl_fault asked = {.segment = segment,
+                            .at = pos,
+                            .len = len,
+                            .cause = &sink->fault,
+                            .attempt = ++sink->faults,
+                            .host = true};
+    if (!sl_data_ctx_ask(segment->backing->ctx, &asked)) {
+        end(sink, EIO);
+        return;
+    }
+    sink->fault = (sl_err){0};
+    unmap(sink->t);
+    sl_loop_post(sink->store->loop, &sink->post);
 }
 
 static void advance(sl_sink *sink, uint64_t n)
 {
     sink->shared->ops->advance(sink->shared, n);
     sink->n += n;
+    sink->faults = 0;
 }
 
 #ifndef MADV_POPULATE_READ
@@ -259,7 +275,7 @@ static bool transferred(sl_sink *sink)
         return true;
     }
     if (n == 0 || n == -EFAULT)
-        end_fault(sink, t->len, "the file is too short");
+        fault(sink, t->len, "the file is too short");
     else
         wait_or_end(sink, n);
     return false;
@@ -286,6 +302,22 @@ static bool map_window(transfer *t, uint64_t left)
     return t->map != NULL;
 }
 
+/* A file that cannot be mapped (some of the system's) is read instead. */
+static void copy_instead(sl_sink *sink)
+{
+    sink->buffer = sl_malloc(BUFFER);
+    if (sink->buffer == NULL) {
+        end(sink, ENOMEM);
+        return;
+    }
+    sink->reader = sl_host_reader_new(sink->shared, NULL);
+    sink->shared = NULL; /* taken */
+    if (sink->reader == NULL)
+        end(sink, ENOMEM);
+    else
+        step(sink);
+}
+
 /* Starts moving t->len bytes from t->at on; true when they have moved. */
 static bool start_transfer(sl_sink *sink, uint64_t left)
 {
@@ -295,7 +327,7 @@ static bool start_transfer(sl_sink *sink, uint64_t left)
               : kind == SL_IO_FILE && !sink->no_copy ? TRANSFER_COPY
                                                      : TRANSFER_MAP;
     if (t->form == TRANSFER_MAP && !map_window(t, left)) {
-        end(sink, errno);
+        copy_instead(sink);
         return false;
     }
     if (t->form != TRANSFER_COPY && sl_file_resident(t->file, t->at, t->len)) {
@@ -348,7 +380,7 @@ static bool forward(sl_sink *sink, uint64_t *moved)
         return n > 0;
     }
     if (b->ops->file == NULL || !b->ops->file(b, pos, &fd, &at, &err)) {
-        end_fault(sink, len, err.msg);
+        fault(sink, len, err.msg);
         return false;
     }
     if (!open_file(sink, fd))

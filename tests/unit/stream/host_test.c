@@ -537,6 +537,58 @@ static void test_sink__fault_ends_the_transfer(void **state)
     }
 }
 
+typedef struct asked {
+    unsigned calls, retries; /* to answer so often with */
+    int fd;                  /* mended at the last one */
+    off_t size;
+    struct timespec times[2];
+    bool good; /* what was asked is right */
+} asked;
+
+static bool ask(void *arg, const sl_fault *fault)
+{
+    asked *a = arg;
+    a->good = fault->attempt == ++a->calls && fault->host &&
+              fault->len != 0 && strstr(fault->cause->msg, "has shrunk") != NULL;
+    if (a->calls == a->retries) {
+        assert_int_equal(ftruncate(a->fd, a->size), 0);
+        assert_int_equal(futimens(a->fd, a->times), 0);
+    }
+    return a->calls <= a->retries;
+}
+
+/* The file gets its size back when the embedder has been asked `retries` times. */
+static void test_sink__embedder_is_asked_about_a_fault(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++)
+        for (unsigned retries = 0; retries < 4; retries++) {
+            fixture f;
+            int fds[2];
+            struct stat st;
+            open_file_segment(&f, 0, 4000000);
+            assert_int_equal(fstat(f.fd, &st), 0);
+            asked a = {.retries = retries,
+                       .fd = f.fd,
+                       .size = st.st_size,
+                       .times = {st.st_atim, st.st_mtim}};
+            sl_data_ctx_on_fault(f.store->data, ask, &a);
+            make_channel(kind, fds);
+            ending e = {0};
+            sl_sink_fd(f.store, stream_of(&f, 0, 4000000), fds[1], -1, on_end,
+                       &e, NULL);
+            close(fds[1]);
+            assert_int_equal(ftruncate(f.fd, 1000), 0);
+            uint64_t got = drain_into(&f, fds[0], &e, ANY);
+            assert_true(a.good);
+            assert_int_equal(a.calls, retries == 0 ? 1 : retries);
+            assert_int_equal(e.error, retries == 0 ? EIO : 0);
+            assert_int_equal(got, retries == 0 ? 0 : 4000000);
+            close(fds[0]);
+            close_fixture(&f);
+        }
+}
+
 static void test_sink__drains_what_a_guest_writes(void **state)
 {
     (void)state;
@@ -787,6 +839,7 @@ const struct CMUnitTest host_tests[] = {
     cmocka_unit_test(test_sink__of_memory_and_behind_a_guest),
     cmocka_unit_test(test_sink__closed_peer_drops_the_stream),
     cmocka_unit_test(test_sink__fault_ends_the_transfer),
+    cmocka_unit_test(test_sink__embedder_is_asked_about_a_fault),
     cmocka_unit_test(test_sink__drains_what_a_guest_writes),
     cmocka_unit_test(test_sink__freed_and_closed_with_the_store),
     cmocka_unit_test(test_source__gives_what_a_descriptor_has),
