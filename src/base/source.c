@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ static sl_status read_buffer(sl_source *source, uint64_t at, void *to,
 
 bool sl_is_url(const char *name)
 {
-    return strncmp(name, "http://", 7) == 0 || strncmp(name, "https://", 8) == 0;
+    return strncasecmp(name, "http://", 7) == 0 ||
+           strncasecmp(name, "https://", 8) == 0;
 }
 
 sl_status sl_source_set_base(sl_source *source, const char *base, sl_err *err)
@@ -99,11 +101,15 @@ static char *directory_of(const char *path)
 static sl_source *over_fd(const char *path, int fd, char *base, sl_err *err)
 {
     struct stat st;
+    char first;
     sl_source *source = NULL;
     if (fd < 0 || fstat(fd, &st) != 0)
         sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", path, strerror(errno));
     else if (!S_ISREG(st.st_mode))
         sl_fail(err, SL_EIO, SL_ERR_NO_PLACE, "%s: not a regular file", path);
+    else if (st.st_size == 0 && pread(fd, &first, 1, 0) > 0)
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
+                "%s: it does not tell its size (a file of the system?)", path);
     else if ((source = sl_malloc(sizeof *source)) == NULL)
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
     if (source != NULL) {
