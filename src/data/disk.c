@@ -276,15 +276,16 @@ bool sl_disk_remove(int dir, const char *name)
            (errno == EISDIR && unlinkat(dir, name, AT_REMOVEDIR) == 0);
 }
 
-void sl_disk_poisoned(sl_disk *disk, int dir, uint8_t shard, const char *name)
+bool sl_disk_poisoned(sl_disk *disk, int dir, uint8_t shard, const char *name)
 {
     struct stat st;
     bool found = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
     if (!found || !sl_disk_remove(dir, name))
-        return;
+        return false;
     sl_disk_count(disk, poisoned, 1);
     if (S_ISREG(st.st_mode))
         sl_disk_give_back(disk, shard, sl_disk_cost_of(&st));
+    return true;
 }
 
 void sl_disk_touch(int fd)

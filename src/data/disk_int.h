@@ -61,7 +61,7 @@ bool sl_disk_is_ours(const struct stat *st);
 /* Removes whatever has that name; whether something is gone. */
 bool sl_disk_remove(int dir, const char *name);
 /* Removes an entry that is not what it should be. */
-void sl_disk_poisoned(sl_disk *disk, int dir, uint8_t shard, const char *name);
+bool sl_disk_poisoned(sl_disk *disk, int dir, uint8_t shard, const char *name);
 void sl_disk_hex(char *to, const uint8_t *bytes, size_t len);
 uint8_t sl_disk_digit(char c); /* of a lower-case hex number */
 /* Writes a use of the file down, now and then. */

@@ -123,8 +123,11 @@ static void verify_item(walk *w, const sl_disk_item *item)
         count_item(w, item);
     } else if (v == SL_DISK_BAD) {
         w->report.bad++;
-        sl_disk_poisoned(w->disk, w->dir, item->shard, item->name);
-        tell(w, item);
+        if (sl_disk_poisoned(w->disk, w->dir, item->shard, item->name))
+            tell(w, item);
+        else if (errno != ENOENT)
+            sl_fail(&w->err, SL_EIO, SL_ERR_NO_PLACE, "%s is damaged: %s",
+                    item->name, strerror(errno));
     } else if (errno != ENOENT) {
         sl_fail(&w->err, SL_EIO, SL_ERR_NO_PLACE, "%s: %s", item->name,
                 errno != 0 ? strerror(errno) : "out of memory");

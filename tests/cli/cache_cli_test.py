@@ -17,10 +17,11 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
 import cases
-from cases import Failure
+from cases import Failure, Skip
 
 OK, FAILED, USAGE, IO = 0, 1, 64, 74
 SIZES = [7920, 15839, 3758]
+NOBODY = 65534
 
 
 class Fixture:
@@ -29,9 +30,9 @@ class Fixture:
         self.dir = os.path.join(folder, 'cache')
         self.env = {k: v for k, v in os.environ.items() if k not in ('HOME', 'XDG_CACHE_HOME')}
 
-    def run(self, *args, code=OK):
+    def run(self, *args, code=OK, **how):
         p = subprocess.run([self.sluice, 'cache', *args], capture_output=True, timeout=60,
-                           cwd=self.folder, env=self.env)
+                           cwd=self.folder, env=self.env, **how)
         self.out, self.err = p.stdout.decode(), p.stderr.decode()
         if 'Sanitizer' in self.err or 'runtime error' in self.err or p.returncode != code:
             raise Failure(f'{args}: exit {p.returncode}, not {code}\n{self.out}{self.err}')
@@ -99,6 +100,30 @@ def test_verify__finds_and_deletes(t):
             f'1 chunk, {sum(SIZES) - size} bytes, digests of 1 URL good; 2 bad\n')
     t.equal(len(t.entries()), 1)
     t.run('verify', '--dir', t.dir)
+
+
+def test_verify__says_what_it_cannot_delete(t):
+    t.fill()
+    bad = t.entries()[0]
+    flip(bad, 1000)
+    how = {}
+    if os.geteuid() == 0: # nothing is read-only for root
+        os.chmod(t.folder, 0o755)
+        for top, folders, files in os.walk(t.dir):
+            for name in ['.'] + files:
+                os.chown(os.path.join(top, name), NOBODY, NOBODY)
+        how = dict(user=NOBODY, group=NOBODY, extra_groups=[])
+    shard = os.path.dirname(bad)
+    os.chmod(shard, 0o500)
+    try:
+        t.run('verify', '--dir', t.dir, code=IO, **how)
+    except PermissionError:
+        raise Skip('the command is for root only')
+    finally:
+        os.chmod(shard, 0o700)
+    t.equal(t.out, '')
+    t.says(t.err, os.path.basename(bad) + ' is damaged: Permission denied')
+    t.equal(os.path.exists(bad), True)
 
 
 def test_clear__deletes_all_and_nothing_else(t):
