@@ -201,6 +201,7 @@ static int run_command(cli_run_state *r, sluice_instance *instance)
 static int execute(cli_run_state *r)
 {
     sluice_error error = {0};
+    cli_run_begin(r);
     int code = cli_run_prepare(r);
     if (code != CLI_OK)
         return code;

@@ -64,7 +64,8 @@ int main(int argc, char **argv)
         return CLI_USAGE;
     }
     bool help = strcmp(argv[1], "help") == 0;
-    if (is_help(argv[1]) || (help && argc == 2)) {
+    if (is_help(argv[1]) ||
+        (help && (argc == 2 || strcmp(argv[2], "help") == 0))) {
         print_help(stdout);
         return cli_finish(CLI_OK);
     }

@@ -49,6 +49,10 @@ typedef struct cli_run_state {
 /* Reads the options and arguments of the command line into *r. An exit code. */
 int cli_run_arguments(cli_run_state *r, int argc, char **argv);
 
+/* From the begin on: ^C, SIGTERM and --timeout end the process at once until
+ * cli_run_watch() takes over. */
+void cli_run_begin(const cli_run_state *r);
+
 /* Engine, component, linker and store, as the options ask; then watched. What it
  * made stays in *r, for its owner to free, also when it fails. */
 int cli_run_prepare(cli_run_state *r);

@@ -120,7 +120,9 @@ static int one_option(cli_run_state *r, int option, char **argv)
         return CLI_OK;
     case 'C':
         r->cache = optarg;
-        return CLI_OK;
+        return *optarg != '\0'
+                   ? CLI_OK
+                   : cli_usage(&cli_run, "--cache wants a directory or `none`");
     case 'H':
         return http_timeout(r);
     case 'R':
@@ -133,6 +135,15 @@ static int one_option(cli_run_state *r, int option, char **argv)
         return cli_usage(&cli_run, "unknown option or missing value: %s",
                          argv[optind - 1]);
     }
+}
+
+/* Who comes second would find nothing. */
+static bool wants_stdin_twice(const cli_run_state *r)
+{
+    size_t n = strcmp(r->file, "-") == 0;
+    for (size_t i = 0; i < r->data.n; i++)
+        n += strcmp(r->data.v[i].path, "-") == 0;
+    return n > 1;
 }
 
 int cli_run_arguments(cli_run_state *r, int argc, char **argv)
@@ -150,5 +161,7 @@ int cli_run_arguments(cli_run_state *r, int argc, char **argv)
     if (r->invokes.n != 0 && argc - optind != 1)
         return cli_usage(&cli_run, "with --invoke the arguments stand in the "
                                    "call, not behind the file");
+    if (wants_stdin_twice(r))
+        return cli_usage(&cli_run, "standard input (`-`) is wanted twice");
     return sl_vec_push(&r->env, NULL) ? CLI_OK : CLI_INTERNAL;
 }

@@ -148,9 +148,6 @@ int cli_run_prepare(cli_run_state *r)
     if (r->store == NULL)
         return cli_run_report(r, &error);
     sluice_store_set_seed(r->store, r->seed);
-    if (r->trace_path != NULL &&
-        (code = cli_trace_open(&r->trace, r->trace_path, r->store)) != CLI_OK)
-        return code;
     r->values.store = r->store;
     sluice_store_on_fault(r->store, on_fault, r);
     if (r->plan_path != NULL)
@@ -161,5 +158,9 @@ int cli_run_prepare(cli_run_state *r)
     code = link_data(r);
     if (code == CLI_OK)
         code = link_values(r);
+    if (r->trace_path != NULL) { /* behind what may be ended at once */
+        int traced = cli_trace_open(&r->trace, r->trace_path, r->store);
+        code = code == CLI_OK ? traced : code;
+    }
     return code == CLI_OK ? cli_run_watch(r) : code;
 }

@@ -2,11 +2,60 @@
 #include "cli/run.h"
 
 #include <signal.h>
+#include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "cli/observe.h"
 #include "cli/progress.h"
+
+/* --- Before there is a store ---------------------------------------------------------- */
+
+static void say(const char *text)
+{
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+    (void)ignored;
+}
+
+/* Nothing has been written yet: what the command waits for (a server, a pipe, the
+ * name of a host) may be left as it is. In a signal handler. */
+static void end_at_once(int number)
+{
+    bool late = number == SIGALRM;
+    say(late ? "sluice: deadline exceeded\n" : "sluice: interrupted\n");
+    _exit(late ? CLI_TIMEOUT : CLI_INTERRUPTED);
+}
+
+static struct itimerval timer_of(uint64_t ns)
+{
+    uint64_t us = ns < 1000 ? 1 : ns / 1000; /* 0 is no timer */
+    return (struct itimerval){
+        .it_value = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)}};
+}
+
+void cli_run_begin(const cli_run_state *r)
+{
+    struct sigaction action = {.sa_handler = end_at_once};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (r->timeout_ns == SLUICE_NO_DEADLINE)
+        return;
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval all = timer_of(r->timeout_ns);
+    setitimer(ITIMER_REAL, &all, NULL);
+}
+
+/* What is left of the time, for those who look after it from here on. */
+static void end_timer(cli_run_state *r)
+{
+    struct itimerval none = {0}, left;
+    if (r->timeout_ns == SLUICE_NO_DEADLINE)
+        return;
+    setitimer(ITIMER_REAL, &none, &left);
+    r->timeout_ns = (uint64_t)left.it_value.tv_sec * 1000000000 +
+                    (uint64_t)left.it_value.tv_usec * 1000;
+}
 
 /* --- ^C and the time ---------------------------------------------------------------- */
 
@@ -42,6 +91,7 @@ static void on_alarm(uv_timer_t *handle)
 static int start_timeout(cli_run_state *r)
 {
     enum { LATER_MS = 50 };
+    end_timer(r);
     if (r->timeout_ns == SLUICE_NO_DEADLINE)
         return CLI_OK;
     if (sluice_store_set_deadline(r->store, r->timeout_ns) != SLUICE_OK)

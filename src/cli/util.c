@@ -117,16 +117,25 @@ static const char *without_file(const char *message, const char *file)
     return said ? message + len + 2 : message;
 }
 
+/* Fetching was refused: those who serve to themselves meet it first. */
+static bool is_private(const sluice_error *error)
+{
+    return strstr(error->message, "is not a public address") != NULL;
+}
+
 int cli_report(const char *file, const sluice_error *error)
 {
     const char *message = without_file(error->message, file);
+    bool fetching = error->status == SLUICE_EIO && sl_is_url(file);
     cli_progress_clear();
     fflush(stdout);
     fprintf(stderr, "sluice: %s: ", file);
     if (error->status != SLUICE_EIO)
         fprintf(stderr, "%s: ", sluice_status_text(error->status));
     put_line(message, strlen(message));
-    if (error->offset != SLUICE_NO_OFFSET)
+    if (is_private(error))
+        fputs("  --allow-private also fetches from such addresses\n", stderr);
+    if (error->offset != SLUICE_NO_OFFSET && !fetching)
         fprintf(stderr, "  at byte 0x%llx\n",
                 (unsigned long long)error->offset);
     put_lines("  ", error->backtrace, strlen(error->backtrace));
@@ -175,7 +184,7 @@ static int read_fd(const char *path, int fd, sl_buf *out)
         if (out->len > INPUT_MAX) {
             fprintf(stderr, "sluice: %s: more than %d MiB\n", path,
                     INPUT_MAX >> 20);
-            return CLI_INVALID;
+            return CLI_INTERNAL;
         }
     }
     if (!out->failed)
@@ -302,7 +311,7 @@ static sluice_component *open_url(sluice_engine *engine, const char *url,
         sluice_component_open_url(engine, url, &error);
     if (component == NULL) {
         *code = cli_report(url, &error);
-        if (error.status == SLUICE_EIO)
+        if (error.status == SLUICE_EIO || is_private(&error))
             *code = CLI_NO_INPUT;
     }
     return component;

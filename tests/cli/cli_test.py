@@ -115,6 +115,8 @@ def test_usage__help_and_version(t):
 
 
 def test_usage__every_command_has_help(t):
+    t.run('help', 'help')
+    t.true(t.out.startswith(b'usage: sluice COMMAND'), t.out)
     for command in COMMANDS:
         t.run(command, '--help')
         t.true(t.out.startswith(b'usage: sluice ' + command.encode()), command)
@@ -132,6 +134,7 @@ def test_usage__wrong_arguments(t):
     t.run('run', '--seed', 'x', 'x.wasm', code=USAGE)
     t.run('run', '--seed', '99999999999999999999999', 'x.wasm', code=USAGE)
     t.run('run', '--env', '=x', 'x.wasm', code=USAGE)
+    t.run('run', '--cache', '', 'x.wasm', code=USAGE)
     t.run('parse', 'a', 'b', code=USAGE)
     t.run('bundle', '--data', 'x', '-o', 'o', 'i', code=USAGE)
     t.run('bundle', 'in.wat', code=USAGE)
@@ -417,6 +420,46 @@ def test_run__forward_from_text_with_data(t):
     t.run('run', '--data', 'input=in', '--data', 'input=in', t.example('forward/forward.wat'),
           code=USAGE)
     t.says('twice')
+
+
+def test_run__a_fault_of_what_is_forwarded_is_told(t):
+    """A file that is cut while it goes to standard output: the reader is slow."""
+    t.write('in', t.text(3000000))
+    p = subprocess.Popen([t.sluice, 'run', '--data', 'input=in',
+                          t.example('forward/forward.wat')], cwd=t.folder,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    t.equal(len(p.stdout.read(10000)), 10000)
+    os.truncate(t.path('in'), 20000)
+    _, err = p.communicate(timeout=60)
+    t.equal(p.returncode, FAILED)
+    t.true(re.fullmatch(rb'sluice: data fault: import `input`, bytes \[\d+, \d+\): '
+                        rb'the file has shrunk\n', err), err)
+
+
+def test_run__files_of_the_system_as_data(t):
+    """Some say 0 bytes and have more; some cannot be mapped, or end early."""
+    forward = t.example('forward/forward.wat')
+    if os.path.isfile('/proc/version'):
+        t.run('run', '--data', 'input=/proc/version', forward, code=NO_INPUT)
+        t.says('^sluice: /proc/version: it does not tell its size')
+    short = '/sys/kernel/mm/transparent_hugepage/enabled'
+    if not os.path.isfile(short):
+        raise Skip('no ' + short)
+    with open(t.path('out'), 'wb') as out:
+        t.run('run', '--data', 'input=' + short, forward, code=FAILED, stdout=out)
+    t.says(r'^sluice: data fault: import `input`, bytes \[\d+, 4096\): ')
+    with open(short, 'rb') as f:
+        t.true(f.read().startswith(t.read('out')), t.read('out'))
+
+
+def test_run__standard_input_once(t):
+    forward = t.example('forward/forward.wat')
+    t.run('run', '--data', 'input=-', forward, stdin=b'abc')
+    t.equal(t.out, b'abc')
+    t.run('run', '--data', 'input=-', '-', code=USAGE)
+    t.says('standard input .* twice')
+    t.run('run', '--data', 'a=-', '--data', 'b=-', forward, code=USAGE)
+    t.says('standard input .* twice')
 
 
 def test_run__relay_under_many_seeds(t):
@@ -791,6 +834,30 @@ def test_timeout__while_a_result_is_read(t):
             t.true(b'deadline exceeded' in p.stderr.read(), 'no word of it')
 
 
+def starting(t, *options):
+    """A run that waits for its data, from a pipe that nobody writes to."""
+    return subprocess.Popen([t.sluice, 'run', *options, '--data', 'input=-',
+                             t.example('forward/forward.wat')], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_timeout__while_it_starts(t):
+    with starting(t, '--timeout', '0.2', '--trace', t.path('trace')) as p:
+        begin = time.time()
+        try:
+            code = p.wait(timeout=30)
+        finally:
+            p.kill()
+        t.equal(code, TIMEOUT)
+        t.equal(p.stderr.read(), b'sluice: deadline exceeded\n')
+        t.true(time.time() - begin < 10, 'late')
+    t.true(not os.path.exists(t.path('trace')), 'a trace of nothing')
+    with starting(t, '--timeout', '30') as p:
+        time.sleep(0.1)
+        out, _ = p.communicate(b'abc', timeout=30)
+        t.equal((p.returncode, out), (OK, b'abc'))
+
+
 def test_timeout__wrong_arguments(t):
     path = t.write('a.wat', SPIN)
     for wrong in ('', 'x', '-1', '1s', 'nan', '1e99'):
@@ -924,6 +991,19 @@ def test_signals__waiting_guest(t):
     start = time.monotonic()
     t.run('run', '--invoke', 'nap(200000000)', 's.wat')
     t.true(time.monotonic() - start >= 0.2, 'it did not wait')
+
+
+def test_signals__before_there_is_a_store(t):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with starting(t) as p:
+            time.sleep(1 if t.sanitized else 0.3)
+            p.send_signal(number)
+            try:
+                code = p.wait(timeout=30)
+            finally:
+                p.kill()
+            t.equal(code, INTERRUPTED)
+            t.equal(p.stderr.read(), b'sluice: interrupted\n')
 
 
 # --- mutants ---------------------------------------------------------------------

@@ -13,6 +13,7 @@ import hashlib
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -202,8 +203,37 @@ def _(world):
 def _(world):
     done = subprocess.run([SLUICE, 'run', '--cache', 'none', world.url('ext.wasm')],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT)
-    expect(done.returncode in (65, 66), done.returncode)
+    expect(done.returncode == 66, done.returncode)
     expect(b'not a public address' in done.stderr, done.stderr)
+    expect(b'--allow-private' in done.stderr, done.stderr)
+    local = world.url('x.bin').replace('127.0.0.1', 'localhost')
+    done = subprocess.run([SLUICE, 'run', '--data', 'input=' + local, 'imports.wat'],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT,
+                          cwd=world.folder)
+    expect(done.returncode == 66, done.returncode)
+    expect(b'--allow-private' in done.stderr, done.stderr)
+
+
+@check('schemes are of either case')
+def _(world):
+    good(world, world.run(world.url('ext.wasm').replace('http', 'HTTP'), timeout='10'))
+    good(world, world.run('--data', 'input=' + world.url('x.bin').replace('http', 'Http'),
+                          'imports.wat', timeout='10'))
+
+
+@check('--timeout and signals end a run whose component does not come')
+def _(world):
+    url = world.url('ext.wasm?wrong=stall-head')
+    done = world.run('--timeout', '0.3', url, timeout='30')
+    expect(done.returncode == 124 and done.took < 10, done)
+    expect(done.stderr == b'sluice: deadline exceeded\n', done.stderr)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with subprocess.Popen([SLUICE, 'run', '--allow-private', '--cache', 'none', url],
+                              stderr=subprocess.PIPE) as p:
+            time.sleep(0.5)
+            p.send_signal(number)
+            _, text = p.communicate(timeout=TIMEOUT)
+        expect((p.returncode, text) == (130, b'sluice: interrupted\n'), (p.returncode, text))
 
 
 @check('few requests: adjacent chunks are asked for together')
