@@ -45,6 +45,18 @@ int cli_usage(const cli_command *command, const char *fmt, ...)
 void cli_put(FILE *to, const char *text, size_t len);
 /* Text as a JSON string, to standard output. */
 void cli_put_json(const char *text, size_t len);
+/* What commands that open URLs share: rows for getopt, and their effect. */
+#define CLI_FETCH_OPTIONS                                                      \
+    {"allow-private", no_argument, NULL, 'p'},                                 \
+    {                                                                          \
+        "ca-file", required_argument, NULL, 'a'                                \
+    }
+#define CLI_FETCH_HELP                                                         \
+    "  --allow-private  also fetch from loopback and private addresses\n"      \
+    "  --ca-file FILE   trust these certificate authorities (PEM)\n"
+/* Whether the option was one of them. `argument` is borrowed by *http. */
+bool cli_fetch_option(int option, const char *argument,
+                      sluice_http_config *http);
 /* One readable block on stderr; returns the exit code for the status. */
 int cli_report(const char *file, const sluice_error *error);
 /* The same for the text tools; `source` is the text, if it is one. */

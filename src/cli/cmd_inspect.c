@@ -11,6 +11,7 @@ static const struct option options[] = {
     {"digests", no_argument, NULL, 'd'},
     {"cache", optional_argument, NULL, 'c'},
     {"features", required_argument, NULL, 'f'},
+    CLI_FETCH_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -131,6 +132,7 @@ static int run(int argc, char **argv)
     view v = {.first = true};
     sluice_error error = {0};
     int option, code = CLI_OK;
+    sluice_http_config http = sluice_http_config_default();
     sluice_engine *engine = sluice_engine_new(NULL, &error);
     if (engine == NULL)
         return cli_report("engine", &error);
@@ -138,6 +140,8 @@ static int run(int argc, char **argv)
     opterr = 0;
     while (code == CLI_OK &&
            (option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+        if (cli_fetch_option(option, optarg, &http))
+            continue;
         if (option == 'j')
             v.json = true;
         else if (option == 'd')
@@ -156,7 +160,9 @@ static int run(int argc, char **argv)
     if (code == CLI_OK && argc - optind != 1)
         code = cli_usage(&cli_inspect, "one input file is needed");
     if (code == CLI_OK)
-        code = inspect(&v, engine, argv[optind]);
+        code = sluice_engine_set_http(engine, &http, &error) == SLUICE_OK
+                   ? inspect(&v, engine, argv[optind])
+                   : cli_report("engine", &error);
     sluice_engine_free(engine);
     return code;
 }
@@ -165,6 +171,7 @@ const cli_command cli_inspect = {
     "inspect",
     "show what is inside a component, and its segment table",
     "usage: sluice inspect [OPTIONS] FILE\n\n"
+    "FILE is a component, or its http(s):// URL.\n"
     "Prints the definitions of a component in order, nested components "
     "indented:\nmodules, instances, types, imports, exports, and each data "
     "segment: its index,\nsize, place and alignment, or its file, encoding and "
@@ -173,6 +180,7 @@ const cli_command cli_inspect = {
     "SHA-256\n"
     "  --cache[=DIR]    how many of their chunks the cache on disk has\n"
     "  --json           a JSON array, an object per definition\n"
-    "  --features NAME  also accept a gated feature (`all`: every one)\n",
+    "  --features NAME  also accept a gated feature (`all`: every one)\n"
+    CLI_FETCH_HELP,
     run,
 };

@@ -94,6 +94,9 @@ static int operands(cli_job *job, int argc, char **argv)
         return cli_usage(job->command, "one input file is needed");
     if (job->output == NULL || *job->output == '\0')
         return cli_usage(job->command, "-o OUT.wasm is needed");
+    if (strcmp(job->output, "-") == 0)
+        return cli_usage(job->command, "-o is written in several passes: it has "
+                                       "to be a file, not `-`");
     job->input = argv[optind];
     return CLI_OK;
 }

@@ -303,6 +303,16 @@ static sluice_component *open_bytes(sluice_engine *engine, const char *path,
     return component;
 }
 
+bool cli_fetch_option(int option, const char *argument,
+                      sluice_http_config *http)
+{
+    if (option == 'p')
+        http->allow_private = true;
+    else if (option == 'a')
+        http->ca_file = argument;
+    return option == 'p' || option == 'a';
+}
+
 static sluice_component *open_url(sluice_engine *engine, const char *url,
                                   int *code)
 {

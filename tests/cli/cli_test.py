@@ -138,6 +138,7 @@ def test_usage__wrong_arguments(t):
     t.run('parse', 'a', 'b', code=USAGE)
     t.run('bundle', '--data', 'x', '-o', 'o', 'i', code=USAGE)
     t.run('bundle', 'in.wat', code=USAGE)
+    t.run('bundle', '--data', 'x=y', '-o', '-', 'in.wat', code=USAGE)
     t.run('validate', '--features', 'nonsense', 'x', code=USAGE)
 
 

@@ -214,6 +214,21 @@ def _(world):
     expect(b'--allow-private' in done.stderr, done.stderr)
 
 
+@check('what is at a URL is validated and inspected')
+def _(world):
+    url, https = world.url('ext.wasm'), world.url('ext.wasm', 'https')
+    def tool(*args):
+        return subprocess.run([SLUICE, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=TIMEOUT)
+    for command in ('validate', 'inspect'):
+        expect(tool(command, url).returncode == 66, 'a private address')
+        expect(tool(command, '--allow-private', https).returncode == 66, 'no authority')
+        for args in ((url,), ('--ca-file', world.ports['ca'], https)):
+            done = tool(command, '--allow-private', *args)
+            expect((done.returncode, done.stderr) == (0, b''), done)
+    expect(b'150001 bytes in "x.bin"' in done.stdout, done.stdout)
+
+
 @check('schemes are of either case')
 def _(world):
     good(world, world.run(world.url('ext.wasm').replace('http', 'HTTP'), timeout='10'))
