@@ -3,7 +3,7 @@
 
     package_test.py --root PROJECT --build BUILD --cc CC [--sanitized 1] GROUP...
 
-Groups: headers, symbols, install. Ends with "N passed, N failed, N skipped".
+Groups: headers, snippets, symbols, install. Ends with "N passed, N failed, N skipped".
 """
 import argparse
 import glob
@@ -76,6 +76,58 @@ def test_headers__sluice_h_includes_all(t):
     have = {os.path.basename(h) for h in t.headers()} - {'sluice.h', 'export.h'}
     if included != have:
         raise Failure(f'{included} is not {have}')
+
+
+# --- docs/embedding.md -----------------------------------------------------------
+
+# What its snippets leave out because it stands around them in examples/embed.
+AROUND = """
+#include <stdio.h>
+#include <uv.h>
+#include <sluice/sluice.h>
+
+#define MS UINT64_C(1000000)
+enum { TEXT_BYTES = 300000 };
+extern char **argv;
+extern uv_loop_t loop;
+extern sluice_error error;
+extern sluice_engine *engine;
+extern sluice_component *component;
+extern sluice_linker *linker;
+extern sluice_store *store;
+extern sluice_instance *instance;
+extern sluice_promise *promise;
+extern const sluice_type *elem;
+extern sluice_val arg, payload, shape, answer, result;
+extern struct request { sluice_fetch *fetch; } *r;
+struct reading { sluice_reader *reader; char piece[100]; };
+extern uint32_t next_ticket;
+extern int left;
+sluice_func *find(sluice_instance *in, const char *name);
+void read_at(void *ctx, sluice_fetch *fetch, uint64_t at, void *to, size_t len);
+sluice_host_fn host_log, host_sleep, host_draw;
+void ticket_is_back(void *ctx, uint32_t number);
+sluice_done_fn napped;
+sluice_fault_answer on_fault(void *ctx, const sluice_fault *fault);
+sluice_read_fn piece_read;
+"""
+
+
+def test_snippets__each_compiles(t):
+    """Each is a function of its own: what it declares is gone behind it."""
+    with open(os.path.join(t.root, 'docs', 'embedding.md')) as f:
+        text = f.read()
+    snippets = re.findall(r'^```c\n(.*?)^```$', text, re.M | re.S)
+    if len(snippets) < 10:
+        raise Failure(f'only {len(snippets)} snippets were found')
+    source = AROUND
+    for i, snippet in enumerate(snippets):
+        line = text.count('\n', 0, text.index(snippet)) + 1
+        source += (f'void snippet_{i}(void);\nvoid snippet_{i}(void)\n{{\n'
+                   f'#line {line} "embedding.md"\n{snippet}}}\n')
+    t.run(t.cc, '-std=gnu11', '-Wall', '-Wextra', '-Werror', '-Wno-unused-variable',
+          '-Wno-unused-but-set-variable', '-fsyntax-only', '-x', 'c',
+          '-I' + os.path.join(t.root, 'include'), '-', input=source)
 
 
 # --- symbols --------------------------------------------------------------------
