@@ -17,6 +17,8 @@ processor time. Works in a scratch folder (TMPDIR) that needs about 4 GiB. Cases
            (Debian: nginx-light), over http and https
   scatter  1 % of 1 GiB in pieces of 64 KiB over HTTP: bytes and requests
   latency  cold start to the last byte at 50 ms, with and without a load plan
+  order    16 of 64 segments of a component at a URL at 50 ms, read here and there:
+           without a plan, with one, with the segments in its order
   model    examples/model at 50 ms and a bandwidth at which transfer takes as long as
            computing: the whole beside the larger of the two, and both one after
            the other
@@ -39,6 +41,17 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GIB, MIB, KIB = 1 << 30, 1 << 20, 1 << 10
 IMPORT = '(import "input" (core data $input))'
+# An export that gives the bytes of its segment.
+GIVES = '''
+  (core data $d{0} "@")
+  (core func $read{0} (canon data.read $d{0})) (core func $size{0} (canon data.size $d{0}))
+  (core module $M{0}
+    (import "" "read" (func $read (param i32 i32) (result i32)))
+    (import "" "size" (func $size (result i32)))
+    (func (export "get") (result i32) (call $read (i32.const 0) (call $size))))
+  (core instance $m{0} (instantiate $M{0} (with "" (instance
+    (export "read" (func $read{0})) (export "size" (func $size{0}))))))
+  (func (export "r{0}") (result (stream u8)) (canon lift (core func $m{0} "get")))'''
 
 
 class Run:
@@ -383,6 +396,47 @@ class Bench:
         finally:
             origin.close()
 
+    def order(self):
+        """16 of 64 segments of a component at a URL, read here and there."""
+        n, size = 64, 96 * KIB
+        with open(os.path.join(self.folder, 'order.wat'), 'wb') as f:
+            f.write(b'(component (core module $N (func (export "f"))) (core instance $n'
+                    b' (instantiate $N)) (func (export "none") (canon lift (core func $n "f")))')
+            for i in range(n):
+                f.write(GIVES.format(i).replace('@', '%02d' % i * (size // 2)).encode())
+            f.write(b')')
+        for command in (('externalize', '--dir', self.path('order'), '-o', self.path('oe.wasm'),
+                         self.path('order.wat')),
+                        ('internalize', '-o', self.path('order.wasm'), self.path('oe.wasm'))):
+            subprocess.run([self.sluice, *command, '--force'], check=True)
+        reads = [i * 29 % n for i in range(16)]
+        calls = [a for i in reads for a in ('--invoke', f'r{i}()')]
+        subprocess.run([self.sluice, 'run', '--record-loads', self.path('plan'), *calls,
+                        self.path('order.wasm')], check=True, stdout=subprocess.DEVNULL)
+        for out, *options in (('kept.wasm', '--keep-order'), ('ordered.wasm',)):
+            subprocess.run([self.sluice, 'optimize', '--force', '--plan', self.path('plan'), '-o',
+                            self.path(out), *options, self.path('order.wasm')], check=True)
+        origin = Origin(self.folder, 50)
+        counts = {}
+
+        def fetch(name, calls):
+            def run():
+                r, *counts[name, len(calls)] = self.requests(
+                    origin, self.sluice, 'run', '--cache', 'none', '--allow-private', *calls,
+                    f'{origin.url}/{name}')
+                return r
+            return run
+        try:
+            names = 'order.wasm', 'kept.wasm', 'ordered.wasm'
+            m = in_turn(self.rounds, opened=fetch('order.wasm', ['--invoke', 'none()']),
+                        **{name: fetch(name, calls) for name in names})
+        finally:
+            origin.close()
+        print(f'order: opening {m["opened"]["wall"]:.3f} s {counts["order.wasm", 2][0]} requests')
+        for what, name in zip(('no plan', 'plan', 'plan and order'), names):
+            requests, total = counts[name, len(calls)]
+            print(f'order: {what}: {m[name]["wall"]:.3f} s {requests} requests {total} bytes')
+
     def model(self):
         size, layers, times = 16 * MIB, 16, 4
         name = os.path.basename(self.payload(size))
@@ -453,7 +507,7 @@ class Bench:
             origin.close()
 
 
-CASES = ('tables', 'map', 'copy', 'sha256', 'zstd', 'http', 'scatter', 'latency', 'model',
+CASES = ('tables', 'map', 'copy', 'sha256', 'zstd', 'http', 'scatter', 'latency', 'order', 'model',
          'forward')
 
 

@@ -63,9 +63,11 @@ sl_status sl_internalize(sl_bundle_job *job, sl_err *err);
  * external segments too. */
 sl_status sl_lower(sl_bundle_job *job, sl_err *err);
 
-/* Puts a load plan into the component, in the place of one that it has. Steps
- * beyond SL_MAX_LOADS, or of segments that are not there, are SL_EINVALID. */
-sl_status sl_optimize(sl_bundle_job *job, const sl_load_plan *plan,
+/* Puts a load plan into the component, in the place of one that it has; with
+ * `order` the inline segments that it names stand together, in the order of
+ * their first reading. Steps beyond SL_MAX_LOADS, or of segments that are not
+ * there, are SL_EINVALID. */
+sl_status sl_optimize(sl_bundle_job *job, const sl_load_plan *plan, bool order,
                       sl_err *err);
 
 #endif

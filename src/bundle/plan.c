@@ -2,11 +2,14 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "bundle/job.h"
 
 typedef struct optimizing {
     sl_job job; /* first: what callbacks get */
     const sl_load_plan *plan;
+    sl_order order;
+    sl_plan_step *steps; /* of the output; NULL: those of the plan */
 } optimizing;
 
 static const char plan_name[] = SL_LOAD_PLAN_SECTION;
@@ -60,7 +63,11 @@ static sl_fate keep(sl_rewriter *rw, const sl_segment_def *segment)
 
 static void begin(sl_rewriter *rw)
 {
-    sl_plan_write(rw, ((const optimizing *)rw)->plan);
+    const optimizing *o = (const optimizing *)rw;
+    sl_load_plan plan = *o->plan;
+    if (o->steps != NULL)
+        plan.steps = o->steps;
+    sl_plan_write(rw, &plan);
 }
 
 /* The definition with that ordinal. */
@@ -119,7 +126,31 @@ static bool check_steps(const optimizing *o, sl_err *err)
     return true;
 }
 
-sl_status sl_optimize(sl_bundle_job *ask, const sl_load_plan *plan, sl_err *err)
+/* Segments that the plan names stand together; it follows them. */
+static bool put_in_order(optimizing *o, sl_err *err)
+{
+    const sl_load_plan *plan = o->plan;
+    if (!sl_order_init(&o->order, o->job.component, plan, err) ||
+        o->order.parts.n == 0)
+        return err->code == SL_OK;
+    o->job.rw.order = &o->order;
+    o->steps = sl_calloc((size_t)plan->n + 1, sizeof *o->steps);
+    if (o->steps == NULL) {
+        sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->n; i++) {
+        uint32_t segment = plan->steps[i].segment;
+        o->steps[i] = plan->steps[i];
+        if (segment >= plan->n_names)
+            o->steps[i].segment =
+                plan->n_names + o->order.ordinals[segment - plan->n_names];
+    }
+    return true;
+}
+
+sl_status sl_optimize(sl_bundle_job *ask, const sl_load_plan *plan, bool order,
+                      sl_err *err)
 {
     static const sl_rewrite_ops ops = {
         .fate = keep, .begin = begin, .keep_custom = sl_plan_is_none};
@@ -129,7 +160,9 @@ sl_status sl_optimize(sl_bundle_job *ask, const sl_load_plan *plan, sl_err *err)
                        "a plan has %d steps and %d names of imports at most",
                        SL_MAX_LOADS, SL_MAX_LOAD_NAMES);
     if (sl_job_begin(&o.job, ask, &ops, NULL, err) && check_names(&o, err) &&
-        check_steps(&o, err))
+        check_steps(&o, err) && (!order || put_in_order(&o, err)))
         sl_job_run(&o.job);
+    sl_order_deinit(&o.order);
+    sl_free(o.steps);
     return sl_job_end(&o.job);
 }

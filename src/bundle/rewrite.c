@@ -1,6 +1,7 @@
 #include "bundle/rewrite.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -210,11 +211,106 @@ static uint32_t count_segments(const reading *r, const section *s)
     return n;
 }
 
+/* --- Segments in another order -------------------------------------------- */
+
+/* Definitions [i, n) of `list` that share a section: how many. */
+static uint32_t write_list_run(sl_rewriter *rw, const sl_order_part *part,
+                               const uint32_t *list, uint32_t n)
+{
+    const sl_segment_def *segments = part->component->segments;
+    uint32_t run = 1;
+    while (run < n && !is_aligned(&segments[list[run]]))
+        run++;
+    sl_rewrite_frame f;
+    sl_rewrite_open(rw, &f, SL_SECTION_DATA);
+    sl_output_u64(&rw->out, run);
+    for (uint32_t i = 0; i < run && rw->err->code == SL_OK; i++) {
+        uint64_t at = part->starts[list[i]];
+        uint64_t len = end_of(&segments[list[i]]) - at;
+        if (sl_rewrite_fits(rw, len))
+            sl_output_copy(&rw->out, rw->source, at, len);
+    }
+    sl_rewrite_close(rw);
+    return run;
+}
+
+static void write_list(sl_rewriter *rw, const sl_order_part *part,
+                       const uint32_t *list, uint32_t n)
+{
+    const sl_segment_def *segments = part->component->segments;
+    for (uint32_t i = 0, done; i < n && rw->err->code == SL_OK; i += done) {
+        done = 1;
+        if (is_aligned(&segments[list[i]]))
+            write_alone(rw, &segments[list[i]]);
+        else
+            done = write_list_run(rw, part, list + i, n - i);
+    }
+}
+
+/* The segments that move stand where the first one of all stood. */
+static void ordered_section(sl_rewriter *rw, const reading *r,
+                            const sl_order_part *part, uint32_t n)
+{
+    uint32_t *stay = sl_calloc((size_t)n + 1, sizeof *stay), n_stay = 0;
+    if (stay == NULL) {
+        sl_fail(rw->err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+        return;
+    }
+    for (uint32_t i = r->segment - n; i < r->segment; i++)
+        if (!part->moves[i])
+            stay[n_stay++] = i;
+    if (n != 0 && r->segment == n)
+        write_list(rw, part, part->first, part->n_first);
+    write_list(rw, part, stay, n_stay);
+    sl_free(stay);
+}
+
+/* A section with other indices. */
+static void patched_section(sl_rewriter *rw, const section *s,
+                            const sl_patch *patch, size_t n)
+{
+    sl_rewrite_frame f;
+    uint64_t at = s->body;
+    sl_rewrite_open(rw, &f, s->id);
+    for (size_t i = 0; i < n && rw->err->code == SL_OK; i++) {
+        sl_output_copy(&rw->out, rw->source, at, patch[i].at - at);
+        sl_output_u64(&rw->out, patch[i].index);
+        at = patch[i].at + patch[i].len;
+    }
+    if (sl_rewrite_fits(rw, s->end - at))
+        sl_output_copy(&rw->out, rw->source, at, s->end - at);
+    sl_rewrite_close(rw);
+}
+
+static const sl_order_part *part_of(const sl_rewriter *rw,
+                                    const sl_component *c)
+{
+    return rw->order != NULL ? sl_order_of(rw->order, c) : NULL;
+}
+
+static bool patch_section(sl_rewriter *rw, const section *s)
+{
+    size_t n = 0;
+    const sl_patch *patch =
+        rw->order != NULL ? sl_order_patches(rw->order, s->body, s->end, &n)
+                          : NULL;
+    if (n != 0)
+        patched_section(rw, s, patch, n);
+    return n != 0;
+}
+
+/* --- Sections of data ---------------------------------------------------- */
+
 static void data_section(sl_rewriter *rw, reading *r, const section *s)
 {
     const sl_segment_def *segment = &r->component->segments[r->segment];
     uint32_t n = count_segments(r, s);
+    const sl_order_part *part = part_of(rw, r->component);
     r->segment += n;
+    if (part != NULL && n != 0) {
+        ordered_section(rw, r, part, n);
+        return;
+    }
     if (!changes(rw, segment, n)) {
         copy_data_section(rw, r, s, segment, n);
         return;
@@ -245,6 +341,11 @@ static void rewrite_component(sl_rewriter *rw, const sl_component *c);
 /* Whether something in it, however deep, is not simply copied. */
 static bool touches(sl_rewriter *rw, const sl_component *c, bool shifted)
 {
+    size_t n_patches = 0;
+    if (rw->order != NULL)
+        sl_order_patches(rw->order, c->at, c->at + c->size, &n_patches);
+    if (n_patches != 0 || part_of(rw, c) != NULL)
+        return true;
     if (changes(rw, c->segments, c->n_segments))
         return true;
     for (uint32_t i = 0; shifted && i < c->n_segments; i++)
@@ -311,11 +412,115 @@ static bool is_left_out(sl_rewriter *rw, const reading *r, const section *s)
            !rw->ops->keep_custom(rw, s->body, (uint32_t)(s->end - s->body));
 }
 
+/* --- Names of segments ---------------------------------------------------- */
+
+#define NAMES_MAX (16u << 20) /* bytes of a section that is looked into */
+
+typedef struct naming {
+    uint32_t index;
+    sl_name name;
+} naming;
+
+static int by_index(const void *a, const void *b)
+{
+    uint32_t x = ((const naming *)a)->index, y = ((const naming *)b)->index;
+    return x < y ? -1 : x > y;
+}
+
+/* namemap: in the order of indices. False: it is none, or memory is short. */
+static bool rename_map(sl_reader *r, const sl_order_part *part, sl_buf *out)
+{
+    uint32_t n = sl_read_count(r, 2), n_data;
+    naming *names = sl_calloc((size_t)n + 1, sizeof *names);
+    bool good = names != NULL && sl_reader_ok(r);
+    n_data = part->component->count[SL_SORT_CORE_DATA];
+    for (uint32_t i = 0; i < n && good; i++) {
+        names[i].index = sl_read_u32(r);
+        names[i].name = sl_read_name(r);
+        if (sl_reader_ok(r) && names[i].index < n_data)
+            names[i].index = part->map[names[i].index];
+        good = sl_reader_ok(r);
+    }
+    if (good)
+        qsort(names, n, sizeof *names, by_index);
+    sl_buf_u32(out, n);
+    for (uint32_t i = 0; i < n && good; i++) {
+        sl_buf_u32(out, names[i].index);
+        sl_buf_name(out, names[i].name);
+    }
+    sl_free(names);
+    return good && sl_reader_left(r) == 0;
+}
+
+/* The subsections behind the section's name. */
+static bool rename_subsections(sl_reader *r, const sl_order_part *part,
+                               sl_buf *out)
+{
+    static const uint8_t data_sort[] = {0x00, 0x13};
+    while (sl_reader_ok(r) && sl_reader_left(r) != 0) {
+        uint8_t id = sl_read_u8(r);
+        sl_reader sub = sl_read_sub(r, sl_read_u32(r));
+        if (!sl_reader_ok(r))
+            return false;
+        sl_buf body = {0};
+        bool names = id == 0x01 && sl_reader_left(&sub) > 2 &&
+                     memcmp(sub.pos, data_sort, sizeof data_sort) == 0;
+        if (names) {
+            sl_buf_bytes(&body, data_sort, sizeof data_sort);
+            sub.pos += sizeof data_sort;
+            names = rename_map(&sub, part, &body);
+        } else {
+            sl_buf_bytes(&body, sub.pos, sl_reader_left(&sub));
+            names = true;
+        }
+        sl_buf_u8(out, id);
+        sl_buf_sized(out, &body);
+        names = names && !body.failed;
+        sl_buf_deinit(&body);
+        if (!names)
+            return false;
+    }
+    return sl_reader_ok(r) && !out->failed;
+}
+
+/* component-name names segments by their indices. False: it is not this
+ * section, or what is in it nobody can read. */
+static bool rename_segments(sl_rewriter *rw, const reading *r, const section *s)
+{
+    const sl_order_part *part =
+        s->id == SECTION_CUSTOM ? part_of(rw, r->component) : NULL;
+    uint64_t size = s->end - s->body;
+    uint8_t *bytes = part != NULL && size <= NAMES_MAX ? sl_malloc(size + 1)
+                                                       : NULL;
+    if (bytes == NULL)
+        return false;
+    sl_err ignored = {0};
+    sl_buf out = {0};
+    bool written = false;
+    if (rw->source->read_at(rw->source, s->body, bytes, (size_t)size,
+                            rw->err) == SL_OK) {
+        sl_reader in = sl_reader_over(bytes, (size_t)size, s->body, &ignored);
+        sl_name name = sl_read_name(&in);
+        sl_buf_name(&out, name);
+        written = sl_reader_ok(&in) && sl_name_is(name, "component-name") &&
+                  rename_subsections(&in, part, &out) &&
+                  sl_rewrite_fits(rw, out.len + 6);
+    }
+    if (written) {
+        sl_output_u8(&rw->out, SECTION_CUSTOM);
+        sl_output_u64(&rw->out, out.len);
+        sl_output_bytes(&rw->out, out.data, out.len);
+    }
+    sl_buf_deinit(&out);
+    sl_free(bytes);
+    return written;
+}
+
 static void write_section(sl_rewriter *rw, reading *r, const section *s)
 {
     bool pads = pads_payload(rw, r, s);
-    if (pads || is_left_out(rw, r, s))
-        ; /* left out */
+    if (pads || is_left_out(rw, r, s) || rename_segments(rw, r, s))
+        ; /* left out, or written */
     else if (s->id == SL_SECTION_DATA)
         data_section(rw, r, s);
     else if (s->id == SECTION_COMPONENT)
@@ -323,7 +528,7 @@ static void write_section(sl_rewriter *rw, reading *r, const section *s)
     else if (s->id == SECTION_IMPORT && rw->ops->imports != NULL &&
              r->component->parent == NULL)
         rw->ops->imports(rw, s->body, (uint32_t)(s->end - s->body));
-    else if (sl_rewrite_fits(rw, s->end - s->at))
+    else if (!patch_section(rw, s) && sl_rewrite_fits(rw, s->end - s->at))
         sl_output_copy(&rw->out, rw->source, s->at, s->end - s->at);
     r->padded = pads;
 }

@@ -4,6 +4,7 @@
 #ifndef SL_BUNDLE_REWRITE_H
 #define SL_BUNDLE_REWRITE_H
 
+#include "bundle/order.h"
 #include "bundle/output.h"
 #include "component/component.h"
 
@@ -40,6 +41,7 @@ struct sl_rewriter {
     const sl_rewrite_ops *ops;
     sl_source *source;
     const sl_component *component; /* decoded from it */
+    const sl_order *order; /* of segments; their fate is to be kept. Or NULL */
     sl_output out;
     sl_err *err;
     sl_rewrite_frame *frames; /* open sections, innermost first */

@@ -5,39 +5,49 @@
 static const struct option options[] = {
     CLI_JOB_FORCE,
     {"plan", required_argument, NULL, 'p'},
+    {"keep-order", no_argument, NULL, 'k'},
     {NULL, 0, NULL, 0},
 };
 
+typedef struct optimizing {
+    cli_job job;
+    cli_plan plan;
+    const char *path;
+    bool keep_order;
+} optimizing;
+
 static sl_status work(cli_job *job, sl_bundle_job *ask, void *arg, sl_err *err)
 {
-    const sl_load_plan plan = cli_plan_take(arg);
+    optimizing *o = arg;
+    const sl_load_plan plan = cli_plan_take(&o->plan);
     (void)job;
-    return sl_optimize(ask, &plan, err);
+    return sl_optimize(ask, &plan, !o->keep_order, err);
 }
 
-static int plan_option(void *arg, int option)
+static int own_option(void *arg, int option)
 {
-    if (option != 'p')
+    optimizing *o = arg;
+    if (option == 'k')
+        o->keep_order = true;
+    else if (option == 'p')
+        o->path = optarg;
+    else
         return CLI_JOB_OTHER;
-    *(const char **)arg = optarg;
     return CLI_OK;
 }
 
 static int run(int argc, char **argv)
 {
-    cli_job job;
-    cli_plan plan = {0};
-    const char *path = NULL;
-    cli_job_init(&job, &cli_optimize);
-    int code =
-        cli_job_arguments(&job, argc, argv, options, plan_option, &path);
-    if (code == CLI_OK && path == NULL)
+    optimizing o = {0};
+    cli_job_init(&o.job, &cli_optimize);
+    int code = cli_job_arguments(&o.job, argc, argv, options, own_option, &o);
+    if (code == CLI_OK && o.path == NULL)
         code = cli_usage(&cli_optimize, "--plan PLAN is needed");
     if (code == CLI_OK)
-        code = cli_plan_read(&plan, path);
+        code = cli_plan_read(&o.plan, o.path);
     if (code == CLI_OK)
-        code = cli_job_run(&job, work, &plan);
-    cli_plan_deinit(&plan);
+        code = cli_job_run(&o.job, work, &o);
+    cli_plan_deinit(&o.plan);
     return code;
 }
 
@@ -48,10 +58,12 @@ const cli_command cli_optimize = {
     "Writes the component with a plan of what will be read of its data segments, "
     "as\n`sluice run --record-loads PLAN` noted it: when it is instantiated, its "
     "bytes are\nfetched along the plan before they are asked for. A plan that is "
-    "there is replaced.\n\n"
-    "  --plan PLAN  lines SEGMENT START LENGTH; SEGMENT is a number or the "
-    "\"name\" of\n               an import; `-` is standard input\n"
-    "  --force      replace OUT.wasm if it exists\n"
-    "  -o OUT.wasm  written beside and renamed: never seen half-written\n",
+    "there is replaced.\nInline segments that the plan names are put side by "
+    "side, in the order in which\nthey are read.\n\n"
+    "  --plan PLAN   lines SEGMENT START LENGTH; SEGMENT is a number or the "
+    "\"name\" of\n                an import; `-` is standard input\n"
+    "  --keep-order  leave all segments where they are\n"
+    "  --force       replace OUT.wasm if it exists\n"
+    "  -o OUT.wasm   written beside and renamed: never seen half-written\n",
     run,
 };

@@ -419,6 +419,15 @@ static uint64_t prefetch_at(sl_chunks *set, uint64_t at, uint64_t end)
     return chunk != NULL ? chunk->at + chunk->len : 0;
 }
 
+/* The backing that asked may be gone, when others share the set. */
+static void count_prefetched(sl_chunks *set, uint64_t n)
+{
+    sl_data_ctx *ctx = set->ctx;
+    (set->backing != NULL ? &set->backing->stats : &ctx->gone)
+        ->bytes_prefetched += n;
+    ctx->stats.bytes_prefetched += n;
+}
+
 static void prefetch_more(sl_chunks *set)
 {
     for (struct sl_range *r; (r = sl_ranges_first(&set->wanted)) != NULL;) {
@@ -428,8 +437,7 @@ static void prefetch_more(sl_chunks *set)
                            : prefetch_at(set, r->at, r->end);
         if (end == 0)
             return;
-        SL_DATA_COUNT(set->backing, bytes_prefetched,
-                      (end < r->end ? end : r->end) - r->at);
+        count_prefetched(set, (end < r->end ? end : r->end) - r->at);
         r->at = end;
     }
 }

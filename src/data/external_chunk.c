@@ -283,9 +283,9 @@ static bool asks_at_once(const sl_external_chunk *c)
 
 static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
 {
-    const sl_external_backing *b = sl_external_of(set);
+    const sl_external_set *of = sl_external_of(set);
     sl_external_chunk *c = (sl_external_chunk *)chunk;
-    c->content = b->content;
+    c->content = of->content;
     c->content->refs++;
     c->work.work = sl_external_work;
     c->work.done = chunk_done;
@@ -310,9 +310,9 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
 
 static bool chunk_has(sl_chunks *set, uint64_t at)
 {
-    const sl_external_backing *b = sl_external_of(set);
+    const sl_external_set *of = sl_external_of(set);
     uint8_t byte;
-    return sl_content_read_cached(b->content, at, &byte, 1) != 0;
+    return sl_content_read_cached(of->content, at, &byte, 1) != 0;
 }
 
 const sl_chunk_ops sl_external_chunk_ops = {

@@ -18,19 +18,25 @@
 #include "data/content.h"
 #include "data/span.h"
 
+/* The chunks of an external segment; or of what lies at a URL, where all the
+ * segments share them: what one of them brought may hold others. */
+typedef struct sl_external_set {
+    int refs;
+    sl_content *content;
+    sl_chunks chunks;
+} sl_external_set;
+
 typedef struct sl_external_backing {
     sl_backing base;
-    sl_content *content;
+    sl_external_set *set;
     uint64_t offset;                         /* of the segment in the content */
-    sl_chunks chunks;                        /* of the content */
     struct sl_external_backing *next, *prev; /* in ctx->externals */
 } sl_external_backing;
 
-static inline sl_external_backing *sl_external_of(sl_chunks *set)
+static inline sl_external_set *sl_external_of(sl_chunks *chunks)
 {
-    return (
-        sl_external_backing *)(void *)((char *)set -
-                                       offsetof(sl_external_backing, chunks));
+    return (sl_external_set *)(void *)((char *)chunks -
+                                       offsetof(sl_external_set, chunks));
 }
 
 typedef struct sl_external_chunk {

@@ -2,9 +2,13 @@
 """Load plans: recorded, as text, in components, and what `sluice optimize` and
 `sluice bundle` make of them. Run like cli_test.py, whose fixture it uses.
 """
+import json
 import os
+import random
+import re
 import sys
 
+from lower_test import HEAD, forms
 from cli_test import INVALID, NO_INPUT, USAGE, main
 
 # Exports that give segments: imported ones, one of its own, nested ones.
@@ -106,7 +110,7 @@ def test_plans__name_what_is_imported(t):
     t.equal(out, b'2' * 2000 + b'a nested one' + b'own segment' + b'1' * 1000 + b'the last one')
     t.equal(lines, ['# segment start length', '"second" 0 2000', '1 0 12', '0 0 11',
                     '"first" 0 1000', '2 0 12'])
-    t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
+    t.run('optimize', '--keep-order', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
     version, found, steps = plan_of(t, 'p.wasm')
     t.equal((version, found), (2, ['second', 'first']))
     t.equal([s[0] for s in steps], ['second', 1, 0, 'first', 2])
@@ -178,7 +182,7 @@ def test_plans__stay_right_when_imports_become_segments(t):
     supply = supplied(t)
     calls = ['second', 'deep', 'own', 'first', 'last']
     out, _ = record(t, 'c.wat', calls, *supply)
-    t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
+    t.run('optimize', '--keep-order', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
     for data, rest, want in (
             (('first=one',), ('--data', 'second=two'), ['second', 2, 1, 0, 3]),
             (('second=two',), ('--data', 'first=one'), [1, 2, 0, 'first', 3]),
@@ -207,6 +211,236 @@ def test_plans__two_instances_of_a_nested_component(t):
     t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
     t.run('run', '--invoke', 'two()', '--invoke', 'one()', 'p.wasm')
     t.equal(t.out, b'nestednested')
+
+
+# --- The order of segments ----------------------------------------------------
+
+class Maker:
+    """A random component, every export of which gives the bytes of one segment:
+    its own, imported, passed by `with`, aliased from outer components (however
+    far) and from instances, exported."""
+
+    def __init__(self, rng):
+        self.rng, self.number, self.imports = rng, 0, {}
+
+    def payload(self):
+        self.number += 1
+        size = self.rng.choice((1, 5, 40, 300, 3000, 20000))
+        return (f'<{self.number}>' * size)[:size + 3]
+
+    def name(self, stem):
+        self.number += 1
+        return f'{stem}{self.number}'
+
+    def component(self, depth=0, outer=(), given=()):
+        """Its text without the brackets, and name -> bytes of its exports. `outer`:
+        a list of (id, bytes) for each component around, innermost last."""
+        rng, text, exports = self.rng, [], {}
+        data = []  # (id, bytes) of this component's index space
+        inside = []  # what nested components may alias
+        for name, want in given:
+            data.append((f'${name}', want))
+            text.append(f'(import "{name}" (core data ${name}))')
+        for _ in range(rng.randint(3, 12)):
+            what = rng.choice('dddddiarrrrexcmom' if depth < 3 else 'dddarrrex')
+            if what == 'd':
+                own, want = self.name('$d'), self.payload()
+                text.append(f'(core data {own} "{want}")')
+                data.append((own, want))
+                inside.append((own, want))
+            elif what == 'i' and depth == 0:
+                own, want = self.name('im'), self.payload()
+                self.imports[own] = want
+                text.append(f'(import "{own}" (core data ${own}))')
+                data.append((f'${own}', want))
+            elif what == 'a' and any(outer):
+                count = rng.choice([i for i, o in enumerate(outer, 1) if o])
+                source, want = rng.choice(outer[count - 1])
+                own = self.name('$a')
+                # by number and id: the scope is named by its place
+                text.append(f'(alias outer {count} {source} (core data {own}))')
+                data.append((own, want))
+            elif what == 'r' and data:
+                source, want = rng.choice(data)
+                name = self.name('r')
+                text.append(reader(name, source))
+                exports[name] = want
+            elif what == 'e' and data:
+                source, want = rng.choice(data)
+                own = self.name('$e')
+                text.append(f'(export {own} "{own[1:]}" (core data {source}))')
+                data.append((own, want))
+            elif what == 'x' and data:
+                pick = [rng.choice(data) for _ in range(rng.randint(1, 3))]
+                bag, own = self.name('$b'), self.name('$g')
+                text.append(f'(instance {bag} ' + ' '.join(
+                    f'(export "x{k}" (core data {source}))'
+                    for k, (source, _) in enumerate(pick)) + ')')
+                k = rng.randrange(len(pick))
+                text.append(f'(alias export {bag} "x{k}" (core data {own}))')
+                data.append((own, pick[k][1]))
+            elif what == 'm':
+                text.append(f'(core module (func (result i32) (i32.const {self.number})))')
+            elif what == 'o':
+                text.append('(@custom "note" "kept")' if rng.random() < .5 else
+                            f'(type (tuple u8 {" ".join(["u8"] * rng.randint(1, 9))}))')
+            elif what == 'c':
+                pick = [rng.choice(data) for _ in range(rng.randint(0, 2))] if data else []
+                given_ = [(self.name('w'), want) for _, want in pick]
+                body, inner_exports = self.component(
+                    depth + 1, [list(inside)] + [list(o) for o in outer], given_)
+                c, i = self.name('$c'), self.name('$i')
+                text.append(f'(component {c} {body})')
+                for _ in range(rng.randint(1, 2)):
+                    i = self.name('$i')
+                    text.append(f'(instance {i} (instantiate {c} ' + ' '.join(
+                        f'(with "{name}" (core data {source}))'
+                        for (name, _), (source, _) in zip(given_, pick)) + '))')
+                for name, want in inner_exports.items():
+                    outward = self.name('n')
+                    text.append(f'(export "{outward}" (func {i} "{name}"))')
+                    exports[outward] = want
+        return '\n'.join(text), exports
+
+
+def definitions(t, path):
+    """Sizes of the segments defined in it, in the order of their numbers."""
+    t.run('inspect', '--json', path)
+    return [i['size'] for i in json.loads(t.out)
+            if i['sort'] == 'core data' and i['how'] == 'definition']
+
+
+def random_plan(rng, sizes):
+    order = [i for i in range(len(sizes)) if rng.random() < .8]
+    rng.shuffle(order)
+    return ''.join(f'{i} 0 {sizes[i] if rng.random() < .8 else rng.randint(0, sizes[i])}\n'
+                   for i in order)
+
+
+def test_layout__random_components_do_the_same(t):
+    moved = 0
+    for seed in range(12 if t.sanitized else 60):
+        rng = random.Random(seed)
+        maker = Maker(rng)
+        body, exports = maker.component()
+        t.write('c.wat', f'(component {body})')
+        supply = []
+        for name, want in maker.imports.items():
+            t.write(name, want)
+            supply += ['--data', f'{name}={name}']
+        source = rng.choice(('c.wat', 'c.wasm', 'aligned.wasm'))
+        t.run('parse', '-o', 'c.wasm', 'c.wat')
+        if source == 'aligned.wasm': # every payload at a multiple of 64 KiB
+            t.run('externalize', '--force', '--min-size', '50', '--dir', '.', '-o', 'e.wasm', 'c.wat')
+            t.run('internalize', '--force', '-o', source, 'e.wasm')
+        sizes = definitions(t, source)
+        t.write('plan', random_plan(rng, sizes))
+        t.run('optimize', '--force', '--plan', 'plan', '-o', 'p.wasm', source)
+        t.run('optimize', '--force', '--keep-order', '--plan', 'plan', '-o', 'k.wasm', source)
+        t.run('validate', 'p.wasm')
+        t.equal(sorted(definitions(t, 'p.wasm')), sorted(sizes))
+        moved += plan_of(t, 'p.wasm') != plan_of(t, 'k.wasm')
+        # The steps mean the same bytes, whatever their numbers are now.
+        now = definitions(t, 'p.wasm')
+        t.equal([(now[s], a, n) for s, a, n in plan_of(t, 'p.wasm')[2]],
+                [(sizes[s], a, n) for s, a, n in plan_of(t, 'k.wasm')[2]])
+        for name, want in exports.items():
+            t.run('run', *supply, '--invoke', name + '()', 'p.wasm')
+            t.true(t.out == want.encode(), f'seed {seed}: {name} gives {t.out[:40]}, not {want[:40]}')
+        # The names of definitions go along; everything else stands as it was.
+        def named(path):
+            t.run('print', path)
+            return {m[1]: m[2] for m in re.finditer(rb'\(core data (\$\S+) "([^"]*)"', t.out)}
+        t.equal(named('p.wasm'), named('c.wasm' if source == 'c.wat' else source))
+        # Again nothing moves.
+        t.write('plan2', ''.join(f'{s} {a} {n}\n' for s, a, n in plan_of(t, 'p.wasm')[2]))
+        t.run('optimize', '--force', '--plan', 'plan2', '-o', 'q.wasm', 'p.wasm')
+        t.true(t.read('q.wasm') == t.read('p.wasm'), f'seed {seed}: not stable')
+    t.true(moved > (3 if t.sanitized else 20), f'only {moved} changed')
+
+
+def test_layout__the_data_suite(t):
+    """Every component of tests/wast/data with its segments turned round."""
+    folder = os.path.join(t.root, 'tests', 'wast', 'data')
+    changed = total = 0
+    for file in sorted(os.listdir(folder)):
+        if not file.endswith('.wast') or file.startswith('external') or file == 'forwarded.wast':
+            continue
+        with open(os.path.join(folder, file)) as f:
+            text = f.read()
+        out = []
+        for form in forms(text):
+            head = HEAD.match(form)
+            if head is None or re.match(r'\(component\s+(binary|quote|instance)', form):
+                out.append(form)
+                continue
+            t.write('c.wat', '(component ' + form[head.end():])
+            sizes = definitions(t, 'c.wat')
+            t.write('plan', ''.join(f'{i} 0 {n}\n' for i, n in reversed(list(enumerate(sizes)))))
+            t.run('optimize', '--force', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
+            changed += definitions(t, 'p.wasm') != sizes
+            data = ''.join('\\%02x' % b for b in t.read('p.wasm'))
+            out.append(f'(component{head[1] or ""}{head[2] or ""} binary "{data}")')
+        t.write('s.wast', '\n'.join(out))
+        t.run('wast', 's.wast', timeout=300)
+        total += int(re.search(rb'(\d+) passed, 0 failed', t.out)[1])
+    t.true(changed > 10 and total > 700, f'{changed} components changed, {total} commands')
+
+
+def test_layout__what_is_read_first_stands_in_front(t):
+    own = [chr(97 + i) * 1000 for i in range(8)]
+    t.write('c.wat', '(component ' + ''.join(
+        f'(core data $d{i} "{text}") (core module (func)) {reader(f"r{i}", f"$d{i}")}'
+        for i, text in enumerate(own)) + ')')
+    t.run('parse', '-o', 'c.wasm', 'c.wat')
+    before = t.read('c.wasm')
+    for order in ([6, 1, 4], [0, 2], [7, 6, 5, 4, 3, 2, 1, 0]):
+        t.write('plan', ''.join(f'{i} 0 1000\n' for i in order))
+        t.run('optimize', '--force', '--plan', 'plan', '-o', 'p.wasm', 'c.wasm')
+        data = t.read('p.wasm')
+        places = [data.index(own[i].encode()) for i in order]
+        t.true(all(1000 <= b - a < 1010 for a, b in zip(places, places[1:])), places)
+        rest = [data.index(own[i].encode()) for i in range(8) if i not in order]
+        t.equal(rest, sorted(rest))
+        t.true(not rest or max(places) < min(rest) or 0 in order, 'they are not in front')
+        for i in range(8):
+            t.run('run', '--invoke', f'r{i}()', 'p.wasm')
+            t.equal(t.out, own[i].encode())
+    # Mostly unread: behind what is read as a whole.
+    t.write('plan', '5 0 10\n3 0 1000\n4 0 600\n')
+    t.run('optimize', '--force', '--plan', 'plan', '-o', 'p.wasm', 'c.wasm')
+    t.equal([s[0] for s in plan_of(t, 'p.wasm')[2]], [2, 0, 1])
+    # As they stand already, or without a plan, nothing moves.
+    t.write('plan', '')
+    t.run('optimize', '--force', '--plan', 'plan', '-o', 'p.wasm', 'c.wasm')
+    t.true(t.read('p.wasm').endswith(before[8:]), 'something has changed')
+
+
+def test_layout__many_segments_and_long_numbers(t):
+    """Indices of one, two and three bytes change places."""
+    n = 300
+    t.write('c.wat', '(component ' + ''.join(f'(core data $d{i} "{i:05}")' for i in range(n)) +
+            ''.join(reader(f'r{i}', f'$d{i}') for i in (0, 1, 127, 128, 129, 299)) + ')')
+    t.write('plan', ''.join(f'{i} 0 5\n' for i in range(n - 1, 0, -1)))
+    t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
+    for i in (0, 1, 127, 128, 129, 299):
+        t.run('run', '--invoke', f'r{i}()', 'p.wasm')
+        t.equal(t.out, b'%05d' % i)
+    t.equal([s[0] for s in plan_of(t, 'p.wasm')[2]], list(range(n - 1)))
+
+
+def test_layout__external_segments_stay(t):
+    own = [chr(97 + i) * 100000 for i in range(4)]
+    t.write('c.wat', '(component ' + ''.join(
+        f'(core data $d{i} "{text}") {reader(f"r{i}", f"$d{i}")}'
+        for i, text in enumerate(own[:2] + ['small', own[2], 'also'])) + ')')
+    t.run('externalize', '--dir', '.', '-o', 'e.wasm', 'c.wat')
+    t.write('plan', '4 0 4\n3 0 100000\n2 0 5\n0 0 100000\n')
+    t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'e.wasm')
+    t.equal([s[0] for s in plan_of(t, 'p.wasm')[2]], [0, 4, 1, 2])
+    for i, want in enumerate(own[:2] + ['small', own[2], 'also']):
+        t.run('run', '--invoke', f'r{i}()', 'p.wasm')
+        t.equal(t.out, want.encode())
 
 
 if __name__ == '__main__':

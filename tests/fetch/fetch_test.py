@@ -375,6 +375,66 @@ def _(world):
     expect(len(asked) < SIZE // CHUNK, asked)
 
 
+# An export that gives the bytes of its segment.
+GIVES = '''
+  (core data $d{0} "{1}")
+  (core func $read{0} (canon data.read $d{0})) (core func $size{0} (canon data.size $d{0}))
+  (core module $M{0}
+    (import "" "read" (func $read (param i32 i32) (result i32)))
+    (import "" "size" (func $size (result i32)))
+    (func (export "get") (result i32) (call $read (i32.const 0) (call $size))))
+  (core instance $m{0} (instantiate $M{0} (with "" (instance
+    (export "read" (func $read{0})) (export "size" (func $size{0}))))))
+  (func (export "r{0}") (result (stream u8)) (canon lift (core func $m{0} "get")))'''
+
+
+def many(world, n, size):
+    """many.wasm: segments that exports r0, r1, ... give; their contents."""
+    dice = random.Random(n)
+    own = [bytes(dice.choice(b'abcdefgh') for _ in range(size)) for _ in range(n)]
+    world.write('many.wat', b'(component %s)' % b''.join(
+        GIVES.format(i, text.decode()).encode() for i, text in enumerate(own)))
+    world.tool('parse', '-o', 'many.wasm', 'many.wat')
+    return own
+
+
+def count_requests(world, name, own, order, *options):
+    world.log()
+    calls = [word for i in order for word in ('--invoke', f'r{i}()')]
+    done = world.run(*options, *calls, world.url(name), timeout='10')
+    expect(done.returncode == 0, done.stderr)
+    expect(done.stdout == b''.join(own[i] for i in order), f'{name}: other bytes')
+    return len([line for line in world.log() if name in line[3]])
+
+
+@check('segments that are read together stand together')
+def _(world):
+    own = many(world, 40, 40000)
+    world.tool('externalize', '--dir', '.', '--min-size', '0', '-o', 'm-ext.wasm', 'many.wat')
+    world.tool('internalize', '-o', 'apart.wasm', 'm-ext.wasm') # payloads on pages
+    order = [33, 7, 21, 12, 38, 2, 27, 16, 30, 5]
+    for name in 'many', 'apart':
+        opened = count_requests(world, f'{name}.wasm', own, [0]) - 1
+        without = count_requests(world, f'{name}.wasm', own, order, '--record-loads',
+                                 os.path.join(world.folder, 'order.plan')) - opened
+        world.tool('optimize', '--force', '--keep-order', '--plan', 'order.plan', '-o',
+                   f'{name}-k.wasm', f'{name}.wasm')
+        world.tool('optimize', '--force', '--plan', 'order.plan', '-o', f'{name}-o.wasm',
+                   f'{name}.wasm')
+        kept, ordered = (min(count_requests(world, f'{name}-{c}.wasm', own, order) - opened
+                             for _ in range(3)) for c in 'ko')
+        expect(ordered <= 4 and kept >= len(order) / 2 and without >= kept,
+               f'{name}: {without} requests, {kept} with a plan, {ordered} in its order')
+
+
+@check('small segments at a URL share what was fetched')
+def _(world):
+    own = many(world, 100, 500) # all in one chunk, or two
+    opened = count_requests(world, 'many.wasm', own, [3]) - 1
+    extra = count_requests(world, 'many.wasm', own, range(100)) - opened
+    expect(extra <= 3, f'{extra} requests for 50,000 bytes')
+
+
 @check('every bit of a chunk counts')
 def _(world):
     for at in range(0, SIZE, 15013):
