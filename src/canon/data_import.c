@@ -19,7 +19,8 @@ typedef struct data_init {
     bool over;
 } data_init;
 
-/* --- The buffer ------------------------------------------------------------ */
+/* --- The buffer ------------------------------------------------------------
+ */
 
 static data_init *init_of(sl_buffer *buffer)
 {
@@ -50,7 +51,8 @@ static uint32_t init_map(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
 
 static const sl_buffer_ops init_ops = {.bytes = init_bytes, .map = init_map};
 
-/* --- The read -------------------------------------------------------------- */
+/* --- The read --------------------------------------------------------------
+ */
 
 static void tell(data_init *init)
 {
@@ -103,12 +105,12 @@ static sl_status data_init_run(sl_core_thread *core, sl_core_data *data,
 {
     sl_segment *segment =
         (sl_segment *)(void *)((char *)data - offsetof(sl_segment, core));
-    data_init init = {.core = core,
-                      .thread = sl_thread_of(core),
-                      .memory = memory,
-                      .to = to,
-                      .buffer = {.ops = &init_ops,
-                                 .elem = sl_type_primitive(SL_T_U8)}};
+    data_init init = {
+        .core = core,
+        .thread = sl_thread_of(core),
+        .memory = memory,
+        .to = to,
+        .buffer = {.ops = &init_ops, .elem = sl_type_primitive(SL_T_U8)}};
     sl_instance *inst = init.thread->task->inst;
     sl_err err = {0};
     init.copy = (sl_copy){inst, &init.buffer, on_copy, on_copy_done};

@@ -60,9 +60,10 @@ class World:
             for at in range(0, SIZE, CHUNK))
         external = (f'(core data $input (external "x.bin" (size {SIZE}) '
                     f'(chunk {CHUNK}) {digests}))')
-        for name, text in (('ext', source), ('scatter', scatter)):
+        core = open(os.path.join(os.path.dirname(__file__), 'core_import.wat')).read()
+        for name, text in (('ext', source), ('scatter', scatter), ('core', core)):
             expect(plain in text, name)
-            self.write(name + '.wat', text.replace(plain, external).encode())
+            self.write(name + '.wat', text.replace(plain, external, 1).encode())
             self.tool('parse', '-o', name + '.wasm', name + '.wat')
         self.write('imports.wat', source.encode())
         self.tool('bundle', '--data', 'input=x.bin', '-o', 'inline.wasm', 'imports.wat')
@@ -190,6 +191,52 @@ def _(world):
     row = one(done)
     expect(done.returncode == 1 and row['faults'] == 1, done)
     expect(row['delivered'] == row['fetched'] == 0, row)
+
+
+# --- Core modules that import segments -----------------------------------------------
+
+CORE = ('--features', 'core-data')
+
+
+@check('data imports: counted, traced, and others go on')
+def _(world):
+    right = b'%d\n' % sum(world.content)
+    for name in ('core.wasm', world.url('core.wasm')):
+        done = world.run(*CORE, '--data-stats', '--invoke', 'sum()', name)
+        row = one(done)
+        expect(done.stdout == right, done)
+        expect(row['size'] == row['delivered'] == row['fetched'] == SIZE, row)
+        expect(row['reads'] >= 1 and row['faults'] == 0, row)
+    done = world.run(*CORE, '--trace', 'trace.json', '--invoke', 'race()',
+                     slow(world, 'core.wasm', 300))
+    expect(done.returncode == 0 and int(done.stdout) > 5, done)
+    trace = events(world)
+    expect(sum(e['args']['bytes'] for e in named(trace, 'stream', 'read')) == SIZE, trace)
+    expect(any(e['args']['bytes'] == SIZE for e in named(trace, 'stream', 'segment 0')),
+           named(trace, 'stream'))
+    expect(named(trace, 'task', 'waits for data'), named(trace, 'task'))
+
+
+@check('data imports: faults, interrupts, the gate')
+def _(world):
+    done = world.run(*CORE, '--http-retries', '0', '--invoke', 'sum()',
+                     world.url('~wrong=status&status=404/core.wasm'))
+    expect(done.returncode == 134 and
+           b'data fault: segment 0, bytes [0, 150001): ' in done.stderr, done)
+    done = world.run('--invoke', 'sum()', 'core.wasm')
+    expect(done.returncode == 65 and b'unsupported feature `core-data`' in done.stderr,
+           done)
+    for how in ((), ('--timeout', '0.7')):
+        run = subprocess.Popen(
+            world.command(*CORE, *how, '--invoke', 'sum()',
+                          slow(world, 'core.wasm', 20000).replace('~', '~times=9&')),
+            cwd=world.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if not how:
+            time.sleep(0.7)
+            run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=TIMEOUT)
+        expect(run.returncode == (124 if how else 130), err)
+        expect(b'Sanitizer' not in err, err)
 
 
 # --- Traces --------------------------------------------------------------------------

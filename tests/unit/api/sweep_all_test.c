@@ -886,6 +886,41 @@ static void test_sweep__segments(void **state)
     sweep(segments, BYTES);
 }
 
+/* A core module imports the segment; what it brings is not there at once. */
+#define CORE_DATA                                                              \
+    "(component"                                                               \
+    "  (import \"text\" (core data $text))"                                    \
+    "  (core module $M"                                                        \
+    "    (import \"\" \"text\" (data $text))"                                  \
+    "    (memory 1)"                                                           \
+    "    (func (export \"load\") (result i32)"                                 \
+    "      (memory.init $text (i32.const 8) (i32.const 0) (i32.const 100))"    \
+    "      (i32.load8_u (i32.const 107))))"                                    \
+    "  (core instance $m (instantiate $M (with \"\" (instance"                 \
+    "    (export \"text\" (data $text))))))"                                   \
+    "  (func (export \"load\") async (result u32)"                             \
+    "    (canon lift (core func $m \"load\"))))"
+
+static void core_data(run *r)
+{
+    sluice_val result = {0};
+    the_segment = NULL;
+    if (up(r, link_text)) {
+        sluice_store_set_seed(r->store, 3);
+        for (int i = 0; i < 2; i++)
+            if (returns(r, "load", NULL, &result))
+                assert_int_equal(result.of.u32, 'x');
+    }
+    sluice_segment_free(the_segment);
+    down(r);
+}
+
+static void test_sweep__core_data(void **state)
+{
+    (void)state;
+    sweep(core_data, CORE_DATA);
+}
+
 /* --- Values of components
  * ------------------------------------------------------------------ */
 
@@ -1107,6 +1142,7 @@ const struct CMUnitTest sweep_all_tests[] = {
     cmocka_unit_test(test_sweep__descriptors),
     cmocka_unit_test(test_sweep__futures),
     cmocka_unit_test(test_sweep__segments),
+    cmocka_unit_test(test_sweep__core_data),
     cmocka_unit_test(test_sweep__component_values),
     cmocka_unit_test(test_sweep__bytes_from_elsewhere),
     cmocka_unit_test(test_sweep__cache),
