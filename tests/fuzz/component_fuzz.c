@@ -30,6 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     sluice_limits limits = sluice_limits_strict();
     engine = sluice_engine_new(&limits, NULL);
     sluice_engine_set_feature(engine, "values", true);
+    sluice_engine_set_feature(engine, "core-data", true);
     signal(SIGVTALRM, on_alarm);
     setitimer(ITIMER_VIRTUAL, &every, NULL);
     return 0;

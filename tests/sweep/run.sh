@@ -15,6 +15,9 @@ for name in forward relay; do
     "$sluice" parse -o "$work/$name.wasm" "$work/$name.wat"
 done
 "$sluice" parse -o "$work/values.wasm" "$root/tests/sweep/values.wat"
+sed '0,/(import "input" (core data $input))/s//(core data $input "0123456789")/' \
+    "$root/tests/fetch/core_import.wat" >"$work/core_import.wat"
+"$sluice" parse -o "$work/core_import.wasm" "$work/core_import.wat"
 if command -v clang >/dev/null && command -v wasm-ld >/dev/null; then
     "$root/examples/wordcount/build.sh" "$sluice" "$work/text" \
         "$work/wordcount.wasm"

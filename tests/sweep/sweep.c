@@ -221,6 +221,7 @@ int main(int argc, char **argv)
     sluice_limits limits = sluice_limits_strict();
     sluice_engine *engine = sluice_engine_new(&limits, &error);
     sluice_engine_set_feature(engine, "values", true);
+    sluice_engine_set_feature(engine, "core-data", true);
     uint64_t mutants = strtoull(argv[1], NULL, 0), counts[3] = {0};
     uint64_t first = strtoull(argv[2], NULL, 0);
     size_t n_seeds = (size_t)argc - 3;
