@@ -37,6 +37,76 @@ sl_chunks sl_chunks_make(sl_data_ctx *ctx, const sl_chunk_ops *ops,
     };
 }
 
+/* --- A set's chunks
+ * ------------------------------------------------------------ */
+
+static sl_chunk **bucket(const sl_chunks *set, uint64_t at)
+{
+    return &set->buckets[(at / set->grid) & (set->n_buckets - 1)];
+}
+
+/* About as many buckets as chunks, on a grid. False: there are none at all. */
+static bool make_buckets(sl_chunks *set)
+{
+    enum { LEAST = 16 };
+    uint32_t n = set->n_buckets != 0 ? 2 * set->n_buckets : LEAST;
+    if (set->grid == 0 || set->n < set->n_buckets)
+        return true;
+    sl_chunk **old = set->buckets, **more = sl_calloc(n, sizeof *more);
+    if (more == NULL)
+        return set->n_buckets != 0;
+    set->buckets = more;
+    set->n_buckets = n;
+    for (sl_chunk *c = set->head; c != NULL; c = c->next) {
+        sl_chunk **at = bucket(set, c->at);
+        c->chain = *at;
+        *at = c;
+    }
+    sl_free(old);
+    return true;
+}
+
+static void enter_set(sl_chunks *set, sl_chunk *chunk)
+{
+    chunk->set = set;
+    if (set->grid != 0) {
+        sl_chunk **at = bucket(set, chunk->at);
+        chunk->chain = *at;
+        *at = chunk;
+    }
+    chunk->next = set->head;
+    *(set->head != NULL ? &set->head->prev : &set->tail) = chunk;
+    set->head = chunk;
+    set->n++;
+    set->in_flight++;
+}
+
+/* Whenever it is pinned, let go, finished or consumed. */
+static void recount(sl_chunk *chunk)
+{
+    sl_chunks *set = chunk->set;
+    if (set == NULL)
+        return;
+    bool idle = chunk->finished && chunk->pins == 0;
+    bool unread = idle && !chunk->consumed;
+    set->idle += idle - (uint32_t)chunk->idle;
+    set->unread += unread - (uint32_t)chunk->unread;
+    chunk->idle = idle;
+    chunk->unread = unread;
+}
+
+static void pin(sl_chunk *chunk)
+{
+    chunk->pins++;
+    recount(chunk);
+}
+
+static void unpin(sl_chunk *chunk)
+{
+    chunk->pins--;
+    recount(chunk);
+}
+
 /* --- Life of a chunk
  * ------------------------------------------------------------ */
 
@@ -65,12 +135,19 @@ static void leave_set(sl_chunk *chunk)
     sl_chunks *set = chunk->set;
     tell(chunk, "abandoned");
     *(chunk->prev != NULL ? &chunk->prev->next : &set->head) = chunk->next;
-    if (chunk->next != NULL)
-        chunk->next->prev = chunk->prev;
+    *(chunk->next != NULL ? &chunk->next->prev : &set->tail) = chunk->prev;
     chunk->next = chunk->prev = NULL;
+    if (set->grid != 0) {
+        sl_chunk **at = bucket(set, chunk->at);
+        while (*at != chunk)
+            at = &(*at)->chain;
+        *at = chunk->chain;
+    }
+    set->n--;
+    set->in_flight -= !chunk->finished;
+    set->idle -= chunk->idle;
+    set->unread -= chunk->unread;
     chunk->set = NULL;
-    if (!chunk->finished)
-        set->in_flight--;
 }
 
 static void free_chunk(sl_chunk *chunk)
@@ -105,10 +182,9 @@ static void settle(sl_chunk *chunk)
         free_chunk(chunk);
         return;
     }
-    uint32_t idle = 0;
-    for (sl_chunk *c = set->head, *next; c != NULL; c = next) {
-        next = c->next;
-        if (c->finished && c->pins == 0 && ++idle > set->idle_max)
+    for (sl_chunk *c = set->tail, *prev; set->idle > set->idle_max; c = prev) {
+        prev = c->prev;
+        if (c->idle)
             free_chunk(c);
     }
 }
@@ -116,17 +192,17 @@ static void settle(sl_chunk *chunk)
 static void deliver(sl_chunk *chunk)
 {
     bool failed = chunk->err.code != SL_OK;
-    chunk->pins++; /* what `done` does may release all others */
+    pin(chunk); /* what `done` does may release all others */
     while (chunk->waiters != NULL) {
         sl_fetch *fetch = chunk->waiters;
         chunk->waiters = fetch->next;
         if (failed) {
             fetch->owner = NULL;
-            chunk->pins--;
+            unpin(chunk);
         }
         fetch->done(fetch, failed ? &chunk->err : NULL);
     }
-    chunk->pins--;
+    unpin(chunk);
     settle(chunk);
 }
 
@@ -163,14 +239,13 @@ static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
     bool brings = set->ops->brings_data;
     sl_chunk *chunk = sl_calloc(1, set->ops->size);
     uint8_t *data = brings ? NULL : sl_malloc(len);
-    if (chunk == NULL || (data == NULL && !brings)) {
+    if (chunk == NULL || (data == NULL && !brings) || !make_buckets(set)) {
         sl_free(chunk);
         sl_free(data);
         sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
         return NULL;
     }
     chunk->ops = set->ops;
-    chunk->set = set;
     chunk->backing = set->backing;
     chunk->trace_id = sl_trace_id(set->ctx->tracer);
     chunk->begun_ns = sl_trace_begin(set->ctx->tracer);
@@ -180,11 +255,7 @@ static sl_chunk *start_chunk(sl_chunks *set, uint64_t at, size_t len,
     chunk->data = data;
     chunk->reader = reader;
     chunk->deliver.fn = on_deliver;
-    chunk->next = set->head;
-    if (set->head != NULL)
-        set->head->prev = chunk;
-    set->head = chunk;
-    set->in_flight++;
+    enter_set(set, chunk);
     if (set->ops->start(set, chunk, err) == SL_OK)
         return chunk;
     free_chunk(chunk);
@@ -202,6 +273,9 @@ void sl_chunks_deinit(sl_chunks *set)
         else
             give_up(c);
     }
+    sl_free(set->buckets);
+    set->buckets = NULL;
+    set->n_buckets = 0;
 }
 
 void sl_chunks_forget(sl_chunks *set, const sl_backing *backing)
@@ -216,12 +290,23 @@ void sl_chunks_forget(sl_chunks *set, const sl_backing *backing)
 /* --- Looking up
  * ------------------------------------------------------------------- */
 
+static bool holds(const sl_chunk *chunk, uint64_t at)
+{
+    return at >= chunk->at && at - chunk->at < chunk->len;
+}
+
 static sl_chunk *find(const sl_chunks *set, uint64_t at)
 {
-    for (sl_chunk *c = set->head; c != NULL; c = c->next)
-        if (at >= c->at && at - c->at < c->len)
-            return c;
-    return NULL;
+    sl_chunk *c = set->head;
+    if (set->grid == 0) {
+        while (c != NULL && !holds(c, at))
+            c = c->next;
+    } else if (c != NULL) {
+        c = *bucket(set, at);
+        while (c != NULL && !holds(c, at))
+            c = c->chain;
+    }
+    return c;
 }
 
 /* How much of [at, at + len) no chunk covers, from `at` on. */
@@ -231,15 +316,6 @@ static uint64_t gap(const sl_chunks *set, uint64_t at, uint64_t len)
         if (c->at > at && c->at - at < len)
             len = c->at - at;
     return len;
-}
-
-/* Chunks that are here and have not been read to their end. */
-static uint32_t count_unread(const sl_chunks *set)
-{
-    uint32_t n = 0;
-    for (const sl_chunk *c = set->head; c != NULL; c = c->next)
-        n += c->finished && c->pins == 0 && !c->consumed;
-    return n;
 }
 
 /* A chunk that holds byte `at`, where there is none: about `len` bytes. */
@@ -266,6 +342,7 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
     memcpy(to, chunk->data + skip, len);
     if (skip + len == chunk->len) {
         chunk->consumed = true;
+        recount(chunk);
         settle(chunk);
     }
     return len;
@@ -275,25 +352,26 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
  * ----------------------------------------------------------------------- */
 
 /* Chunks for [at, end) as far as they do not exist, several in flight; a
- * small rest is left for later unless nothing is wanted behind it (`last`). */
-static void read_ahead(sl_chunks *set, uint64_t at, uint64_t end, uint64_t last,
-                       const sl_fetch *reader)
+ * small rest is left for later unless nothing is wanted behind it (`last`).
+ * Returns how far it came. */
+static uint64_t read_ahead(sl_chunks *set, uint64_t at, uint64_t end,
+                           uint64_t last, const sl_fetch *reader)
 {
     uint64_t small =
         set->grid != 0 && set->grid < SL_READ_MIN ? set->grid : SL_READ_MIN;
-    uint32_t idle = count_unread(set);
     while (at < end && set->in_flight < set->in_flight_max &&
-           idle < set->idle_max) {
+           set->unread < set->idle_max) {
         sl_chunk *chunk = find(set, at);
         if (chunk == NULL) {
             if (end - at < small && end != last)
-                return;
+                return at;
             chunk = start_at(set, at, end - at, reader, NULL);
             if (chunk == NULL)
-                return; /* asked for again when it is needed */
+                return at; /* asked for again when it is needed */
         }
         at = chunk->at + chunk->len;
     }
+    return at;
 }
 
 /* The window beyond what is asked for: nothing at a reader's first request,
@@ -320,7 +398,7 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
         if (chunk == NULL)
             return err != NULL && err->code != SL_OK ? err->code : SL_ENOMEM;
     }
-    chunk->pins++;
+    pin(chunk);
     fetch->owner = chunk;
     fetch->next = chunk->waiters;
     chunk->waiters = fetch;
@@ -359,7 +437,7 @@ void sl_chunks_release(sl_fetch *fetch)
     if (chunk == NULL)
         return;
     fetch->owner = NULL;
-    chunk->pins--;
+    unpin(chunk);
     settle(chunk);
 }
 
@@ -385,7 +463,7 @@ void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
     if (chunk != NULL) {
         unwait(chunk, fetch);
         fetch->owner = NULL;
-        chunk->pins--;
+        unpin(chunk);
         if (chunk->set != NULL && chunk->reader == NULL && chunk->pins == 0 &&
             !stays(chunk))
             give_up(chunk);
@@ -412,7 +490,7 @@ static uint64_t prefetch_at(sl_chunks *set, uint64_t at, uint64_t end)
     sl_chunk *chunk = find(set, at);
     if (chunk == NULL) {
         if (set->in_flight >= set->in_flight_max ||
-            count_unread(set) >= set->idle_max)
+            set->unread >= set->idle_max)
             return 0;
         chunk = start_at(set, at, end - at, NULL, NULL);
     }

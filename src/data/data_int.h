@@ -112,6 +112,8 @@ struct sl_chunk {
     sl_post deliver;
     sl_err err;            /* failed */
     sl_chunk *next, *prev; /* in the set, newest first */
+    sl_chunk *chain;       /* in a bucket of the set */
+    bool idle, unread;     /* counted so by the set */
 };
 
 struct sl_chunks {
@@ -121,11 +123,16 @@ struct sl_chunks {
     /* Chunks of `grid` bytes, the last one ending at `size`; 0: of any size. */
     uint64_t grid, size;
     uint64_t ahead_max; /* how far to read ahead */
+    uint64_t ahead_min; /* less, or less than half of the window, is left for
+                           later: every request costs */
     uint32_t in_flight_max; /* what is waited for may exceed it */
     uint32_t idle_max;      /* read ahead and kept */
     bool keeps; /* also what has been read, as no other cache has it */
-    sl_chunk *head;
+    sl_chunk *head, *tail;
+    sl_chunk **buckets; /* on a grid: by number; a power of two of them */
+    uint32_t n, n_buckets;
     uint32_t in_flight;
+    uint32_t idle, unread; /* finished and not pinned; and not consumed */
     sl_ranges wanted; /* to be prefetched */
     sl_post more;     /* a chunk is finished: there may be room for others */
 };
