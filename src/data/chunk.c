@@ -1,7 +1,7 @@
 /* Chunks: private copies of what is being read from a backing. A chunk lives
  * while somebody waits for it or holds it, and, when it was read ahead, until
- * its last byte is read (unless the set keeps what was read) or newer ones
- * displace it. */
+ * its last byte is read (or longer, where the set keeps what was read) or newer
+ * ones displace it. */
 #include "data/data_int.h"
 
 #include <stddef.h>
@@ -81,18 +81,43 @@ static void enter_set(sl_chunks *set, sl_chunk *chunk)
     set->in_flight++;
 }
 
+static void enter_read(sl_chunks *set, sl_chunk *chunk)
+{
+    set->read++;
+    chunk->newer = NULL;
+    chunk->older = set->newest_read;
+    *(chunk->older != NULL ? &chunk->older->newer : &set->oldest_read) = chunk;
+    set->newest_read = chunk;
+}
+
+static void leave_read(sl_chunks *set, sl_chunk *chunk)
+{
+    set->read--;
+    *(chunk->newer != NULL ? &chunk->newer->older : &set->newest_read) =
+        chunk->older;
+    *(chunk->older != NULL ? &chunk->older->newer : &set->oldest_read) =
+        chunk->newer;
+}
+
+/* As what the set counts the chunk. */
+static void count_as(sl_chunk *chunk, bool unread, bool read)
+{
+    sl_chunks *set = chunk->set;
+    set->unread += unread - (uint32_t)chunk->unread;
+    if (read && !chunk->read)
+        enter_read(set, chunk);
+    else if (!read && chunk->read)
+        leave_read(set, chunk);
+    chunk->unread = unread;
+    chunk->read = read;
+}
+
 /* Whenever it is pinned, let go, finished or consumed. */
 static void recount(sl_chunk *chunk)
 {
-    sl_chunks *set = chunk->set;
-    if (set == NULL)
-        return;
     bool idle = chunk->finished && chunk->pins == 0;
-    bool unread = idle && !chunk->consumed;
-    set->idle += idle - (uint32_t)chunk->idle;
-    set->unread += unread - (uint32_t)chunk->unread;
-    chunk->idle = idle;
-    chunk->unread = unread;
+    if (chunk->set != NULL)
+        count_as(chunk, idle && !chunk->consumed, idle && chunk->consumed);
 }
 
 static void pin(sl_chunk *chunk)
@@ -145,8 +170,7 @@ static void leave_set(sl_chunk *chunk)
     }
     set->n--;
     set->in_flight -= !chunk->finished;
-    set->idle -= chunk->idle;
-    set->unread -= chunk->unread;
+    count_as(chunk, false, false);
     chunk->set = NULL;
 }
 
@@ -178,13 +202,17 @@ static void settle(sl_chunk *chunk)
     if (chunk->pins != 0 || !chunk->finished)
         return;
     sl_chunks *set = chunk->set;
-    if (set == NULL || (chunk->consumed && !set->keeps)) {
+    if (set == NULL) {
         free_chunk(chunk);
         return;
     }
-    for (sl_chunk *c = set->tail, *prev; set->idle > set->idle_max; c = prev) {
+    while (set->read > set->read_max ||
+           (set->read != 0 && set->read + set->unread > set->idle_max))
+        free_chunk(set->oldest_read);
+    for (sl_chunk *c = set->tail, *prev; set->unread > set->idle_max;
+         c = prev) {
         prev = c->prev;
-        if (c->idle)
+        if (c->unread)
             free_chunk(c);
     }
 }
@@ -385,6 +413,22 @@ static uint64_t window(const sl_chunks *set, const sl_fetch *fetch)
     return ahead < set->ahead_max ? ahead : set->ahead_max;
 }
 
+/* Whether [from, end) is long enough to be asked for, or all that is left, and
+ * may be under way. */
+static bool is_worth_it(const sl_chunks *set, uint64_t from, uint64_t end,
+                        uint64_t last, uint64_t ahead)
+{
+    uint64_t least = ahead / 2 < set->ahead_min ? ahead / 2 : set->ahead_min;
+    uint64_t room = set->in_flight < set->in_flight_max
+                        ? set->in_flight_max - set->in_flight
+                        : 0;
+    if (end <= from)
+        return false;
+    if (end == last && end - from < least)
+        least = end - from;
+    return end - from >= least && room * set->grid >= least;
+}
+
 sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
                           sl_err *err)
 {
@@ -397,6 +441,7 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
         chunk = start_at(set, at, want, fetch, err);
         if (chunk == NULL)
             return err != NULL && err->code != SL_OK ? err->code : SL_ENOMEM;
+        fetch->until = 0; /* what was asked for has gone */
     }
     pin(chunk);
     fetch->owner = chunk;
@@ -407,12 +452,13 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
     else if (chunk->ops->hurry != NULL)
         chunk->ops->hurry(chunk);
 
-    uint64_t end = want + window(set, fetch);
-    if (end > all)
-        end = all;
-    fetch->until = at + end;
+    uint64_t ahead = window(set, fetch), from = chunk->at + chunk->len;
+    uint64_t end = at + (ahead < all - want ? want + ahead : all);
+    if (from < fetch->until)
+        from = fetch->until;
     fetch->streak++;
-    read_ahead(set, chunk->at + chunk->len, at + end, at + all, fetch);
+    if (from < at + want || is_worth_it(set, from, end, at + all, ahead))
+        fetch->until = read_ahead(set, from, end, at + all, fetch);
     return SL_OK;
 }
 
@@ -424,11 +470,11 @@ void sl_chunks_ahead(sl_chunks *set, sl_fetch *fetch, uint64_t at,
     uint64_t ahead = window(set, fetch);
     uint64_t from = at > fetch->until ? at : fetch->until;
     uint64_t end = at + (ahead < left ? ahead : left);
-    if (ahead == 0 || end <= from || (end - from < ahead / 2 && ahead < left))
+    if (ahead == 0 || (ahead < left && end < from + ahead / 2) ||
+        !is_worth_it(set, from, end, at + left, ahead))
         return;
     fetch->streak++;
-    fetch->until = end;
-    read_ahead(set, from, end, at + left, fetch);
+    fetch->until = read_ahead(set, from, end, at + left, fetch);
 }
 
 void sl_chunks_release(sl_fetch *fetch)
@@ -453,7 +499,7 @@ static void unwait(sl_chunk *chunk, sl_fetch *fetch)
 /* Whether a chunk is for readers to come, too. */
 static bool stays(const sl_chunk *chunk)
 {
-    return chunk->finished && chunk->set->keeps;
+    return chunk->finished && chunk->set->read_max != 0;
 }
 
 void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)

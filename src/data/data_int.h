@@ -29,6 +29,7 @@ struct sl_data_env {
 #define SL_REMOTE_CHUNK_LOG 16
 #define SL_REMOTE_AHEAD_MAX ((uint64_t)8 << 20)
 #define SL_REMOTE_IDLE_MAX  512 /* chunks: 32 MiB */
+#define SL_REMOTE_READ_MAX  64  /* of content that is longer than that */
 
 struct sl_file;
 struct sl_external_backing;
@@ -113,7 +114,8 @@ struct sl_chunk {
     sl_err err;            /* failed */
     sl_chunk *next, *prev; /* in the set, newest first */
     sl_chunk *chain;       /* in a bucket of the set */
-    bool idle, unread;     /* counted so by the set */
+    bool unread, read;     /* counted so by the set, which has what is read */
+    sl_chunk *newer, *older; /* ... in that order */
 };
 
 struct sl_chunks {
@@ -127,12 +129,15 @@ struct sl_chunks {
                            later: every request costs */
     uint32_t in_flight_max; /* what is waited for may exceed it */
     uint32_t idle_max;      /* read ahead and kept */
-    bool keeps; /* also what has been read, as no other cache has it */
+    uint32_t read_max; /* what has been read is kept as well, as no other cache
+                          has it: so many */
     sl_chunk *head, *tail;
     sl_chunk **buckets; /* on a grid: by number; a power of two of them */
     uint32_t n, n_buckets;
     uint32_t in_flight;
-    uint32_t idle, unread; /* finished and not pinned; and not consumed */
+    /* Finished and not pinned: not consumed yet, consumed. */
+    uint32_t unread, read;
+    sl_chunk *newest_read, *oldest_read;
     sl_ranges wanted; /* to be prefetched */
     sl_post more;     /* a chunk is finished: there may be room for others */
 };

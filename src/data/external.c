@@ -126,12 +126,15 @@ static sl_external_set *new_set(sl_data_ctx *ctx, sl_source *source,
                                  UINT64_C(1) << def->chunk_log, def->size);
     if (c->origin != NULL && c->origin->remote) {
         set->chunks.ahead_max = SL_REMOTE_AHEAD_MAX;
+        set->chunks.ahead_min = SL_REMOTE_AHEAD_MAX / 2;
         set->chunks.in_flight_max *= 2;
         set->chunks.idle_max *= 2;
     }
     if (!c->declared) { /* no cache in memory has it */
+        uint64_t n = (def->size >> def->chunk_log) + 1;
         set->chunks.idle_max = SL_REMOTE_IDLE_MAX;
-        set->chunks.keeps = true;
+        set->chunks.read_max = n <= SL_REMOTE_IDLE_MAX ? SL_REMOTE_IDLE_MAX
+                                                       : SL_REMOTE_READ_MAX;
     }
     return set;
 }

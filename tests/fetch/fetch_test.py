@@ -18,10 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 SLUICE, ORIGIN, FORWARD = sys.argv[1:4]
 PATTERN = re.compile(sys.argv[4] if len(sys.argv) > 4 else '.')
 SIZE, CHUNK = 150001, 1 << 14
+LONG = 40 << 20 # longer than what is kept whole
 TIMEOUT = 60
 
 # Unusual, but right.
@@ -108,7 +110,6 @@ class World:
         return done
 
     def log(self):
-        import urllib.request
         with urllib.request.urlopen(self.url('.log?clear')) as answer:
             return [line.split('\t') for line in answer.read().decode().splitlines()]
 
@@ -295,6 +296,28 @@ def _(world):
     expect((done.returncode, done.stdout) == (0, twice), done)
     asked = [line for line in world.log() if 'x.bin' in line[3]]
     expect(len(asked) <= 1 + SIZE // 65536 + 1, asked)
+
+
+@check('who reads on makes few, long requests, and none twice')
+def _(world):
+    read = os.path.join(os.path.dirname(__file__), '../../bench/data/read.wat')
+    world.write('long.bin', bytes(LONG))
+    def requests(*ranges):
+        world.log()
+        calls = [word for at, n in ranges
+                 for word in ('--invoke', f'read(65536, 1048576, 0, {at}, {n})')]
+        done = world.run(*calls, '--data', 'input=' + world.url('long.bin'), read,
+                         timeout='10')
+        want = b''.join(b'%d\n' % n for _, n in ranges)
+        expect((done.returncode, done.stdout) == (0, want), done)
+        asked = [line for line in world.log() if 'long.bin' in line[3]]
+        expect(len(asked) <= 12 + LONG // (4 << 20), asked)
+        return sum(int(to) - int(at) + 1 for at, to in (
+            re.match(r'bytes=(\d+)-(\d+)$', line[4]).groups() for line in asked))
+    once = requests((0, LONG))
+    expect(once <= LONG + 65536, f'{once} bytes') # opening it asks for some
+    end = LONG - (4 << 20), 4 << 20 # which is kept
+    expect(requests((0, LONG), end) == once, 'the end was fetched twice')
 
 
 @check('a cache that cannot be used is said once, and does no harm')

@@ -6,6 +6,8 @@ extern const struct CMUnitTest callback_tests[];
 extern const size_t n_callback_tests;
 extern const struct CMUnitTest external_tests[];
 extern const size_t n_external_tests;
+extern const struct CMUnitTest chunk_tests[];
+extern const size_t n_chunk_tests;
 extern const struct CMUnitTest disk_tests[];
 extern const size_t n_disk_tests;
 extern const struct CMUnitTest disk_url_tests[];
@@ -25,6 +27,8 @@ int main(void)
                                       n_flight_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/callback", callback_tests,
                                       n_callback_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("data/chunk", chunk_tests, n_chunk_tests,
+                                      NULL, NULL);
     failed += _cmocka_run_group_tests("data/disk", disk_tests, n_disk_tests,
                                       NULL, NULL);
     failed += _cmocka_run_group_tests("data/plan", plan_tests, n_plan_tests,
