@@ -267,6 +267,28 @@ static bool check_imports(sl_job *job)
     return job->rw.err->code == SL_OK;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
+}
+
+/* The source of a component is not replaced by what is made of it, unless
+ * somebody wants that. */
+static bool check_output(const sl_bundle_job *ask, const sl_bundle_data *data,
+                         size_t n, sl_err *err)
+{
+    bool input = same_file(ask->input, ask->output);
+    for (size_t i = 0; i < n; i++)
+        input |= same_file(data[i].path, ask->output);
+    if (input && !ask->replace_files)
+        sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
+                "%s: it is an input of this command (--force replaces it)",
+                ask->output);
+    return err->code == SL_OK;
+}
+
 static uint64_t file_bytes(const sl_bundle_data *data, size_t n)
 {
     uint64_t bytes = 0;
@@ -292,7 +314,7 @@ sl_status sl_bundle(sl_bundle_job *ask, const sl_bundle_data *data, size_t n,
                                        .begin = write_plan,
                                        .keep_custom = keep_custom};
     sl_job job;
-    if (!check_names(data, n, err))
+    if (!check_names(data, n, err) || !check_output(ask, data, n, err))
         return err->code;
     if (sl_job_begin(&job, ask, &ops, outside, err)) {
         job.data = data;

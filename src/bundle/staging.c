@@ -47,7 +47,12 @@ bool sl_staging_folder(sl_staging *staging, const char *path, sl_err *err)
         return true;
     }
     sl_free(made);
-    return errno == EEXIST || failed(err, path, strerror(errno));
+    if (errno != EEXIST)
+        return failed(err, path, strerror(errno));
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return failed(err, path, strerror(errno));
+    return S_ISDIR(st.st_mode) || failed(err, path, strerror(ENOTDIR));
 }
 
 /* What stands at the place now. */
@@ -56,8 +61,11 @@ static bool may_go(const char *path, bool replace, sl_err *err)
     struct stat st;
     if (lstat(path, &st) != 0)
         return errno == ENOENT || failed(err, path, strerror(errno));
-    if (S_ISLNK(st.st_mode) && replace && stat(path, &st) != 0)
+    bool link = S_ISLNK(st.st_mode);
+    if (link && replace && stat(path, &st) != 0)
         return failed(err, path, strerror(errno));
+    if (!link && !S_ISREG(st.st_mode))
+        return failed(err, path, "not a regular file");
     if (!replace)
         return failed(err, path, "it exists already (--force replaces it)");
     return S_ISREG(st.st_mode) || failed(err, path, "not a regular file");

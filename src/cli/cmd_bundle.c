@@ -76,7 +76,8 @@ const cli_command cli_bundle = {
     "two "
     "from\n                    4K to 1G (default 256K)\n"
     "  --zstd LEVEL      compress each chunk of it, level 1 to 22\n"
-    "  --force           replace files in DIR that exist\n"
+    "  --force           replace files in DIR that exist, and inputs by "
+    "OUT.wasm\n"
     "  -o OUT.wasm       written beside and renamed: never seen half-written\n",
     run,
 };

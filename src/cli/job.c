@@ -74,7 +74,10 @@ static int common_option(cli_job *job, int option, char **argv)
         return chunk_option(job, optarg);
     case 'D':
         job->outside.folder = optarg;
-        return CLI_OK;
+        return *optarg != '\0'
+                   ? CLI_OK
+                   : cli_usage(job->command, "the folder of the files has no "
+                                             "name");
     case 'm':
         return cli_parse_size(optarg, &job->outside.min_size)
                    ? CLI_OK

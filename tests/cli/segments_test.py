@@ -181,6 +181,11 @@ def test_segments__places(t):
     t.run('externalize', '--dir', 'd', '-o', 'no/such/x.wasm', 'n.wat', code=IO)
     t.run('externalize', '--dir', 'n.wat', '-o', 'x.wasm', 'n.wat', code=IO)
     t.says('Not a directory')
+    t.write('small.wat', '(component (core data "small"))') # nothing would go there
+    t.run('externalize', '--dir', 'n.wat', '-o', 'x.wasm', 'small.wat', code=IO)
+    t.says('Not a directory')
+    t.run('externalize', '--dir', '', '-o', 'x.wasm', 'n.wat', code=USAGE)
+    os.remove(t.path('small.wat'))
     left(t, 'n.wat', 'out', 'other')
     # where the command stands does not matter
     t.run('externalize', '--dir', 'out/d', '-o', t.path('out/x.wasm'), 'n.wat')
@@ -206,6 +211,8 @@ def test_segments__nothing_is_overwritten(t):
     t.run('internalize', '-o', 'x.wasm', 'x.wasm', code=IO)
     t.says('it exists already')
     t.run('internalize', '--force', '-o', 'x.wasm', 'x.wasm')
+    t.run('internalize', '-o', '.', 'x.wasm', code=IO)
+    t.says('not a regular file')
     for special in ('/dev/full', '/dev/stdout', '.', 'fifo'):
         if special == 'fifo':
             os.mkfifo(t.path('fifo'))
@@ -213,6 +220,23 @@ def test_segments__nothing_is_overwritten(t):
             t.run(*command, '--force', '-o', special, 'x.wasm', code=None)
             t.true('not a regular file' in t.err or 'folder of' in t.err, t.err)
     left(t, 'n.wat', 'd', 'x.wasm', 'fifo')
+
+
+def test_segments__bundle_spares_its_inputs(t):
+    text = open(t.example('forward/forward.wat'), 'rb').read()
+    t.write('f.wat', text)
+    t.write('in', b'text')
+    os.symlink('f.wat', t.path('link'))
+    for out, data in (('f.wat', 'in'), ('in', 'in'), ('link', 'in'), ('./f.wat', 'in')):
+        t.run('bundle', '--data', 'input=' + data, '-o', out, 'f.wat', code=IO)
+        t.says('is an input of this command')
+        t.equal((t.read('f.wat'), t.read('in')), (text, b'text'))
+    left(t, 'f.wat', 'in', 'link')
+    t.run('bundle', '--force', '--data', 'input=in', '-o', 'link', 'f.wat')
+    t.true(not os.path.islink(t.path('link')) and t.read('f.wat') == text, 'not the link')
+    t.run('bundle', '--force', '--data', 'input=in', '-o', 'f.wat', 'f.wat')
+    t.run('run', 'f.wat')
+    t.equal(t.out, b'text')
 
 
 def test_segments__a_note_when_references_are_left_behind(t):
@@ -247,6 +271,117 @@ def test_segments__bundle_external(t):
     t.equal(t.read('f-input.data'), text)
     t.run('bundle', '--data', 'input=missing', '--external', 'd', '-o', 'g.wasm', forward, code=IO)
     t.true(not os.path.exists(t.path('d')) and not os.path.exists(t.path('g.wasm')), 'left behind')
+
+
+# --- everything else stays as it was ------------------------------------------
+
+def number(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def tree(data, at=0, end=None):
+    """A component without what moving segments may change: padding, how segments
+    are packed into sections, lengths."""
+    end = len(data) if end is None else end
+    out, padding, at = [data[at:at + 8]], [], at + 8
+    while at < end:
+        kind = data[at]
+        size, body = number(data, at + 1)
+        at = body + size
+        if kind == 0 and data[body:body + 4] == b'\3pad' and not any(data[body + 4:at]):
+            padding.append(data[body:at])
+            continue
+        if kind == 4:
+            out.append((kind, tree(data, body, at)))
+            continue
+        if kind != 13:
+            out += [*padding, (kind, data[body:at])]
+            padding = []
+            continue
+        padding = [] # in front of a payload
+        n, body = number(data, body)
+        for _ in range(n):
+            form = data[body]
+            if form != 1:
+                out.append((13, data[body:at]))
+                break
+            size, body = number(data, body + 1)
+            out.append((13, data[body:body + size]))
+            body += size
+    return out + padding
+
+
+def round_trip(t, name, min_size):
+    """Out and in again; what came in stays at the next time, byte for byte."""
+    for args in ((), ('--zstd', '1', '--chunk', '4K')):
+        t.run('externalize', '--force', '--dir', '.', '--min-size', min_size, *args, '-o', 'x.wasm', name)
+        t.run('internalize', '--force', '-o', 'y.wasm', 'x.wasm')
+        t.true(tree(t.read('y.wasm')) == tree(t.read(name)), f'{name} has changed')
+        t.run('externalize', '--force', '--dir', '.', '--min-size', min_size, *args, '-o', 'x2.wasm',
+              'y.wasm')
+        t.run('internalize', '--force', '-o', 'y2.wasm', 'x2.wasm')
+        t.true(t.read('y2.wasm') == t.read('y.wasm'), f'{name}: other bytes the second time')
+
+
+def test_property__the_data_suite(t):
+    from lower_test import HEAD, forms
+    folder = os.path.join(t.root, 'tests', 'wast', 'data')
+    count = 0
+    for file in sorted(os.listdir(folder)):
+        if not file.endswith('.wast') or file.startswith('external') or file == 'forwarded.wast':
+            continue
+        with open(os.path.join(folder, file)) as f:
+            text = f.read()
+        for form in forms(text):
+            head = HEAD.match(form)
+            if (head is None or '(external' in form
+                    or re.match(r'\(component\s+(binary|quote|instance)', form)):
+                continue
+            t.write('c.wat', '(component ' + form[head.end():])
+            t.run('parse', '-o', 'c.wasm', 'c.wat')
+            round_trip(t, 'c.wasm', '0')
+            count += 1
+    t.true(count > 50, f'only {count} components')
+
+
+def test_property__real_components(t):
+    """Nothing of theirs is a segment: they stay as they are, and so they do around
+    and beside segments."""
+    folder = os.path.join(t.root, '..', 'shared', 'components')
+    if not os.path.isdir(folder):
+        raise Skip('no real components')
+    found = []
+    for top, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(top, name)
+            with open(path, 'rb') as f:
+                whole = f.read(1 << 24)
+            if whole[:8] == b'\0asm\x0d\0\1\0' and len(whole) < 1 << 22:
+                found.append((path, whole))
+    if not found:
+        raise Skip('no real components')
+    for path, whole in found[:8 if t.sanitized else 40]:
+        if t.run('validate', '--features', 'all', path, code=None) != 0:
+            continue
+        for command in ('externalize', '--dir', '.'), ('internalize',):
+            t.run(*command, '--force', '-o', 'x.wasm', path)
+            t.true(t.read('x.wasm') == whole, f'{path} has changed')
+        # In front of everything else a segment, unaligned and aligned in turn, and
+        # the component inside of another one.
+        leb = bytes([len(whole) >> s & 127 | (128 if s < 28 else 0) for s in range(0, 35, 7)])
+        segment = b'\x0d\x08\x02\x01\x03abc\x01\x00'
+        note = b'\0\x0b\x04notepadded'
+        outer = whole[:8] + note + segment + b'\x04' + leb + whole + note + segment
+        t.write('c.wasm', outer)
+        round_trip(t, 'c.wasm', '0')
+        t.run('bundle', '--force', '-o', 'b.wasm', 'c.wasm')
+        t.true(t.read('b.wasm') == outer, f'{path}: bundling nothing has changed it')
 
 
 # --- what is wrong -----------------------------------------------------------
