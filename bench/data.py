@@ -15,6 +15,8 @@ processor time. Works in a scratch folder (TMPDIR) that needs about 4 GiB. Cases
   zstd     the same compressed, beside zstd -d
   http     a segment at a URL and an external one beside curl, from nginx
            (Debian: nginx-light), over http and https
+  cached   an external segment behind a URL, out of the cache on disk: mapped
+           beside copied
   scatter  1 % of 1 GiB in pieces of 64 KiB over HTTP: bytes and requests
   latency  cold start to the last byte at 50 ms, with and without a load plan
   order    16 of 64 segments of a component at a URL at 50 ms, read here and there:
@@ -327,6 +329,27 @@ class Bench:
         finally:
             server.close()
 
+    def cached(self):
+        origin = Origin(self.folder)
+        piece = min(self.size, 128 * MIB)
+        try:
+            for chunk in ('256K', '1M'):
+                component, _ = self.external(chunk)
+                command = [self.sluice, 'run', '--stats', '--allow-private', '--cache',
+                           self.path('cached-' + chunk), '--invoke',
+                           f'read(65536, {piece}, 1, 0, {self.size})']
+                url = f'{origin.url}/{os.path.basename(component)}'
+                Run([*command, url])
+                m = in_turn(self.rounds, mapped=lambda: Run([*command, '--map-files', url]),
+                            copied=lambda: Run([*command, url]))
+                a, b = m['mapped'], m['copied']
+                print(f'cached: chunks of {chunk}: mapped {a["wall"]:.3f} s wall '
+                      f'{a["cpu"]:.3f} s cpu {a["rss"]} KiB; copied {b["wall"]:.3f} '
+                      f'{b["cpu"]:.3f} {b["rss"]}; ratio {a["wall"] / b["wall"]:.2f} wall '
+                      f'{a["cpu"] / b["cpu"]:.2f} cpu')
+        finally:
+            origin.close()
+
     def requests(self, origin, *command):
         """Runs; its requests for content, and the bytes asked for."""
         origin.log()
@@ -507,8 +530,8 @@ class Bench:
             origin.close()
 
 
-CASES = ('tables', 'map', 'copy', 'sha256', 'zstd', 'http', 'scatter', 'latency', 'order', 'model',
-         'forward')
+CASES = ('tables', 'map', 'copy', 'sha256', 'zstd', 'http', 'cached', 'scatter', 'latency',
+         'order', 'model', 'forward')
 
 
 def main():

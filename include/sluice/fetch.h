@@ -83,13 +83,15 @@ SLUICE_API sluice_segment *sluice_segment_from_url(sluice_engine *engine,
                                                    const char *url,
                                                    sluice_error *error);
 
-/** Let large reads of segments in local files become mappings of their pages
- * (private, copy-on-write) where guests' buffers and the file's offsets allow
- * it, instead of copies. Say so only of files that nobody changes: a change may
- * be seen. Pages that are not in memory are read when the guest touches them,
- * and until then its thread waits. A file that becomes shorter is a data fault,
- * not SIGBUS: the first store that is told installs a handler for that signal,
- * which passes on what is not its own. From now on; on the loop's thread.
+/** Let large reads of segments in local files, and of what the cache on disk has,
+ * become mappings of their pages (private, copy-on-write) where guests' buffers
+ * and the file's offsets allow it, instead of copies. Entries of the cache are
+ * verified when they are opened to be mapped. Say so only of files that nobody
+ * changes: a change may be seen. Pages that are not in memory are read when the
+ * guest touches them, and until then its thread waits. A file that becomes
+ * shorter is a data fault, not SIGBUS: the first store that is told installs a
+ * handler for that signal, which passes on what is not its own. From now on; on
+ * the loop's thread.
  * @return SLUICE_OK, SLUICE_EIO (no handler could be installed) */
 SLUICE_API sluice_status sluice_store_map_files(sluice_store *store, bool on,
                                                 sluice_error *error);

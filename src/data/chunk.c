@@ -359,20 +359,44 @@ static sl_chunk *start_at(sl_chunks *set, uint64_t at, uint64_t len,
     return start_chunk(set, at, (size_t)len, reader, err);
 }
 
-size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
+sl_chunk *sl_chunks_find(const sl_chunks *set, uint64_t at)
 {
     sl_chunk *chunk = find(set, at);
-    if (chunk == NULL || !chunk->finished)
+    return chunk != NULL && chunk->finished ? chunk : NULL;
+}
+
+void sl_chunk_taken(sl_chunk *chunk, uint64_t end)
+{
+    if (end != chunk->at + chunk->len)
+        return;
+    chunk->consumed = true;
+    recount(chunk);
+    settle(chunk);
+}
+
+/* Its bytes are gone: who wants them starts another one. */
+static void spoil(sl_chunk *chunk)
+{
+    leave_set(chunk);
+    settle(chunk);
+}
+
+size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
+{
+    sl_chunk *chunk = sl_chunks_find(set, at);
+    if (chunk == NULL)
         return 0;
     size_t skip = (size_t)(at - chunk->at);
     if (len > chunk->len - skip)
         len = chunk->len - skip;
-    memcpy(to, chunk->data + skip, len);
-    if (skip + len == chunk->len) {
-        chunk->consumed = true;
-        recount(chunk);
-        settle(chunk);
-    }
+    if (chunk->data != NULL)
+        memcpy(to, chunk->data + skip, len);
+    else
+        len = chunk->ops->copy(chunk, skip, to, len);
+    if (len == 0)
+        spoil(chunk);
+    else
+        sl_chunk_taken(chunk, at + len);
     return len;
 }
 
@@ -513,7 +537,7 @@ void sl_chunks_cancel(sl_chunks *set, sl_fetch *fetch)
         if (chunk->set != NULL && chunk->reader == NULL && chunk->pins == 0 &&
             !stays(chunk))
             give_up(chunk);
-        else if (chunk->reader != fetch)
+        else if (chunk->reader != fetch || chunk->set == NULL)
             settle(chunk);
     }
     for (sl_chunk *c = set->head, *next; c != NULL; c = next) {

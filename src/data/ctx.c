@@ -133,9 +133,14 @@ void sl_data_ctx_map_files(sl_data_ctx *ctx, bool on)
     ctx->map_files = on;
 }
 
-bool sl_data_ctx_maps_files(const sl_data_ctx *ctx)
+void sl_data_ctx_map_from(sl_data_ctx *ctx, uint64_t least)
 {
-    return ctx->map_files;
+    ctx->map_from = least;
+}
+
+bool sl_data_ctx_maps(const sl_data_ctx *ctx, uint64_t len, uint64_t least)
+{
+    return ctx->map_files && len >= (ctx->map_from != 0 ? ctx->map_from : least);
 }
 
 bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err)

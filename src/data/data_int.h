@@ -48,6 +48,7 @@ struct sl_data_ctx {
                     uint64_t len);
     void *on_load_arg;
     bool map_files;
+    uint64_t map_from; /* 0: the default */
     bool (*on_fault)(void *arg, const sl_fault *fault);
     void *on_fault_arg;
     sl_data_binder binder;
@@ -58,6 +59,8 @@ struct sl_data_ctx {
 
 /* The cache on disk says, once, why it cannot be used. Any thread. */
 void sl_data_env_disk_said(sl_data_env *env, const sl_err *err);
+/* Whether `len` bytes in a row are worth a mapping in the store. */
+bool sl_data_ctx_maps(const sl_data_ctx *ctx, uint64_t len, uint64_t least);
 /* Makes ctx->env for this store alone when it has none; false: no memory. */
 bool sl_data_ctx_need_env(sl_data_ctx *ctx, sl_err *err);
 /* The store's connections; NULL: an error. */
@@ -91,6 +94,9 @@ typedef struct sl_chunk_ops {
     void (*abort)(sl_chunk *chunk);   /* nobody wants it any more */
     void (*hurry)(sl_chunk *chunk);   /* somebody waits for it now; or NULL */
     void (*release)(sl_chunk *chunk); /* it is about to be freed */
+    /* Copies bytes of a finished chunk without `data`: how many; 0: they are
+     * gone. Or NULL: there is none without. */
+    size_t (*copy)(const sl_chunk *chunk, size_t skip, void *to, size_t len);
     /* Whether the chunk of byte `at` need not be prefetched. Or NULL. */
     bool (*has)(sl_chunks *set, uint64_t at);
 } sl_chunk_ops;
@@ -152,6 +158,10 @@ void sl_chunks_forget(sl_chunks *set, const sl_backing *backing);
 void sl_chunks_deinit(sl_chunks *set);
 /* Copies from the chunk that holds byte `at`; 0 when there is none. */
 size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len);
+/* The chunk that holds byte `at` when it is here, else NULL; and that bytes up
+ * to `end` have been taken from it otherwise. */
+sl_chunk *sl_chunks_find(const sl_chunks *set, uint64_t at);
+void sl_chunk_taken(sl_chunk *chunk, uint64_t end);
 /* sl_backing_ops.fetch, .release, .cancel; `base` is what to add to fetch->at.
  */
 sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,

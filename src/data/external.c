@@ -71,6 +71,30 @@ static void leave_set(sl_external_set *set, const sl_backing *base)
     sl_free(set);
 }
 
+/* Of an opened entry of the cache on disk. */
+static bool external_pages(sl_backing *base, uint64_t at, int *fd,
+                           uint64_t *offset, uint64_t *len)
+{
+    sl_external_backing *b = (sl_external_backing *)base;
+    at += b->offset;
+    const sl_chunk *chunk = sl_chunks_find(&b->set->chunks, at);
+    const sl_external_chunk *c = (const sl_external_chunk *)chunk;
+    if (chunk == NULL || c->fd < 0)
+        return false;
+    *fd = c->fd;
+    *offset = at - chunk->at;
+    if (*len > chunk->len - *offset)
+        *len = chunk->len - *offset;
+    return sl_data_ctx_maps(base->ctx, *len, SL_MAP_ENTRY);
+}
+
+static void external_mapped(sl_backing *base, uint64_t at, uint64_t len)
+{
+    sl_external_backing *b = (sl_external_backing *)base;
+    at += b->offset;
+    sl_chunk_taken(sl_chunks_find(&b->set->chunks, at), at + len);
+}
+
 static void external_close(sl_backing *base)
 {
     sl_external_backing *b = (sl_external_backing *)base;
@@ -88,6 +112,8 @@ static const sl_backing_ops external_ops = {
     .cancel = external_cancel,
     .ahead = external_ahead,
     .prefetch = external_prefetch,
+    .pages = external_pages,
+    .mapped = external_mapped,
     .close = external_close,
 };
 

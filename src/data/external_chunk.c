@@ -1,9 +1,10 @@
 /* A chunk's way on the loop: its start, its origin, its end. */
 #include "data/external_int.h"
 
-#include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "loop/io.h"
 
 /* NULL: nobody listens, or nobody wants the chunk any more. */
 static sl_tracer *tracer_of(const sl_external_chunk *c)
@@ -29,7 +30,7 @@ static void finish(sl_external_chunk *c)
     sl_err result = c->result;
     sl_flight_end(&c->flight, NULL, c->checked ? NULL : &result);
     sl_flight_leave(&c->flight);
-    if (c->checked)
+    if (c->blob != NULL && c->checked)
         c->chunk.data = c->blob->bytes;
     sl_chunk_finish(&c->chunk, c->checked ? NULL : &result);
 }
@@ -258,6 +259,8 @@ static void chunk_release(sl_chunk *chunk)
     sl_flight_leave(&c->flight);
     sl_cache_leave(c->content->env->cache, c->blob);
     sl_free(c->raw);
+    if (c->fd >= 0)
+        close(c->fd);
     sl_content_unref(c->content);
 }
 
@@ -281,10 +284,23 @@ static bool asks_at_once(const sl_external_chunk *c)
     return known == NULL;
 }
 
+/* A large read by a guest, of a chunk that is large itself. */
+static bool wants_pages(const sl_external_set *of, const sl_chunk *chunk)
+{
+    const sl_fetch *reader = chunk->reader;
+    size_t len = chunk->len;
+    if (reader == NULL || !reader->maps || of->copies)
+        return false;
+    return sl_data_ctx_maps(of->chunks.ctx, reader->len < len ? reader->len : len,
+                            SL_MAP_ENTRY);
+}
+
 static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
 {
     const sl_external_set *of = sl_external_of(set);
     sl_external_chunk *c = (sl_external_chunk *)chunk;
+    c->fd = -1;
+    c->maps = wants_pages(of, chunk);
     c->content = of->content;
     c->content->refs++;
     c->work.work = sl_external_work;
@@ -308,6 +324,19 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
     return c->result.code;
 }
 
+/* What of an opened entry is not mapped. It has just been read, to be checked:
+ * when its pages are gone again, or it has become shorter, the chunk is brought
+ * in by copying. */
+static size_t chunk_copy(const sl_chunk *chunk, size_t skip, void *to,
+                         size_t len)
+{
+    const sl_external_chunk *c = (const sl_external_chunk *)chunk;
+    int64_t n = sl_file_read_cached(c->fd, (int64_t)skip, to, len);
+    if (n <= 0 && chunk->set != NULL)
+        sl_external_of(chunk->set)->copies = true;
+    return n > 0 ? (size_t)n : 0;
+}
+
 static bool chunk_has(sl_chunks *set, uint64_t at)
 {
     const sl_external_set *of = sl_external_of(set);
@@ -322,5 +351,6 @@ const sl_chunk_ops sl_external_chunk_ops = {
     .abort = chunk_abort,
     .hurry = chunk_hurry,
     .release = chunk_release,
+    .copy = chunk_copy,
     .has = chunk_has,
 };

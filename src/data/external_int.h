@@ -23,6 +23,7 @@
 typedef struct sl_external_set {
     int refs;
     sl_content *content;
+    bool copies; /* an opened entry has failed: none is mapped any more */
     sl_chunks chunks;
 } sl_external_set;
 
@@ -57,6 +58,8 @@ typedef struct sl_external_chunk {
     sl_blob *blob; /* verified when `checked` */
     bool checked;
     enum { SL_EXTERNAL_SOUGHT, SL_EXTERNAL_MEMORY, SL_EXTERNAL_DISK } from;
+    bool maps;         /* its reader takes pages */
+    int fd;            /* an entry of the cache on disk, instead of `blob`; -1 */
     uint64_t brought;  /* bytes, by the origin */
     sl_span work_span; /* of the pool, when somebody listens */
     uint64_t read_ns;

@@ -63,6 +63,17 @@ void sl_external_check(sl_external_chunk *c)
     sl_flight_end(&c->flight, c->blob, NULL);
 }
 
+/* From the cache on disk, to be mapped. */
+static bool open_entry(sl_external_chunk *c, sl_disk *disk,
+                       const uint8_t *digest)
+{
+    sl_err err = {0};
+    bool hit = sl_disk_open_entry(disk, digest, c->chunk.len, &c->fd, &err);
+    sl_data_env_disk_said(c->content->env, &err);
+    c->from = hit ? SL_EXTERNAL_DISK : SL_EXTERNAL_SOUGHT;
+    return hit;
+}
+
 /* What has been verified before. */
 static bool look_up(sl_external_chunk *c)
 {
@@ -76,6 +87,8 @@ static bool look_up(sl_external_chunk *c)
         return true;
     c->from = SL_EXTERNAL_SOUGHT;
     sl_disk *disk = sl_content_disk(of);
+    if (disk != NULL && c->maps)
+        return open_entry(c, disk, digest);
     if (disk == NULL ||
         (c->blob = sl_cache_take(of->env->cache, c->chunk.len)) == NULL)
         return false;

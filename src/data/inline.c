@@ -344,6 +344,13 @@ static bool inline_file(sl_backing *base, uint64_t at, int *fd,
     return true;
 }
 
+static bool inline_pages(sl_backing *base, uint64_t at, int *fd,
+                         uint64_t *offset, uint64_t *len)
+{
+    return sl_data_ctx_maps(base->ctx, *len, SL_MAP_FILE) &&
+           inline_file(base, at, fd, offset, NULL);
+}
+
 static const uint8_t *inline_memory(sl_backing *base, uint64_t at, uint64_t len)
 {
     inline_backing *b = (inline_backing *)base;
@@ -362,6 +369,7 @@ static const sl_backing_ops inline_ops = {
     .cancel = inline_cancel,
     .prefetch = inline_prefetch,
     .file = inline_file,
+    .pages = inline_pages,
     .memory = inline_memory,
     .close = inline_close,
 };

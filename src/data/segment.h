@@ -69,10 +69,15 @@ sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx);
 void sl_data_ctx_trace(sl_data_ctx *ctx, sl_tracer *tracer);
 sl_tracer *sl_data_ctx_tracer(const sl_data_ctx *ctx);
 
-/* Whether large reads from local files may become mappings: the embedder says
- * that nobody changes them. Off at first. */
+/* Whether large reads from local files and of entries of the cache on disk may
+ * become mappings: the embedder says that nobody changes them. Off at first. */
 void sl_data_ctx_map_files(sl_data_ctx *ctx, bool on);
-bool sl_data_ctx_maps_files(const sl_data_ctx *ctx);
+/* From how many bytes in a row on; 0: SL_MAP_FILE, SL_MAP_ENTRY. */
+void sl_data_ctx_map_from(sl_data_ctx *ctx, uint64_t least);
+/* A mapping costs as much as copying some pages. An entry of the cache would be
+ * copied twice. */
+#define SL_MAP_FILE  ((uint64_t)1 << 20)
+#define SL_MAP_ENTRY ((uint64_t)256 << 10)
 
 /* Test schedules: seed 0 is off; any other chooses piece sizes from 1 byte up,
  * delays and forced BLOCKED (docs/data-segments.md, section 9). */
@@ -92,6 +97,7 @@ struct sl_fetch {
     uint64_t at;
     size_t len;     /* > 0: bytes the reader has a place for */
     uint64_t ahead; /* bytes behind these that it will probably want */
+    bool maps;      /* the place takes pages of files as well */
     void (*done)(sl_fetch *fetch, const sl_err *err /* NULL: here */);
     /* The backing's. */
     void *owner;
@@ -127,6 +133,13 @@ typedef struct sl_backing_ops {
      * err). False when the bytes are in no file, or on a fault. Or NULL. */
     bool (*file)(sl_backing *b, uint64_t at, int *fd, uint64_t *offset,
                  sl_err *err);
+    /* For mapping pages: the same of bytes that are here; `len` says how many
+     * are wanted, and then how many there are in a row. False as well when
+     * these are not worth it. Or NULL. */
+    bool (*pages)(sl_backing *b, uint64_t at, int *fd, uint64_t *offset,
+                  uint64_t *len);
+    /* So many of these have been mapped. Or NULL. */
+    void (*mapped)(sl_backing *b, uint64_t at, uint64_t len);
     /* The bytes in place when they are memory, as all parts of the range are
      * then; NULL otherwise. Or NULL. */
     const uint8_t *(*memory)(sl_backing *b, uint64_t at, uint64_t len);

@@ -216,9 +216,11 @@ uint64_t sl_memory_map_file(sl_core_store *store, sl_memory *memory,
     if (mmap(at, (size_t)len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
              fd, (off_t)offset) == at)
         return len;
-    /* What was there may be gone: it was to be overwritten anyway. */
-    (void)mmap(at, (size_t)len, PROT_READ | PROT_WRITE,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    /* What was there may be gone; it was to be overwritten. */
+    if (msync(at, (size_t)len, MS_ASYNC) != 0)
+        (void)mmap(at, (size_t)len, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+                   0);
     return 0;
 }
 

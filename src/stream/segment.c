@@ -127,18 +127,18 @@ static int64_t probe(segment_stream *s, sl_err *err)
  * section 7. */
 static uint32_t map_bytes(segment_stream *s, uint32_t *room)
 {
-    enum { LEAST = 1 << 20 }; /* a mapping costs as much as copying some pages */
     sl_buffer *buffer = s->copy->buffer;
     sl_backing *backing = s->segment->backing;
     int fd;
     uint32_t head;
-    uint64_t offset;
-    if (*room < LEAST || buffer->ops->map == NULL ||
-        backing->ops->file == NULL || !sl_data_ctx_maps_files(data_of(s)) ||
-        !backing->ops->file(backing, s->pos, &fd, &offset, NULL))
+    uint64_t offset, len = *room;
+    if (buffer->ops->map == NULL || backing->ops->pages == NULL ||
+        !backing->ops->pages(backing, s->pos, &fd, &offset, &len))
         return 0;
-    uint32_t n = buffer->ops->map(buffer, *room, fd, offset, &head);
+    uint32_t n = buffer->ops->map(buffer, (uint32_t)len, fd, offset, &head);
     SL_DATA_COUNT(backing, bytes_mapped, n);
+    if (n != 0 && backing->ops->mapped != NULL)
+        backing->ops->mapped(backing, s->pos, n);
     if (head != 0)
         *room = head;
     return n;
@@ -259,6 +259,7 @@ static sl_status wait_for_bytes(segment_stream *s, bool in_read)
     s->fetch.at = s->pos;
     s->fetch.len = (size_t)want;
     s->fetch.ahead = s->end - s->pos - want;
+    s->fetch.maps = s->copy->buffer->ops->map != NULL;
     s->fetch.done = on_fetched;
     sl_err err = {0};
     if (sl_segment_fetch(s->segment, &s->fetch, &err) != SL_OK)

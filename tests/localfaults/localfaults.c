@@ -1,6 +1,6 @@
 /* Segments whose local files misbehave while they are read: changed, cut off,
- * replaced, unreadable, of another kind, out of reach; system calls and
- * allocations that fail one after the other. Whatever happens, no wrong byte
+ * replaced, unreadable, of another kind, out of reach; system calls (mappings
+ * of pages among them) and allocations that fail one after the other. Whatever happens, no wrong byte
  * is delivered, nothing crashes, hangs or leaks, and a fault says why.
  * docs/data-segments.md, sections 5 and 6.
  *
@@ -10,15 +10,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "exec/exec.h"
 #include "reads/world.h"
 #include "stream/stream.h"
 
@@ -40,10 +43,13 @@ typedef enum failing { NO_CALL, CALL_ERROR, CALL_SHORT } failing;
 static failing fails;       /* the calls from `fails_from` to `fails_to` */
 static int fails_with;      /* errno */
 static long n_calls, fails_from, fails_to;
+static bool maps_only; /* only mappings of files count */
 
 /* Whether this call is to fail; threads of the pool make calls, too. */
 static bool is_failing(void)
 {
+    if (maps_only)
+        return false;
     long n = __atomic_add_fetch(&n_calls, 1, __ATOMIC_RELAXED);
     return fails != NO_CALL && n >= fails_from && n <= fails_to;
 }
@@ -115,6 +121,18 @@ int __wrap_fstat(int fd, struct stat *st)
     return is_error() ? -1 : __real_fstat(fd, st);
 }
 
+/* Files over a guest's memory; other mappings are no part of reading. */
+void *__real_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from);
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from);
+void *__wrap_mmap(void *at, size_t len, int prot, int flags, int fd, off_t from)
+{
+    bool only = maps_only;
+    maps_only = false;
+    bool fail = (flags & MAP_FIXED) != 0 && is_error();
+    maps_only = only;
+    return fail ? MAP_FAILED : __real_mmap(at, len, prot, flags, fd, from);
+}
+
 /* openat2, cachestat: the kernel may not know them. */
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -150,6 +168,9 @@ static void on_copy(sl_copy *copy)
     ((reader *)copy)->event = true;
 }
 
+static uint32_t take_pages(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
+                           uint32_t *head);
+
 static void on_copy_done(sl_copy *copy, sl_copy_result result)
 {
     reader *r = (reader *)copy;
@@ -164,10 +185,33 @@ typedef struct play {
     sl_store *store;
     sl_segment *segment; /* NULL: could not be bound */
     uint8_t *memory;
+    sl_memory *guest; /* that it is in, when pages may be mapped */
+    uint64_t head;    /* in the file before the segment */
     uint64_t right, faults; /* reads */
+    uint64_t mapped;        /* bytes */
     char why[256];          /* the last fault */
     void (*between)(struct play *p); /* reads; or NULL */
 } play;
+
+static play *playing;
+
+/* canon/buffer.c. */
+static uint32_t take_pages(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
+                           uint32_t *head)
+{
+    reader *r = (reader *)(void *)((char *)b - offsetof(reader, buffer));
+    const sl_memory *guest = playing->guest;
+    uint64_t ptr = (uint64_t)(r->to - guest->base) + b->progress;
+    uint64_t page = sl_page_size();
+    *head = 0;
+    if (ptr % page != offset % page)
+        return 0;
+    *head = (uint32_t)((page - ptr % page) % page);
+    return *head != 0 ? 0
+                      : (uint32_t)sl_memory_map_file(playing->store->core,
+                                                     playing->guest, ptr, n, fd,
+                                                     offset);
+}
 
 static void note_fault(play *p, const char *why)
 {
@@ -180,9 +224,13 @@ static void note_fault(play *p, const char *why)
 static bool read_once(play *p, sl_shared *s, uint64_t *at, uint64_t end,
                       uint32_t n)
 {
-    static const sl_buffer_ops ops = {.bytes = place};
-    reader r = {.to = p->memory};
-    r.buffer = (sl_buffer){.ops = &ops, .elem = s->elem, .length = n};
+    static const sl_buffer_ops ops = {.bytes = place},
+                               maps = {.bytes = place, .map = take_pages};
+    bool map = p->guest != NULL;
+    reader r = {.to = p->memory + (map ? (*at + p->head) % 4096 : 0)};
+    playing = p;
+    memset(r.to, 0xee, (size_t)n + 1);
+    r.buffer = (sl_buffer){.ops = map ? &maps : &ops, .elem = s->elem, .length = n};
     r.copy = (sl_copy){.buffer = &r.buffer,
                        .on_copy = on_copy,
                        .on_copy_done = on_copy_done};
@@ -198,8 +246,10 @@ static bool read_once(play *p, sl_shared *s, uint64_t *at, uint64_t end,
         s->ops->reclaim(s, SL_READABLE);
     must(r.buffer.progress <= n && r.buffer.progress <= end - *at,
          "too many bytes");
-    must(memcmp(p->memory, p->w->content + *at, r.buffer.progress) == 0,
+    must(memcmp(r.to, p->w->content + *at, r.buffer.progress) == 0,
          "a wrong byte");
+    for (uint32_t i = r.buffer.progress; maps_only && i <= n; i++)
+        must(r.to[i] == 0xee, "a byte that is not reported");
     *at += r.buffer.progress;
     p->right += r.buffer.progress != 0;
     if (s->fault != NULL)
@@ -235,6 +285,21 @@ static void open_play(play *p, world *w)
     must(p->store != NULL && p->memory != NULL, "no store");
 }
 
+/* Reads into a guest's memory from now on. */
+static void map_pages(play *p, sl_kind kind)
+{
+    sl_err err = {0};
+    sl_core_store *core = p->store->core;
+    free(p->memory);
+    must(sl_core_store_allow_mapping(core), "no handler");
+    p->guest = sl_memory_new(core, (sl_memtype){{.min = 2}}, &err);
+    must(p->guest != NULL, err.msg);
+    p->memory = p->guest->base;
+    p->head = kind == DISK ? 0 : HEAD;
+    sl_data_ctx_map_files(p->store->data, true);
+    sl_data_ctx_map_from(p->store->data, 4096);
+}
+
 static void bind(play *p, sl_kind kind)
 {
     sl_err err = {0};
@@ -246,6 +311,9 @@ static void bind(play *p, sl_kind kind)
 
 static void close_play(play *p)
 {
+    if (p->guest != NULL)
+        p->memory = NULL; /* the store's */
+    p->mapped += sl_data_ctx_stats(p->store->data)->bytes_mapped;
     sl_segment_unref(p->segment);
     sl_store_free(p->store);
     sl_loop_run(p->loop, &(bool){false});
@@ -469,7 +537,8 @@ static void test_permission(world *w)
 
 /* --- Calls that fail ---------------------------------------------------------------------- */
 
-static void run_once(world *w, sl_kind kind, uint64_t sums[2])
+/* sums: reads that were right, faults, bytes mapped. */
+static void run_once(world *w, sl_kind kind, bool maps, uint64_t sums[3])
 {
     play p;
     failing now = fails;
@@ -477,6 +546,8 @@ static void run_once(world *w, sl_kind kind, uint64_t sums[2])
     if (kind == FILE_COLD)
         world_make_cold(w);
     open_play(&p, w);
+    if (maps)
+        map_pages(&p, kind);
     fails = now;
     n_calls = 0;
     bind(&p, kind);
@@ -485,22 +556,29 @@ static void run_once(world *w, sl_kind kind, uint64_t sums[2])
     sums[0] += p.right;
     sums[1] += p.faults;
     close_play(&p);
+    sums[2] += p.mapped;
     fails = now;
 }
 
 /* Without failures everything must be right. */
-static long count_calls(world *w, sl_kind kind)
+static long count_calls(world *w, sl_kind kind, bool maps)
 {
-    uint64_t sums[2] = {0};
+    uint64_t sums[3] = {0};
     fails = NO_CALL;
-    run_once(w, kind, sums);
+    run_once(w, kind, maps, sums);
     must(sums[0] != 0 && sums[1] == 0, "fails by itself");
+    must((sums[2] != 0) == maps, "mapped or not");
     return n_calls;
 }
 
 static void test_calls(world *w, int thin)
 {
-    static const sl_kind kinds[] = {FILE_WARM, FILE_COLD, IDENTITY, ZSTD, DISK};
+    static const struct {
+        sl_kind kind;
+        bool maps;
+    } kinds[] = {{FILE_WARM, false}, {FILE_COLD, false}, {IDENTITY, false},
+                 {ZSTD, false},      {DISK, false},      {FILE_WARM, true},
+                 {FILE_COLD, true},  {DISK, true}};
     static const struct {
         failing how;
         int with;
@@ -512,10 +590,12 @@ static void test_calls(world *w, int thin)
         {CALL_SHORT, 0, false},      {CALL_SHORT, 0, true},
     };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        uint64_t sums[2] = {0}, runs = 0;
-        part = kind_texts[kinds[k]];
+        uint64_t sums[3] = {0}, runs = 0;
+        sl_kind kind = kinds[k].kind;
+        bool maps = kinds[k].maps;
+        part = kind_texts[kind];
         part_seed = 0;
-        long n = count_calls(w, kinds[k]);
+        long n = count_calls(w, kind, maps);
         for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
             for (long at = 1; at <= n; at += thin, runs++) {
                 fails = ways[i].how;
@@ -524,16 +604,49 @@ static void test_calls(world *w, int thin)
                 fails_to = ways[i].forever ? n_calls + 1000000 : at;
                 part_seed = i * 1000 + (uint64_t)at;
                 uint64_t faults = sums[1];
-                run_once(w, kinds[k], sums);
+                run_once(w, kind, maps, sums);
                 if (ways[i].how == CALL_SHORT)
                     must(sums[1] == faults, "a short read is no fault");
-                if (kinds[k] == DISK) /* what it loses is fetched again */
+                if (kind == DISK) /* what it loses is fetched again */
                     must(sums[1] == faults, "a cache that fails is no fault");
             }
-        count_calls(w, kinds[k]);
-        printf("%-10s %ld calls, each failing in %zu ways: %" PRIu64
+        count_calls(w, kind, maps);
+        printf("%-10s%s %ld calls, each failing in %zu ways: %" PRIu64
                " runs, %" PRIu64 " reads right, %" PRIu64 " faults\n",
-               part, n, sizeof ways / sizeof *ways, runs, sums[0], sums[1]);
+               part, maps ? " mapped," : "", n, sizeof ways / sizeof *ways, runs, sums[0], sums[1]);
+    }
+}
+
+/* A mapping that cannot be had is a copy: nobody notices. */
+static void test_mappings(world *w, int thin)
+{
+    static const sl_kind kinds[] = {FILE_WARM, FILE_COLD, DISK};
+    static const int with[] = {ENOMEM, EACCES, ENODEV};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        uint64_t sums[3] = {0}, runs = 0;
+        part = kind_texts[kinds[k]];
+        part_seed = 0;
+        maps_only = true;
+        long n = count_calls(w, kinds[k], true);
+        must(n != 0, "no mapping");
+        for (int forever = 0; forever < 2; forever++)
+            for (long at = 1; at <= n; at += thin, runs++) {
+                uint64_t mapped = sums[2];
+                fails = CALL_ERROR;
+                fails_with = with[at % 3];
+                fails_from = at;
+                fails_to = forever ? LONG_MAX : at;
+                part_seed = (uint64_t)at;
+                run_once(w, kinds[k], true, sums);
+                must(sums[1] == 0, "a mapping that fails is no fault");
+                must((sums[2] == mapped) == (n == 1 || (forever && at == 1)),
+                     "mapped or not");
+            }
+        maps_only = false;
+        fails = NO_CALL;
+        printf("%-10s %ld mappings, each failing once and for good: %" PRIu64
+               " runs, %" PRIu64 " reads right\n",
+               part, n, runs, sums[0]);
     }
 }
 
@@ -541,11 +654,13 @@ static void test_calls(world *w, int thin)
 
 static void test_allocations(world *w, int thin)
 {
-    for (int k = 0; k < N_KINDS; k++) {
-        uint64_t sums[2] = {0}, runs = 0;
+    for (int i = 0; i <= N_KINDS; i++) { /* the last one mapped */
+        uint64_t sums[3] = {0}, runs = 0;
+        bool maps = i == N_KINDS;
+        sl_kind k = maps ? DISK : (sl_kind)i;
         part = kind_texts[k];
         size_t before = sl_alloc_count();
-        run_once(w, (sl_kind)k, sums);
+        run_once(w, k, maps, sums);
         must(sums[1] == 0, "fails by itself");
         size_t n = sl_alloc_count() - before;
         for (int forever = 0; forever < 2; forever++)
@@ -553,18 +668,20 @@ static void test_allocations(world *w, int thin)
                 play p;
                 part_seed = at * 2 + (size_t)forever;
                 open_play(&p, w);
+                if (maps)
+                    map_pages(&p, k);
                 sl_alloc_fail_at(at, forever);
-                bind(&p, (sl_kind)k);
+                bind(&p, k);
                 read_about(&p);
                 sl_alloc_fail_at(0, 0);
                 sums[0] += p.right;
                 sums[1] += p.faults;
                 close_play(&p);
             }
-        run_once(w, (sl_kind)k, sums);
-        printf("%-10s %zu allocations, each failing once and for good: %" PRIu64
+        run_once(w, k, maps, sums);
+        printf("%-10s%s %zu allocations, each failing once and for good: %" PRIu64
                " runs, %" PRIu64 " reads right, %" PRIu64 " faults\n",
-               part, n, runs, sums[0], sums[1]);
+               part, maps ? " mapped," : "", n, runs, sums[0], sums[1]);
     }
 }
 
@@ -587,6 +704,7 @@ int main(int argc, char **argv)
     test_changes(&w, trials, seed);
     world_fill_disk(&w);
     test_calls(&w, thin);
+    test_mappings(&w, thin);
     test_allocations(&w, thin);
     world_close(&w);
     return 0;

@@ -1,7 +1,8 @@
 /* Random reads of streams over segments, of every kind of backing, compared
  * with the plain bytes: ranges, buffers from none to large ones, several
- * readers in turn, cancelled reads, dropped streams, under many schedules.
- * docs/data-segments.md, section 6.
+ * readers in turn, cancelled reads, dropped streams, under many schedules. In
+ * every other session of a kind that has files, pages of these may be mapped
+ * over the buffers. docs/data-segments.md, sections 6 and 7.
  *
  *     reads [--reads N] [--seed N] [--kind NAME] [--session N]
  *
@@ -10,12 +11,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
+#include "exec/exec.h"
 #include "reads/world.h"
 #include "stream/stream.h"
 
-enum { READERS = 6, BUFFER_MAX = 96 << 10, GUARD = 32, SESSION = 2000 };
+enum {
+    READERS = 6,
+    BUFFER_MAX = 96 << 10,
+    GUARD = 32,
+    SESSION = 2000,
+    ROOM = 128 << 10, /* for a buffer that begins anywhere in a page */
+    MAP_FROM = 4096,
+};
 
 typedef struct reader {
     sl_copy copy; /* first */
@@ -24,7 +34,7 @@ typedef struct reader {
     uint64_t pos, end;
     bool copying, event, done;
     sl_copy_result result;
-    uint8_t *to;
+    uint8_t *memory, *to; /* the buffer is somewhere in the memory */
 } reader;
 
 typedef struct session {
@@ -36,7 +46,8 @@ typedef struct session {
     sl_store *store;
     sl_segment *segment;
     reader readers[READERS];
-    uint64_t reads, waited, cancelled, dropped, bytes;
+    bool maps;
+    uint64_t reads, waited, cancelled, dropped, bytes, mapped;
 } session;
 
 static void fail(const session *s, const char *what)
@@ -62,6 +73,35 @@ static uint8_t *place(sl_buffer *b, uint32_t n)
     return r->to + b->progress;
 }
 
+/* As a guest's memory takes pages of files: canon/buffer.c. */
+static uint32_t take_pages(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
+                           uint32_t *head)
+{
+    reader *r = (reader *)(void *)((char *)b - offsetof(reader, buffer));
+    uint8_t *at = r->to + b->progress;
+    uint64_t page = sl_page_size();
+    *head = 0;
+    if ((uintptr_t)at % page != offset % page)
+        return 0;
+    *head = (uint32_t)((page - (uintptr_t)at % page) % page);
+    n -= n % (uint32_t)page;
+    if (*head != 0 || n == 0)
+        return 0;
+    return mmap(at, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+                (off_t)offset) == at
+               ? n
+               : 0;
+}
+
+/* Where a buffer begins: often as the file does. */
+static uint8_t *choose_place(session *s, const reader *r)
+{
+    uint64_t inside = s->kind == DISK ? 0 : HEAD;
+    return r->memory + (!s->maps                    ? 0
+                        : below(&s->random, 4) == 0 ? below(&s->random, 4096)
+                                                    : (r->pos + inside) % 4096);
+}
+
 static void on_copy(sl_copy *copy)
 {
     reader *r = (reader *)copy;
@@ -78,9 +118,13 @@ static void on_copy_done(sl_copy *copy, sl_copy_result result)
 
 static void start_read(session *s, reader *r, uint32_t n)
 {
-    static const sl_buffer_ops ops = {.bytes = place};
+    static const sl_buffer_ops ops = {.bytes = place},
+                               maps = {.bytes = place, .map = take_pages};
+    r->to = choose_place(s, r);
     r->buffer =
-        (sl_buffer){.ops = &ops, .elem = r->stream->elem, .length = n};
+        (sl_buffer){.ops = s->maps ? &maps : &ops, 
+                    .elem = r->stream->elem,
+                    .length = n};
     r->copy = (sl_copy){.buffer = &r->buffer,
                         .on_copy = on_copy,
                         .on_copy_done = on_copy_done};
@@ -120,10 +164,13 @@ static void take_event(session *s, reader *r)
 
 /* --- What may happen next ---------------------------------------------------------- */
 
-static uint64_t choose_size(random_state *r, uint64_t most)
+/* Small ones bring chunks into memory, from where they are copied. */
+static uint64_t choose_size(session *s, uint64_t most)
 {
     static const uint64_t bound[] = {1, 2, 17, 200, 200, 4097, 20000, 1 << 18};
-    uint64_t n = below(r, bound[below(r, 8)] + 1);
+    random_state *r = &s->random;
+    bool large = s->maps && s->kind == DISK && below(r, 8) != 0;
+    uint64_t n = below(r, bound[large ? 6 + below(r, 2) : below(r, 8)] + 1);
     return n < most ? n : most;
 }
 
@@ -135,7 +182,7 @@ static void open_stream(session *s, reader *r)
              : where == 2 ? (below(&s->random, size) >> s->w->chunk_log)
                                 << s->w->chunk_log
                           : below(&s->random, size + 1);
-    r->end = r->pos + choose_size(&s->random, size - r->pos);
+    r->end = r->pos + choose_size(s, size - r->pos);
     if (below(&s->random, 400) == 0)
         r->end = size;
     r->stream =
@@ -159,7 +206,7 @@ static void go_on_idle(session *s, reader *r)
     }
     if (below(&s->random, 100) == 0)
         sl_segment_prefetch(s->segment, r->pos, r->end - r->pos);
-    start_read(s, r, (uint32_t)choose_size(&s->random, BUFFER_MAX));
+    start_read(s, r, (uint32_t)choose_size(s, BUFFER_MAX));
     s->waited += !r->event;
     if (r->event && below(&s->random, 4) != 0) {
         take_event(s, r);
@@ -204,6 +251,11 @@ static void step(session *s)
 
 /* --- Sessions: a store each ---------------------------------------------------------- */
 
+static bool can_map(sl_kind kind)
+{
+    return kind == FILE_WARM || kind == FILE_COLD || kind == DISK;
+}
+
 static void run_session(session *s, uint64_t n)
 {
     sl_err err = {0};
@@ -216,11 +268,15 @@ static void run_session(session *s, uint64_t n)
         sl_data_ctx_schedule(s->store->data, next_random(&s->random) | 1);
     s->segment = world_bind(s->w, s->kind, s->loop, s->store->data, &err);
     must(s, s->segment != NULL, err.msg);
+    s->maps = can_map(s->kind) && below(&s->random, 2) == 0;
+    sl_data_ctx_map_files(s->store->data, s->maps);
+    sl_data_ctx_map_from(s->store->data, MAP_FROM);
     while (s->reads < until)
         step(s);
     for (int i = 0; i < READERS; i++)
         if (s->readers[i].stream != NULL)
             drop_stream(s, &s->readers[i]);
+    s->mapped += sl_data_ctx_stats(s->store->data)->bytes_mapped;
     sl_segment_unref(s->segment);
     sl_store_free(s->store);
     sl_loop_run(s->loop, &(bool){false});
@@ -240,10 +296,11 @@ static uint64_t run_kind(world *w, sl_kind kind, uint64_t seed, uint64_t one,
                          uint64_t n)
 {
     session s = {.w = w, .kind = kind};
-    uint8_t *memory = malloc((BUFFER_MAX + GUARD) * (size_t)READERS);
-    must(&s, memory != NULL, "no memory");
+    uint8_t *memory = mmap(NULL, ROOM * (size_t)READERS, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    must(&s, memory != MAP_FAILED, "no memory");
     for (int i = 0; i < READERS; i++)
-        s.readers[i].to = memory + (BUFFER_MAX + GUARD) * (size_t)i;
+        s.readers[i].memory = memory + ROOM * (size_t)i;
     double start = seconds();
     random_state seeds = {seed ^ ((uint64_t)kind << 56)};
     if (kind == DISK) {
@@ -256,11 +313,13 @@ static uint64_t run_kind(world *w, sl_kind kind, uint64_t seed, uint64_t one,
         run_session(&s, most);
     }
     printf("%-10s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64
-           " %8.1f %7.2f\n",
+           " %8.1f %8.1f %7.2f\n",
            kind_texts[kind], s.reads, s.waited, s.cancelled, s.dropped,
-           (double)s.bytes / 1e6, seconds() - start);
+           (double)s.bytes / 1e6, (double)s.mapped / 1e6, seconds() - start);
     fflush(stdout);
-    free(memory);
+    munmap(memory, ROOM * (size_t)READERS);
+    must(&s, (s.mapped != 0) == can_map(kind) || s.reads <= SESSION,
+         "mapped or not");
     return s.reads;
 }
 
@@ -287,8 +346,8 @@ int main(int argc, char **argv)
         reads = SESSION;
     world w;
     world_open(&w, 1500 * 1000, 14, seed);
-    printf("%-10s %9s %9s %9s %9s %8s %7s\n", "kind", "reads", "blocked",
-           "cancelled", "dropped", "MB", "s");
+    printf("%-10s %9s %9s %9s %9s %8s %8s %7s\n", "kind", "reads", "blocked",
+           "cancelled", "dropped", "MB", "mapped", "s");
     for (int k = 0; k < N_KINDS; k++)
         if (only == NULL || strcmp(only, kind_texts[k]) == 0)
             sum += run_kind(&w, (sl_kind)k, seed, one,

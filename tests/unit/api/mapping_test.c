@@ -7,10 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* `read(to, start, len)` brings a range of `text` and returns its sum; `sum`
- * looks again; `poke` writes a byte. */
+#include "data/disk.h"
+
+/* `read(to, start, len)` brings a range of the segment $d; `sum` looks at it,
+ * `one` at a byte; `poke` writes one. */
 #define READER                                                                 \
-    "(component (import \"text\" (core data $d))"                              \
+    "(component (import \"text\" (core data $d))" READING
+#define READING                                                                \
     " (core module $M (memory (export \"m\") 128))"                            \
     " (core instance $m (instantiate $M))"                                     \
     " (alias core export $m \"m\" (core memory $mem))"                         \
@@ -211,6 +214,181 @@ static void test_mapping__file_shrinks(void **state)
     }
 }
 
+/* --- Entries of the cache on disk ------------------------------------------------- */
+
+enum { CHUNK = 512 << 10, TAIL = 3096, CACHED = SIZE - 4096 + TAIL };
+
+typedef struct cached {
+    mapped m; /* `path` is the cache */
+    int fds;
+} cached;
+
+static void write_hex(sl_buf *to, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        sl_buf_printf(to, "\\%02x", bytes[i]);
+}
+
+/* An external segment behind a URL where nothing answers any more; what was
+ * fetched from it is in the cache. */
+static void open_cached(cached *c, bool fill)
+{
+    sl_buf component;
+    uint8_t digest[SL_DISK_DIGEST];
+    mapped *m = &c->m;
+    sl_disk *disk = sl_disk_open(m->path, 0, 0, NULL);
+    c->fds = count_fds();
+    sl_buf_init(&component);
+    sl_buf_printf(&component,
+                  "(component (core data $d (external \"x\" (size %d)"
+                  " (chunk %d)",
+                  CACHED, CHUNK);
+    fill_bytes(text, SIZE);
+    for (size_t at = 0; at < CACHED; at += CHUNK) {
+        size_t len = CACHED - at < CHUNK ? CACHED - at : CHUNK;
+        sl_disk_digest(text + at, len, digest);
+        sl_buf_printf(&component, " (sha256 \"");
+        write_hex(&component, digest, sizeof digest);
+        sl_buf_printf(&component, "\")");
+        if (fill)
+            assert_true(sl_disk_put(disk, digest, text + at, len, NULL));
+    }
+    sl_disk_unref(disk);
+    sl_buf_bytes(&component, "))" READING, sizeof "))" READING);
+    fixture_init(&m->f, (const char *)component.data);
+    sl_buf_deinit(&component);
+    sluice_store_free(m->f.store); /* the engine comes first */
+    sluice_http_config http = sluice_http_config_default();
+    http.allow_private = true;
+    http.retries = 0;
+    assert_int_equal(sluice_engine_set_http(m->f.engine, &http, NULL), 0);
+    assert_int_equal(sluice_engine_set_cache(m->f.engine, m->path, 0, NULL), 0);
+    assert_int_equal(sluice_component_set_base(m->f.component,
+                                               "http://127.0.0.1:1", NULL),
+                     0);
+    m->f.store = sluice_store_new(m->f.engine, NULL, NULL);
+    assert_int_equal(sluice_store_map_files(m->f.store, true, NULL), 0);
+    fixture_instantiate(&m->f);
+}
+
+static void close_cached(cached *c)
+{
+    fixture_deinit(&c->m.f);
+    assert_int_equal(count_fds(), c->fds);
+}
+
+static void make_cache(cached *c)
+{
+    strcpy(c->m.path, "/tmp/sluice-mapping-XXXXXX");
+    assert_non_null(mkdtemp(c->m.path));
+}
+
+static void in_cache(const cached *c, const char *command)
+{
+    char line[200];
+    snprintf(line, sizeof line, "cd %s/v1 && %s", c->m.path, command);
+    assert_int_equal(system(line), 0);
+}
+
+static void remove_cache(const cached *c)
+{
+    in_cache(c, "rm -r $(dirname $PWD)");
+}
+
+/* How often files of the cache are mapped into this process. */
+static int count_mappings(const cached *c)
+{
+    char line[512];
+    int n = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL)
+        n += strstr(line, c->m.path) != NULL;
+    fclose(maps);
+    return n;
+}
+
+static void test_entries__are_mapped(void **state)
+{
+    (void)state;
+    cached c;
+    make_cache(&c);
+    for (int run = 0; run < 2; run++) {
+        open_cached(&c, run == 0);
+        expect_range(&c.m, 65536, 0, CACHED);
+        sluice_stats stats = sluice_store_stats(c.m.f.store);
+        assert_int_equal(stats.bytes_mapped, CACHED - TAIL);
+        assert_int_equal(stats.bytes_to_guest, TAIL);
+        assert_int_equal(count_mappings(&c), CACHED / CHUNK + 1);
+        expect_range(&c.m, 65536 + 1, 0, 2 << 20); /* no pages: copied */
+        expect_range(&c.m, 0, 4096, 100000);       /* small */
+        expect_range(&c.m, 0, CHUNK - 5000, 9000);
+        assert_int_equal(bytes_mapped(&c.m), CACHED - TAIL);
+        /* Congruent; of its chunks two are in memory, and one is small. */
+        expect_range(&c.m, 70000, 70000, 3 << 20);
+        assert_int_equal(bytes_mapped(&c.m), CACHED - TAIL + (2 << 20));
+        assert_int_equal(call_n(&c.m.f, "poke", 70000, text[70000] ^ 1, 0, 2,
+                                NULL),
+                         SLUICE_OK);
+        expect_range(&c.m, 65536, 0, CACHED); /* one's own copy */
+        close_cached(&c);
+        assert_int_equal(count_mappings(&c), 0);
+    }
+    remove_cache(&c);
+}
+
+/* What is not what it should be is not there; and there is nothing else. */
+static void test_entries__are_checked_before_they_are_mapped(void **state)
+{
+    (void)state;
+    static const char *const damage[] = {
+        "for f in [0-9a-f]*/*; do printf X | dd of=$f bs=1 seek=99999 conv=notrunc; "
+        "done 2>/dev/null",
+        "for f in [0-9a-f]*/*; do truncate -s 70000 $f; done",
+        "for f in [0-9a-f]*/*; do truncate -s +1 $f; done",
+    };
+    cached c;
+    make_cache(&c);
+    for (size_t i = 0; i < N(damage); i++)
+        for (int seen = 0; seen < 2; seen++) {
+            open_cached(&c, true);
+            if (seen)
+                expect_range(&c.m, 65536, 0, CACHED);
+            uint64_t before = bytes_mapped(&c.m);
+            in_cache(&c, damage[i]);
+            assert_int_equal(call_n(&c.m.f, "read", 1 << 16, 0, CACHED, 3, NULL),
+                             SLUICE_ETRAP);
+            assert_non_null(strstr(c.m.f.error.message, "data fault"));
+            assert_int_equal(bytes_mapped(&c.m), before);
+            close_cached(&c);
+        }
+    remove_cache(&c);
+}
+
+static void test_entries__may_go_while_they_are_mapped(void **state)
+{
+    (void)state;
+    cached c;
+    uint64_t sum;
+    make_cache(&c);
+    open_cached(&c, true);
+    assert_int_equal(call_n(&c.m.f, "read", 65536, 0, CACHED, 3, NULL), SLUICE_OK);
+    in_cache(&c, "rm [0-9a-f]*/*");
+    assert_int_equal(call_n(&c.m.f, "sum", 65536, CACHED, 0, 2, &sum), SLUICE_OK);
+    assert_int_equal(sum, sum_bytes(text, CACHED));
+    assert_int_equal(count_mappings(&c), CACHED / CHUNK + 1); /* "(deleted)" */
+    close_cached(&c);
+    open_cached(&c, true);
+    assert_int_equal(call_n(&c.m.f, "read", 65536, 0, CACHED, 3, NULL), SLUICE_OK);
+    assert_int_equal(bytes_mapped(&c.m), CACHED - TAIL);
+    in_cache(&c, "truncate -s 4096 [0-9a-f]*/*"); /* by somebody who should not */
+    assert_int_equal(call_n(&c.m.f, "sum", 65536, CACHED, 0, 2, &sum),
+                     SLUICE_ETRAP);
+    assert_non_null(strstr(c.m.f.error.message, "data fault"));
+    close_cached(&c);
+    remove_cache(&c);
+}
+
 /* A bus error that is none of ours ends the process as it always did. */
 static void test_guard__passes_on(void **state)
 {
@@ -243,6 +421,9 @@ const struct CMUnitTest mapping_tests[] = {
     cmocka_unit_test(test_mapping__is_a_copy_to_see),
     cmocka_unit_test(test_mapping__leaves_nothing_behind),
     cmocka_unit_test(test_mapping__file_shrinks),
+    cmocka_unit_test(test_entries__are_mapped),
+    cmocka_unit_test(test_entries__are_checked_before_they_are_mapped),
+    cmocka_unit_test(test_entries__may_go_while_they_are_mapped),
     cmocka_unit_test(test_guard__passes_on),
 };
 const size_t n_mapping_tests = sizeof mapping_tests / sizeof *mapping_tests;
