@@ -31,6 +31,7 @@ typedef struct sl_err {
 
 /* Records a failure unless one is recorded already; `err` may be NULL.
  * Returns `code`, so that `return sl_fail(err, SL_EINVALID, at, "...")` works.
+ * A message that does not fit loses its middle.
  * Messages begin with the words of the specification's test suite. */
 sl_status sl_fail(sl_err *err, sl_status code, uint64_t at, const char *fmt,
                   ...) SL_PRINTF(4, 5);
