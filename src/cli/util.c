@@ -130,7 +130,7 @@ int cli_report(const char *file, const sluice_error *error)
     cli_progress_clear();
     fflush(stdout);
     fprintf(stderr, "sluice: %s: ", file);
-    if (error->status != SLUICE_EIO)
+    if (error->status != SLUICE_EIO && error->status != SLUICE_EDEADLINE)
         fprintf(stderr, "%s: ", sluice_status_text(error->status));
     put_line(message, strlen(message));
     if (is_private(error))

@@ -351,7 +351,7 @@ def _(world):
     expect(done.returncode == 134, done)
     expect(any(e['args']['outcome'] == 'not resolved' for e in named(
         events(world), 'task')), 'the task that trapped')
-    done = world.run('--trace', 'trace.json', '--timeout', '0.2', '--invoke', 'spin()',
+    done = world.run('--trace', 'trace.json', '--timeout', '1', '--invoke', 'spin()',
                      'spin.wat')
     expect(done.returncode == 124 and named(events(world), 'task'), done)
     for args in (('--invoke', 'spin()', 'spin.wat'),
