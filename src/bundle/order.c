@@ -262,6 +262,20 @@ static void instance(patching *p)
     }
 }
 
+/* docs/data-segments.md, section 8: only exports can be of segments. */
+static void core_instance(patching *p)
+{
+    if (sl_read_u8(&p->r) != INSTANCE_EXPORTS)
+        return;
+    for (uint32_t n = sl_read_count(&p->r, 3); n != 0; n--) {
+        sl_read_name(&p->r);
+        if (sl_read_u8(&p->r) == CORE_SORT_DATA)
+            index_of_data(p, 0);
+        else
+            sl_read_u32(&p->r);
+    }
+}
+
 /* A definition that names segments, from its first byte on. */
 static void patch_def(patching *p, const sl_def *def)
 {
@@ -280,6 +294,9 @@ static void patch_def(patching *p, const sl_def *def)
         skip_extern_name(&p->r);
         item(p);
         break;
+    case SL_DEF_CORE_INSTANCE:
+        core_instance(p);
+        break;
     default:
         instance(p);
         break;
@@ -295,6 +312,7 @@ static bool names_data(const sl_def *def)
         return def->makes.sort == SL_SORT_CORE_DATA;
     case SL_DEF_EXPORT:
         return def->of.export_.item.sort == SL_SORT_CORE_DATA;
+    case SL_DEF_CORE_INSTANCE:
     case SL_DEF_INSTANCE:
         for (uint32_t i = 0; i < def->of.instance.n; i++)
             if (def->of.instance.args[i].item.sort == SL_SORT_CORE_DATA)

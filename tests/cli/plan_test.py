@@ -305,7 +305,7 @@ class Maker:
 
 def definitions(t, path):
     """Sizes of the segments defined in it, in the order of their numbers."""
-    t.run('inspect', '--json', path)
+    t.run('inspect', '--features', 'all', '--json', path)
     return [i['size'] for i in json.loads(t.out)
             if i['sort'] == 'core data' and i['how'] == 'definition']
 
@@ -382,7 +382,8 @@ def test_layout__the_data_suite(t):
             data = ''.join('\\%02x' % b for b in t.read('p.wasm'))
             out.append(f'(component{head[1] or ""}{head[2] or ""} binary "{data}")')
         t.write('s.wast', '\n'.join(out))
-        t.run('wast', 's.wast', timeout=300)
+        features = ('--features', 'core-data') if file == 'core-import.wast' else ()
+        t.run('wast', *features, 's.wast', timeout=300)
         total += int(re.search(rb'(\d+) passed, 0 failed', t.out)[1])
     t.true(changed > 10 and total > 700, f'{changed} components changed, {total} commands')
 
@@ -427,6 +428,27 @@ def test_layout__many_segments_and_long_numbers(t):
         t.run('run', '--invoke', f'r{i}()', 'p.wasm')
         t.equal(t.out, b'%05d' % i)
     t.equal([s[0] for s in plan_of(t, 'p.wasm')[2]], list(range(n - 1)))
+
+
+def test_layout__segments_that_core_modules_import(t):
+    """docs/data-segments.md, section 8: core instances name them too."""
+    t.write('c.wat', '''(component
+      (core data $a "alpha") (core data $b "beta!")
+      (core module $M (import "d" "x" (data $x)) (import "d" "y" (data $y)) (memory 1)
+        (func (export "get") (result i32)
+          (memory.init $x (i32.const 0) (i32.const 0) (i32.const 2))
+          (memory.init $y (i32.const 2) (i32.const 0) (i32.const 2))
+          (i32.load (i32.const 0))))
+      (core instance $m (instantiate $M (with "d" (instance
+        (export "x" (core data $b)) (export "y" (core data $a))))))
+      (func (export "get") async (result u32) (canon lift (core func $m "get"))))''')
+    want = b'%d\n' % int.from_bytes(b'beal', 'little')
+    t.write('plan', '1 0 5\n0 0 5\n')
+    t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
+    t.equal([s[0] for s in plan_of(t, 'p.wasm')[2]], [0, 1])
+    for path in 'c.wat', 'p.wasm':
+        t.run('run', '--features', 'core-data', '--invoke', 'get()', path)
+        t.equal(t.out, want)
 
 
 def test_layout__external_segments_stay(t):
