@@ -25,6 +25,7 @@ struct sluice_store {
     sl_data_ctx *data;
     sl_store *store;
     struct sluice_pending *pending; /* the host's calls that have not ended */
+    struct sluice_pending *put_off, *last_put_off; /* while it is stalled */
     struct sluice_call *answers;    /* guests' calls the host has to answer */
     struct sluice_instance *instances;
     struct dropped_own *drops; /* resources whose destructors are to run */
@@ -100,6 +101,8 @@ const sl_item *sl_api_export(sluice_instance *instance, const char *name,
 void sl_api_drop_own(void *resource, uint32_t rep);
 /* The store goes: what has not run yet runs now if it is the host's. */
 void sl_api_finish_drops(sluice_store *store);
+/* Destructors that wait: when nothing runs, and the store is not stalled. */
+void sl_api_run_drops(sluice_store *store);
 
 /* stream.c: what releasing a value does with its streams and futures. */
 void sl_api_install_drops(void);
@@ -127,6 +130,8 @@ void sl_api_trapped(sluice_store *store, const sluice_error *error, bool heard);
  * one. */
 bool sl_api_fail_lost_calls(sluice_store *store, const sluice_error *error);
 void sl_api_forget_calls(sluice_store *store);
+/* sl_store.on_resumed: calls that were put off begin. */
+void sl_api_resumed(sl_store *inner, void *arg);
 /* Of a call that the host has made (`caller` is NULL): its store; ends it with
  * an error. */
 sluice_store *sl_api_store_of_call(const sl_call *call);

@@ -16,6 +16,9 @@ struct sluice_pending {
     bool ended, has_result, forgotten;
     bool timed; /* counted in store->n_timed */
     bool late;  /* to be asked to stop */
+    /* For when the store is not stalled any more: */
+    bool put_off, to_begin, to_stop;
+    struct sluice_pending *next_put_off;
     sl_val result;
     sluice_status status;
     sluice_error *error; /* what more there is to say; most calls have none */
@@ -234,6 +237,79 @@ static void failed(sluice_pending *p, sl_status status)
     sl_api_trapped(p->store, &error, heard);
 }
 
+/* --- While the store is stalled ------------------------------------------- */
+
+static void put_off(sluice_pending *p)
+{
+    sluice_store *store = p->store;
+    if (p->put_off)
+        return;
+    p->put_off = true;
+    p->next_put_off = NULL;
+    sl_call_ref(&p->call);
+    *(store->put_off != NULL ? &store->last_put_off->next_put_off
+                             : &store->put_off) = p;
+    store->last_put_off = p;
+}
+
+static sluice_pending *take_put_off(sluice_store *store)
+{
+    sluice_pending *p = store->put_off;
+    if (p == NULL)
+        return NULL;
+    store->put_off = p->next_put_off;
+    p->put_off = false;
+    return p;
+}
+
+static void ask_to_stop(sluice_pending *p)
+{
+    sl_store *store = p->store->store;
+    if (p->call.cancel == NULL && !p->to_begin)
+        return;
+    if (store->stalled) {
+        p->to_stop = true;
+        put_off(p);
+        return;
+    }
+    p->to_stop = false;
+    sl_call_ref(&p->call);
+    sl_status st = sl_store_cancel(store, &p->call);
+    if (st != SL_OK)
+        failed(p, st);
+    sl_call_unref(&p->call);
+}
+
+static void begin(sluice_pending *p)
+{
+    sl_store *store = p->store->store;
+    p->to_begin = store->stalled;
+    if (p->to_begin) {
+        put_off(p);
+        return;
+    }
+    sl_store_clear_trap(store);
+    sl_status run = sl_store_invoke(store, p->func, &p->call);
+    if (run != SL_OK)
+        failed(p, run);
+}
+
+void sl_api_resumed(sl_store *inner, void *arg)
+{
+    sluice_store *store = arg;
+    while (!inner->stalled && store->put_off != NULL) {
+        sluice_pending *p = take_put_off(store);
+        if (p->to_begin && !p->ended && !p->forgotten)
+            begin(p);
+        if (p->to_stop)
+            ask_to_stop(p);
+        sl_call_unref(&p->call);
+    }
+    sl_api_run_drops(store);
+}
+
+/* --- The host's side ------------------------------------------------------ */
+
 sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
                                size_t n_args, sluice_done_fn done, void *arg,
                                sluice_pending **pending, sluice_error *error)
@@ -256,32 +332,12 @@ sluice_status sluice_func_call(sluice_func *func, sluice_val *args,
     p->call.deadline = deadline;
     if (pending != NULL)
         *pending = p;
-    sl_store *store = func->store->store;
-    sl_store_clear_trap(store);
     sl_call_ref(&p->call);
-    sl_status run = sl_store_invoke(store, p->func, &p->call);
-    if (run != SL_OK)
-        failed(p, run);
+    begin(p);
     if (!p->ended && !p->forgotten)
         limit(p);
     sl_call_unref(&p->call);
     return SLUICE_OK;
-}
-
-static void ask_to_stop(sluice_pending *pending)
-{
-    if (pending->call.cancel == NULL)
-        return;
-    sl_store *store = pending->store->store;
-    sl_store_clear_trap(store);
-    sl_call_ref(&pending->call);
-    store->nesting_depth++; /* the callee may run now, to hear of it */
-    sl_status st = pending->call.cancel(&pending->call, NULL);
-    store->nesting_depth--;
-    if (st != SL_OK)
-        failed(pending, st);
-    sl_call_unref(&pending->call);
-    sl_store_schedule(store);
 }
 
 void sluice_pending_cancel(sluice_pending *pending)
@@ -388,6 +444,9 @@ void sl_api_fail_call(sl_call *call, const sluice_error *error)
 
 void sl_api_forget_calls(sluice_store *store)
 {
+    sluice_pending *put_off;
+    while ((put_off = take_put_off(store)) != NULL)
+        sl_call_unref(&put_off->call);
     while (store->pending != NULL) {
         sluice_pending *p = store->pending;
         unlink_pending(p);

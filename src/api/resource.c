@@ -36,10 +36,10 @@ struct dropped_own {
     struct dropped_own *next;
 };
 
-static void run_drops(sl_post *post)
+void sl_api_run_drops(sluice_store *store)
 {
-    sluice_store *store =
-        (sluice_store *)((char *)post - offsetof(sluice_store, drop_post));
+    if (store->drops == NULL || store->store->stalled)
+        return;
     bool timed = sl_api_begin(store, NULL) == SLUICE_OK;
     while (store->drops != NULL) {
         struct dropped_own *d = store->drops;
@@ -58,6 +58,12 @@ static void run_drops(sl_post *post)
         sl_api_end(store);
 }
 
+static void on_drop_post(sl_post *post)
+{
+    sl_api_run_drops(
+        (sluice_store *)((char *)post - offsetof(sluice_store, drop_post)));
+}
+
 /* A host's resource is told at once; a guest's destructor is guest code, which
  * must not run inside whatever releases the value. */
 void sl_api_drop_own(void *handle, uint32_t rep)
@@ -74,7 +80,7 @@ void sl_api_drop_own(void *handle, uint32_t rep)
         return;
     *d = (struct dropped_own){resource, rep, store->drops};
     store->drops = d;
-    store->drop_post.fn = run_drops;
+    store->drop_post.fn = on_drop_post;
     if (!store->drop_post.pending)
         sl_loop_post(store->loop, &store->drop_post);
 }

@@ -81,6 +81,8 @@ sluice_store *sluice_store_new(sluice_engine *engine, struct uv_loop_s *loop,
     sl_data_ctx_share(store->store->data, engine->data);
     store->store->on_trap = trapped;
     store->store->on_trap_arg = store;
+    store->store->on_resumed = sl_api_resumed;
+    store->store->on_resumed_arg = store;
     return store;
 }
 

@@ -12,15 +12,20 @@ typedef struct data_init {
     sl_copy copy;
     sl_buffer buffer;
     sl_core_thread *core;
-    sl_thread *thread;
+    sl_store *store;
     sl_memory *memory;
     uint64_t to; /* of the buffer */
     bool told;   /* the read has brought something, or is over: */
-    bool over;
+    bool over, failed;
+    sl_err fault; /* ... with a data fault */
 } data_init;
 
-/* --- The buffer ------------------------------------------------------------
- */
+static data_init *init_of_copy(sl_copy *copy)
+{
+    return (data_init *)(void *)((char *)copy - offsetof(data_init, copy));
+}
+
+/* --- The buffer ------------------------------------------------------------ */
 
 static data_init *init_of(sl_buffer *buffer)
 {
@@ -57,32 +62,41 @@ static const sl_buffer_ops init_ops = {.bytes = init_bytes, .map = init_map};
 static void tell(data_init *init)
 {
     init->told = true;
-    sl_thread_wake(init->thread);
+    sl_store_resume(init->store);
 }
 
 static void on_copy(sl_copy *copy)
 {
-    tell((data_init *)(void *)((char *)copy - offsetof(data_init, copy)));
+    tell(init_of_copy(copy));
 }
 
 static void on_copy_done(sl_copy *copy, sl_copy_result result)
 {
-    data_init *init =
-        (data_init *)(void *)((char *)copy - offsetof(data_init, copy));
+    data_init *init = init_of_copy(copy);
     (void)result; /* the range is within the segment */
     init->over = true;
     tell(init);
 }
 
-/* As a synchronous built-in blocks. Between the calls of a synchronous task
- * nothing could bring the bytes. */
+static void on_fault(sl_copy *copy, const sl_err *err)
+{
+    data_init *init = init_of_copy(copy);
+    init->fault = *err;
+    init->over = init->failed = true;
+    tell(init);
+}
+
+/* Of an instruction nobody expects that others run meanwhile: all of the store
+ * waits. */
 static sl_status wait_told(data_init *init)
 {
-    sl_thread *thread = init->thread;
-    if (thread->nested || !thread->task->inst->may_leave)
+    if (!sl_store_may_stall(init->store))
         return sl_trap(init->core,
                        "cannot block a synchronous task before returning");
-    return sl_thread_wait_until(thread, SL_WAIT_DATA, &init->told, false, NULL);
+    sl_status status = sl_store_stall(init->store);
+    if (status == SL_OK && init->failed)
+        return sl_trap(init->core, "%s", init->fault.msg);
+    return status;
 }
 
 /* The next bytes of the stream: at least one. */
@@ -105,15 +119,19 @@ static sl_status data_init_run(sl_core_thread *core, sl_core_data *data,
 {
     sl_segment *segment =
         (sl_segment *)(void *)((char *)data - offsetof(sl_segment, core));
-    data_init init = {
-        .core = core,
-        .thread = sl_thread_of(core),
-        .memory = memory,
-        .to = to,
-        .buffer = {.ops = &init_ops, .elem = sl_type_primitive(SL_T_U8)}};
-    sl_instance *inst = init.thread->task->inst;
+    sl_instance *inst = sl_thread_of(core)->task->inst;
+    data_init init = {.copy = {.inst = inst,
+                               .on_copy = on_copy,
+                               .on_copy_done = on_copy_done,
+                               .on_fault = on_fault},
+                      .buffer = {.ops = &init_ops,
+                                 .elem = sl_type_primitive(SL_T_U8)},
+                      .core = core,
+                      .store = inst->store,
+                      .memory = memory,
+                      .to = to};
     sl_err err = {0};
-    init.copy = (sl_copy){inst, &init.buffer, on_copy, on_copy_done};
+    init.copy.buffer = &init.buffer;
     sl_shared *stream =
         sl_stream_from_segment(inst->store, segment, from, from + n, &err);
     if (stream == NULL)

@@ -221,6 +221,8 @@ static sl_status instantiate_core(replay *r, const sl_def *def,
         return no_memory(r);
     sl_status st = core_imports(r, def, module, imports);
     core_start start = {module, imports, NULL, r->err};
+    if (module->n_imported_datas != 0)
+        r->store->has_lazy_data = true;
     if (st == SL_OK)
         st = sl_instance_run(r->inst, run_core_start, &start);
     out->instance = start.out;

@@ -213,7 +213,7 @@ static sl_status invoke(sl_instance *inst, sl_funcinst *func, sl_call *call)
 {
     sl_store *store = inst->store;
     if (func->inst != NULL)
-        return sl_store_invoke(store, func, call);
+        return sl_store_invoke_now(store, func, call);
     call->caller = inst;
     store->nesting_depth++;
     sl_status st = func->invoke(func, call, inst);

@@ -107,7 +107,9 @@ static sl_status fault(segment_stream *s, const sl_err *err, bool in_read)
     end_read(s, "fault");
     if (in_read)
         return sl_store_trap(s->base.store, "%s", err->msg);
-    if (!s->copied)
+    if (copy->on_fault != NULL && !s->copied)
+        copy->on_fault(copy, err);
+    else if (!s->copied)
         sl_instance_trap(copy->inst, "%s", err->msg);
     return SL_OK;
 }

@@ -69,6 +69,9 @@ struct sl_copy {
      * while the other end's operation is under way: start no new copy inside,
      * post it to the loop. */
     void (*on_copy_done)(sl_copy *copy, sl_copy_result result);
+    /* Instead, when what a guest reads cannot be brought and it is not within
+     * its call of `read`. NULL: its instance traps. */
+    void (*on_fault)(sl_copy *copy, const sl_err *err);
 };
 
 /* --- The shared part ------------------------------------------------------ */

@@ -156,25 +156,60 @@ void sl_store_clear_trap(sl_store *store)
 
 /* --- Running -------------------------------------------------------------- */
 
-/* When nothing runs any more: what is ready goes on, or the store rests. */
-static void settle(sl_store *store)
+void sl_store_settle(sl_store *store)
 {
     sl_store_schedule(store);
     if (store->nesting_depth == 0 && store->live_threads == 0)
         sl_fiber_pool_rest(store->fibers);
 }
 
-sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call)
+static void begin_call(sl_store *store, sl_call *call)
 {
     if (store->nesting_depth == 0)
         sl_store_clear_trap(store);
     call->caller = NULL;
     if (store->current == NULL)
         store->n_runs++;
+}
+
+static sl_status invoke(sl_store *store, sl_entry_what what)
+{
+    sl_funcinst *func = what.a;
+    (void)store;
+    return func->invoke(func, what.b, NULL);
+}
+
+sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call)
+{
+    begin_call(store, call);
+    sl_status status =
+        sl_entry_run(store, invoke, (sl_entry_what){func, call}, call);
+    sl_store_settle(store);
+    return status;
+}
+
+sl_status sl_store_invoke_now(sl_store *store, sl_funcinst *func, sl_call *call)
+{
+    begin_call(store, call);
     store->nesting_depth++;
     sl_status status = func->invoke(func, call, NULL);
     store->nesting_depth--;
-    settle(store);
+    sl_store_settle(store);
+    return status;
+}
+
+static sl_status cancel(sl_store *store, sl_entry_what what)
+{
+    sl_call *call = what.a;
+    (void)store;
+    return call->cancel != NULL ? call->cancel(call, NULL) : SL_OK;
+}
+
+sl_status sl_store_cancel(sl_store *store, sl_call *call)
+{
+    sl_store_clear_trap(store);
+    sl_status status = sl_entry_run(store, cancel, (sl_entry_what){call, NULL}, call);
+    sl_store_schedule(store);
     return status;
 }
 
@@ -193,27 +228,33 @@ sl_status sl_instance_run(sl_instance *inst,
     store->nesting_depth--;
     if (status == SL_OK)
         sl_leave_to(inst, NULL);
-    settle(store);
+    sl_store_settle(store);
+    return status;
+}
+
+static sl_status resume(sl_store *store, sl_entry_what what)
+{
+    sl_thread *thread = what.a;
+    sl_instance *inst = thread->task->inst;
+    (void)store;
+    sl_enter_from(inst, NULL);
+    sl_status status = sl_thread_resume(thread, false);
+    if (status == SL_OK)
+        sl_leave_to(inst, NULL);
     return status;
 }
 
 bool sl_store_tick(sl_store *store, sl_status *status)
 {
     *status = SL_OK;
-    if (store->nesting_depth > 0)
+    if (store->nesting_depth > 0 || store->stalled)
         return false;
     sl_thread *thread = next_ready(store);
     if (thread == NULL)
         return false;
-    sl_instance *inst = thread->task->inst;
     sl_store_clear_trap(store);
     store->n_runs++;
-    store->nesting_depth++;
-    sl_enter_from(inst, NULL);
-    *status = sl_thread_resume(thread, false);
-    if (*status == SL_OK)
-        sl_leave_to(inst, NULL);
-    store->nesting_depth--;
+    *status = sl_entry_run(store, resume, (sl_entry_what){thread, NULL}, NULL);
     return true;
 }
 
@@ -232,13 +273,13 @@ static void tick_post(sl_post *post)
         if (store->run_done != NULL && *store->run_done)
             break;
     }
-    settle(store);
+    sl_store_settle(store);
 }
 
 void sl_store_schedule(sl_store *store)
 {
     if (store->ready.live > 0 && store->nesting_depth == 0 && !store->closing &&
-        !store->tick.pending)
+        !store->stalled && !store->tick.pending)
         sl_loop_post(store->loop, &store->tick);
 }
 
@@ -357,6 +398,7 @@ void sl_store_free(sl_store *store)
     store->closing = true;
     if (store->tick.pending)
         sl_loop_unpost(store->loop, &store->tick);
+    sl_entry_abandon(store);
     unwind_threads(store);
     call_closers(store);
     for (int pass = 0; pass < 2; pass++)

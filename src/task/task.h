@@ -224,7 +224,6 @@ typedef enum sl_wait_kind {
     SL_WAIT_SET,      /* until the waitable set has an event */
     SL_WAIT_WAITABLE, /* until one waitable has an event */
     SL_WAIT_SUBTASK,  /* until a synchronous subtask is resolved */
-    SL_WAIT_DATA,     /* until *(bool *): bytes have come to memory.init */
 } sl_wait_kind;
 
 /* of a waiting thread, exactly one */
@@ -414,6 +413,18 @@ sl_deadline *sl_store_running_deadline(const sl_store *store);
  * host knows; or what runs for no call while the time of some call is over. */
 #define SL_DEADLINE_GRACE_NS UINT64_C(100000000)
 
+/* Something that the host asks of guest code, and with what. */
+typedef struct sl_entry_what {
+    void *a, *b;
+} sl_entry_what;
+typedef sl_status sl_entry_fn(sl_store *store, sl_entry_what what);
+typedef struct sl_entry {
+    sl_fiber *fiber; /* NULL: there is none */
+    sl_entry_fn *fn;
+    sl_entry_what what;
+    sl_call *call; /* a reference, or NULL */
+} sl_entry;
+
 struct sl_store {
     sl_core_store *core;
     sl_loop *loop;
@@ -437,6 +448,15 @@ struct sl_store {
     sl_fiber *fiber;    /* ... on this stack; NULL: the host's */
     int nesting_depth;
     struct sl_fiber_pool *fibers;
+    sl_entry entry;         /* what runs for the host, or is stalled */
+    bool has_lazy_data; /* core code may stall it: memory.init */
+    bool freezing;      /* just now, from the inside outwards */
+    bool stalled;
+    uint32_t inside; /* host functions around that call into the store */
+    sl_post resume;
+    /* Host hook: it is not stalled any more. May be NULL. */
+    void (*on_resumed)(sl_store *store, void *arg);
+    void *on_resumed_arg;
     sl_post tick;      /* posts itself while something is ready */
     bool closing;
     sl_closer *closers;
@@ -482,8 +502,15 @@ void sl_store_remove_closer(sl_store *store, sl_closer *closer);
 /* A number below n from the store's chooser; 0 always with seed 0. */
 uint32_t sl_store_choose(sl_store *store, uint32_t n);
 
-/* definitions.py Store.invoke: a call from the host. */
+/* definitions.py Store.invoke: a call from the host. Not while it is stalled. */
 sl_status sl_store_invoke(sl_store *store, sl_funcinst *func, sl_call *call);
+/* The same where it has to return before anything else happens: code that would
+ * stall the store traps. */
+sl_status sl_store_invoke_now(sl_store *store, sl_funcinst *func,
+                              sl_call *call);
+/* The host's request that a call be cancelled; the callee may run to hear of
+ * it. Not while the store is stalled. */
+sl_status sl_store_cancel(sl_store *store, sl_call *call);
 /* definitions.py Store.tick: resumes one ready thread; false when there was
  * none. *status is SL_ETRAP when it trapped (store->trap says how). */
 bool sl_store_tick(sl_store *store, sl_status *status);
@@ -494,6 +521,18 @@ void sl_store_schedule(sl_store *store);
  * SL_EDEADLOCK ("deadlock detected: event loop cannot make further progress" in
  * store->trap): nothing is left that could set it. */
 sl_status sl_store_run(sl_store *store, bool *done);
+
+/* --- entry.c: waiting of the store as a whole -------------------------------- */
+
+/* May the code that runs stall its store? Not where the host waits for it on its
+ * own stack: instantiation, a realloc for what a host function brings later, a
+ * destructor that the host runs, a call out of a host function. */
+bool sl_store_may_stall(const sl_store *store);
+/* Leaves what runs as it is, all its callers included, until sl_store_resume();
+ * nothing else of the store runs before. SL_ECANCELLED: it is being freed. */
+sl_status sl_store_stall(sl_store *store);
+/* Has the loop go on with what is stalled. */
+void sl_store_resume(sl_store *store);
 
 /* Forgets the last trap. */
 void sl_store_clear_trap(sl_store *store);

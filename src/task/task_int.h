@@ -51,6 +51,21 @@ sl_status sl_on_fiber(sl_store *store,
                       sl_status (*fn)(sl_core_thread *core, void *arg),
                       void *arg);
 
+/* Switches the store to a fiber, and back when that suspends or is done. */
+void sl_run_fiber(sl_store *store, sl_fiber *fiber);
+
+/* --- store.c, entry.c ------------------------------------------------------- */
+
+/* When nothing runs any more: what is ready goes on, or the store rests. */
+void sl_store_settle(sl_store *store);
+/* Runs fn(store, what) for the host, on a fiber of its own where it might wait
+ * as a whole: then that is SL_OK for now, and how it ends is reported
+ * (sl_store_report). `call` (may be NULL) is kept until then. */
+sl_status sl_entry_run(sl_store *store, sl_entry_fn *fn, sl_entry_what what,
+                     sl_call *call);
+/* While the store closes: what waits unwinds. */
+void sl_entry_abandon(sl_store *store);
+
 /* --- task.c --------------------------------------------------------------- */
 
 /* A task and its implicit thread in one block. */

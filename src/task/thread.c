@@ -62,8 +62,6 @@ bool sl_thread_ready(const sl_thread *thread)
         return sl_waitable_has_event(thread->wait_on);
     case SL_WAIT_SUBTASK:
         return ((sl_subtask *)thread->wait_on)->call.resolved;
-    case SL_WAIT_DATA:
-        return *(const bool *)thread->wait_on;
     }
     return false;
 }
@@ -209,7 +207,6 @@ static void note_resumed(sl_thread *thread)
         [SL_WAIT_SET] = "waits for a set",
         [SL_WAIT_WAITABLE] = "waits for a waitable",
         [SL_WAIT_SUBTASK] = "waits for a subtask",
-        [SL_WAIT_DATA] = "waits for data",
     };
     if (thread->blocked_ns == 0)
         return;
@@ -237,13 +234,17 @@ static sl_status thread_main(sl_fiber *fiber, void *arg)
     return thread->fn(thread, thread->arg);
 }
 
-/* Switches the store to a fiber, and back. */
-static void run_fiber(sl_store *store, sl_fiber *fiber)
+void sl_run_fiber(sl_store *store, sl_fiber *fiber)
 {
     sl_fiber *outer = store->fiber;
-    store->fiber = fiber;
-    sl_fiber_resume(fiber);
-    store->fiber = outer;
+    for (;;) {
+        store->fiber = fiber;
+        sl_fiber_resume(fiber);
+        store->fiber = outer;
+        if (!store->freezing || outer == NULL)
+            return;
+        sl_fiber_suspend(outer, NULL); /* who resumed it waits as well */
+    }
 }
 
 /* Runs a thread on its fiber until it suspends, parks or ends; *next is the
@@ -268,7 +269,7 @@ static sl_status run(sl_thread *thread, sl_thread **next)
     thread->running = true;
     store->current = thread;
     fiber->core.host = thread;
-    run_fiber(store, fiber);
+    sl_run_fiber(store, fiber);
     if (!fiber->done) {
         *next = fiber->passed;
         return SL_OK;
@@ -530,7 +531,7 @@ sl_status sl_on_fiber(sl_store *store,
         sl_fiber_acquire(store->fibers, on_fiber_main, &call, &store->trap.err);
     if (fiber == NULL)
         return SL_ENOMEM;
-    run_fiber(store, fiber); /* fn does not suspend: what blocks is nested */
+    sl_run_fiber(store, fiber); /* fn does not suspend: what blocks is nested */
     sl_status status = fiber->status;
     sl_fiber_release(store->fibers, fiber);
     return status;

@@ -408,9 +408,30 @@ static bool read_args(sl_cursor *c, const sl_type *type, invocation *v)
            sl_cursor_fail(c, "too many arguments");
 }
 
+static void set_resumed(sl_store *store, void *arg)
+{
+    (void)store;
+    *(bool *)arg = true;
+}
+
+/* A task that went on after its result may have stalled the store. */
+static sl_status wait_until_resumed(sl_store *store)
+{
+    bool resumed = false;
+    sl_status status = SL_OK;
+    store->on_resumed = set_resumed;
+    store->on_resumed_arg = &resumed;
+    if (store->stalled)
+        status = sl_store_run(store, &resumed);
+    store->on_resumed = NULL;
+    return status;
+}
+
 static sl_status call(running *r, sl_funcinst *func, invocation *v, sl_err *err)
 {
-    sl_status status = sl_store_invoke(r->store, func, &v->call);
+    sl_status status = wait_until_resumed(r->store);
+    if (status == SL_OK)
+        status = sl_store_invoke(r->store, func, &v->call);
     if (status == SL_OK && !v->done)
         status = sl_store_run(r->store, &v->done);
     if (status != SL_OK)

@@ -8,7 +8,7 @@
 #define MS UINT64_C(1000000)
 
 /* "load" brings the first n bytes of the imported segment "text" to 64 KiB and
- * returns their sum; "load-now" is the same and may not wait. "peek" is one of
+ * returns their sum; "load-now" is the same of synchronous type. "peek" is one of
  * the bytes. */
 #define IMPORTER                                                               \
     "(component"                                                               \
@@ -174,33 +174,29 @@ static void test_core_data__buffers_and_files(void **state)
     unlink(path);
 }
 
-/* What may not wait needs bytes that are here. */
-static void test_core_data__synchronous_tasks_do_not_wait(void **state)
+/* A host's call of a synchronous function waits all the same. */
+static void test_core_data__synchronous_tasks_wait(void **state)
 {
     (void)state;
     fixture f;
     backing b;
-    importer_init(
-        &f, sluice_segment_from_buffer(text, sizeof text, false, NULL), NULL);
-    fixture_instantiate(&f);
-    expect_load(&f, "load-now", sizeof text);
-    fixture_deinit(&f);
-
+    outcome out;
     held_init(&f, &b, NULL);
-    sluice_val arg = u32_val(1), result = {0};
     expect_load(&f, "load-now", 0);
-    assert_int_equal(call(&f, "load-now", &arg, &result), SLUICE_ETRAP);
-    assert_non_null(
-        strstr(f.error.message,
-               "cannot block a synchronous task before returning"));
+    sluice_val arg = u32_val(sizeof text);
+    begin(&f, "load-now", &arg, &out);
+    turn(&f);
+    assert_false(out.done);
+    assert_true(b.n_open > 0);
     release(&b);
+    assert_int_equal(finish(&f, &out), SLUICE_OK);
+    assert_int_equal(out.result.of.u64, sum_bytes(text, sizeof text));
     fixture_deinit(&f);
     assert_int_equal(b.closed, 1);
 }
 
-/* The task waits. Its instance, another store on the same loop and the loop do
- * not. */
-static void test_core_data__others_go_on(void **state)
+/* The store waits. Another one on the same loop, and the loop, do not. */
+static void test_core_data__other_stores_go_on(void **state)
 {
     (void)state;
     uv_loop_t loop;
@@ -217,13 +213,12 @@ static void test_core_data__others_go_on(void **state)
     turn(&f);
     assert_false(out.done);
     assert_true(b.n_open > 0);
-    assert_int_equal(call_u32(&f, "peek", 0), 0);
     expect_load(&other, "load", 200000);
-    arg = u32_val(7); /* has to wait for the first to leave */
+    arg = u32_val(7); /* does not begin before the first has its bytes */
     begin(&f, "load", &arg, &again);
     turn(&f);
     assert_false(out.done || again.done);
-    assert_int_equal(sluice_store_stats(f.store).tasks, 2);
+    assert_int_equal(sluice_store_stats(f.store).tasks, 1);
 
     release(&b);
     assert_int_equal(finish(&f, &out), SLUICE_OK);
@@ -327,8 +322,8 @@ static void test_core_data__for_ever(void **state)
 
 const struct CMUnitTest core_data_tests[] = {
     cmocka_unit_test(test_core_data__buffers_and_files),
-    cmocka_unit_test(test_core_data__synchronous_tasks_do_not_wait),
-    cmocka_unit_test(test_core_data__others_go_on),
+    cmocka_unit_test(test_core_data__synchronous_tasks_wait),
+    cmocka_unit_test(test_core_data__other_stores_go_on),
     cmocka_unit_test(test_core_data__faults),
     cmocka_unit_test(test_core_data__for_ever),
 };
