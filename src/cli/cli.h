@@ -41,7 +41,10 @@ extern const cli_command cli_run, cli_parse, cli_print, cli_validate, cli_wast,
 /* A usage error: one line and where to look; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *fmt, ...)
     SL_PRINTF(2, 3);
-/* Writes text with control characters shown as \u{1b}. */
+/* "sluice: ..." on standard error, a line, as cli_put() writes it. */
+void cli_say(const char *fmt, ...) SL_PRINTF(1, 2);
+/* Writes text with control characters shown as \u{1b}, and bytes that are not
+ * UTF-8 as \x9b. */
 void cli_put(FILE *to, const char *text, size_t len);
 /* Text as a JSON string, to standard output. */
 void cli_put_json(const char *text, size_t len);

@@ -41,7 +41,7 @@ static int wait(cli_run_state *r, const bool *done)
         return CLI_INTERRUPTED;
     }
     if (r->timed_out) {
-        fprintf(stderr, "sluice: %s: deadline exceeded\n", r->file);
+        cli_say("%s: deadline exceeded", r->file);
         return CLI_TIMEOUT;
     }
     return r->error.status == SLUICE_OK ? CLI_OK : cli_run_report(r, &r->error);
@@ -172,8 +172,8 @@ static int invoke(cli_run_state *r, sluice_instance *instance)
         if (r->func != NULL) {
             code = call_export(r, &wave);
         } else {
-            fprintf(stderr, "sluice: %s: no exported function `%.*s`\n",
-                    r->file, SL_NAME_ARGS(wave.func));
+            cli_say("%s: no exported function `%.*s`", r->file,
+                    SL_NAME_ARGS(wave.func));
             code = CLI_INVALID;
         }
     }
@@ -185,9 +185,8 @@ static int run_command(cli_run_state *r, sluice_instance *instance)
 {
     r->func = sluice_instance_func(instance, "wasi:cli/run#run");
     if (r->func == NULL) {
-        fprintf(stderr,
-                "sluice: %s: not a command: it exports no wasi:cli/run (call an "
-                "export with --invoke)\n",
+        cli_say("%s: not a command: it exports no wasi:cli/run (call an export "
+                "with --invoke)",
                 r->file);
         return CLI_INVALID;
     }
@@ -230,7 +229,7 @@ static int run(int argc, char **argv)
     const char *problem =
         r.engine != NULL ? sluice_engine_cache_problem(r.engine) : NULL;
     if (problem != NULL)
-        fprintf(stderr, "sluice: nothing is cached: %s\n", problem);
+        cli_say("nothing is cached: %s", problem);
     cli_run_end_progress();
     if (r.plan_path != NULL && r.store != NULL) {
         int written = cli_plan_write(&r.plan, r.plan_path);

@@ -150,9 +150,8 @@ static bool step(void *arg, uint64_t done, uint64_t total)
 static void tell_moved(const sl_bundle_job *ask)
 {
     if (ask->n_moved_references != 0)
-        fprintf(stderr,
-                "sluice: %s: note: %" PRIu64 " external segment%s still "
-                "refer%s to files beside %s: copy them along\n",
+        cli_say("%s: note: %" PRIu64 " external segment%s still refer%s to "
+                "files beside %s: copy them along",
                 ask->output, ask->n_moved_references,
                 ask->n_moved_references == 1 ? "" : "s",
                 ask->n_moved_references == 1 ? "s" : "", ask->input);

@@ -83,6 +83,6 @@ int main(int argc, char **argv)
         }
         return cli_finish(commands[i]->run(argc - 1, argv + 1));
     }
-    fprintf(stderr, "sluice: no command `%s`; see `sluice --help`\n", name);
+    cli_say("no command `%s`; see `sluice --help`", name);
     return CLI_USAGE;
 }

@@ -101,7 +101,7 @@ static sluice_fault_answer on_fault(void *arg, const sluice_fault *fault)
     (void)arg;
     if (fault->host) {
         cli_progress_clear();
-        fprintf(stderr, "sluice: %s\n", fault->cause);
+        cli_say("%s", fault->cause);
     }
     return SLUICE_FAULT_TRAP;
 }

@@ -29,7 +29,7 @@ sl_source *cli_open_source(const char *path, int *code)
     source = NULL;
     *code = cli_read_file(path, &text);
     if (*code == CLI_OK && text.len == 0) {
-        fprintf(stderr, "sluice: %s: malformed: the input is empty\n", path);
+        cli_say("%s: malformed: the input is empty", path);
         *code = CLI_INVALID;
     }
     if (*code == CLI_OK &&

@@ -114,7 +114,7 @@ static void on_event(void *arg, const sluice_trace_event *e)
 
 static int cannot(const cli_trace *t, int error)
 {
-    fprintf(stderr, "sluice: cannot write %s: %s\n", t->path, strerror(error));
+    cli_say("cannot write %s: %s", t->path, strerror(error));
     return CLI_IO;
 }
 

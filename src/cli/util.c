@@ -8,31 +8,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "cli/progress.h"
 #include "text/text.h"
 
 /* Of an input that is read whole: text, or a binary from a pipe. */
 #define INPUT_MAX (1 << 30)
 
-/* Names in messages come from files: control characters (C0, DEL, C1) must not
- * reach a terminal as such. */
-static size_t control_at(const char *text, size_t len)
+/* Names in messages come from files, and files' names from anywhere: control
+ * characters (C0, DEL, C1), and bytes that are no characters, must not reach a
+ * terminal as such. */
+static bool is_control(uint32_t c)
 {
-    const unsigned char *c = (const unsigned char *)text;
-    if ((c[0] < 0x20 && c[0] != '\t') || c[0] == 0x7f)
-        return 1;
-    return len > 1 && c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+    return (c < 0x20 && c != '\t') || (c >= 0x7f && c < 0xa0);
 }
 
 void cli_put(FILE *to, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        size_t n = control_at(text + i, len - i);
-        if (n == 0)
-            putc(text[i], to);
+    for (size_t at = 0, begin; at < len;) {
+        begin = at;
+        uint32_t c = sl_utf8_next((const uint8_t *)text, len, &at);
+        if (c == UINT32_MAX)
+            fprintf(to, "\\x%02x", (unsigned char)text[begin]);
+        else if (is_control(c))
+            fprintf(to, "\\u{%x}", (unsigned)c);
         else
-            fprintf(to, "\\u{%x}", (unsigned char)text[i + n - 1]);
-        i += n != 0 ? n - 1 : 0;
+            fwrite(text + begin, 1, at - begin, to);
     }
 }
 
@@ -55,6 +56,18 @@ static void put_line(const char *text, size_t len)
 {
     cli_put(stderr, text, len);
     putc('\n', stderr);
+}
+
+void cli_say(const char *fmt, ...)
+{
+    enum { MOST = 4096 + 512 }; /* a path and more */
+    char text[MOST];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    fputs("sluice: ", stderr);
+    put_line(text, n < 0 ? 0 : n < MOST ? (size_t)n : MOST - 1);
 }
 
 static void put_lines(const char *indent, const char *text, size_t len)
@@ -129,10 +142,10 @@ int cli_report(const char *file, const sluice_error *error)
     bool fetching = error->status == SLUICE_EIO && sl_is_url(file);
     cli_progress_clear();
     fflush(stdout);
-    fprintf(stderr, "sluice: %s: ", file);
     if (error->status != SLUICE_EIO && error->status != SLUICE_EDEADLINE)
-        fprintf(stderr, "%s: ", sluice_status_text(error->status));
-    put_line(message, strlen(message));
+        cli_say("%s: %s: %s", file, sluice_status_text(error->status), message);
+    else
+        cli_say("%s: %s", file, message);
     if (is_private(error))
         fputs("  --allow-private also fetches from such addresses\n", stderr);
     if (error->offset != SLUICE_NO_OFFSET && !fetching)
@@ -154,9 +167,7 @@ int cli_report_text(const char *file, const sl_buf *source, const sl_err *err)
         put_lines("", (const char *)out.data, out.len);
         sl_buf_deinit(&out);
     } else {
-        const char *message = without_file(err->msg, file);
-        fprintf(stderr, "sluice: %s: ", file);
-        put_line(message, strlen(message));
+        cli_say("%s: %s", file, without_file(err->msg, file));
         if (err->at != SL_ERR_NO_PLACE)
             fprintf(stderr, "  at byte 0x%llx\n", (unsigned long long)err->at);
     }
@@ -165,7 +176,7 @@ int cli_report_text(const char *file, const sl_buf *source, const sl_err *err)
 
 static int no_input(const char *path)
 {
-    fprintf(stderr, "sluice: %s: %s\n", path, strerror(errno));
+    cli_say("%s: %s", path, strerror(errno));
     return CLI_NO_INPUT;
 }
 
@@ -182,14 +193,13 @@ static int read_fd(const char *path, int fd, sl_buf *out)
             break;
         sl_buf_bytes(out, piece, (size_t)n);
         if (out->len > INPUT_MAX) {
-            fprintf(stderr, "sluice: %s: more than %d MiB\n", path,
-                    INPUT_MAX >> 20);
+            cli_say("%s: more than %d MiB", path, INPUT_MAX >> 20);
             return CLI_INTERNAL;
         }
     }
     if (!out->failed)
         return CLI_OK;
-    fprintf(stderr, "sluice: %s: out of memory\n", path);
+    cli_say("%s: out of memory", path);
     return CLI_INTERNAL;
 }
 
@@ -234,8 +244,7 @@ int cli_write_file(const char *path, const void *data, size_t len)
     struct stat st;
     if (!to_stdout && fd >= 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode))
         unlink(path);
-    fprintf(stderr, "sluice: %s: %s\n", to_stdout ? "standard output" : path,
-            strerror(reason));
+    cli_say("%s: %s", to_stdout ? "standard output" : path, strerror(reason));
     return CLI_IO;
 }
 
@@ -278,7 +287,7 @@ static sluice_component *open_bytes(sluice_engine *engine, const char *path,
     sl_buf_init(&binary);
     *code = cli_read_file(path, &source);
     if (*code == CLI_OK && source.len == 0) {
-        fprintf(stderr, "sluice: %s: malformed: the input is empty\n", path);
+        cli_say("%s: malformed: the input is empty", path);
         *code = CLI_INVALID;
     } else if (*code == CLI_OK && sl_is_binary(source.data, source.len)) {
         component = sluice_component_from_buffer(engine, source.data,

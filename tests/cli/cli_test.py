@@ -387,6 +387,22 @@ def test_run__names_of_guests_do_not_reach_the_terminal(t):
     t.true('\x1b' not in t.err, t.err)
 
 
+def test_run__names_of_files_do_not_reach_the_terminal(t):
+    digest = ''.join('\\%02x' % 7 for _ in range(32))
+    forward = open(t.example('forward/forward.wat')).read()
+    plain = '(import "input" (core data $input))'
+    t.true(plain in forward, 'no such import')
+    t.write('ext.wat', forward.replace(plain, f'(core data $input (external "%c2%9b2J%9b%e2%82" '
+                                              f'(size 1) (chunk 4096) (sha256 "{digest}")))'))
+    t.run('run', 'ext.wat', code=FAILED)
+    t.says(r'data fault: segment 0, .*\\u\{9b\}2J\\x9b\\xe2\\x82: No such file')
+    for args in (('run', 'a\n\x1b[31m'), ('validate', 'a\n\x1b[31m'), ('a\n\x1b[31m',),
+                 ('run', '--data', 'input=a\n\x1b[31m', t.example('forward/forward.wat'))):
+        t.run(*args, code=None)
+        t.true(t.err.count('\n') == 1 and '\x1b' not in t.err, t.err)
+        t.says(r'a\\u\{a\}\\u\{1b\}\[31m')
+
+
 def test_run__deep_recursion_has_a_bounded_backtrace(t):
     t.write('r.wat', '''(component (core module $M (func $r (export "r") (call $r)))
       (core instance $m (instantiate $M)) (func (export "r") (canon lift (core func $m "r"))))''')
