@@ -948,7 +948,7 @@ def test_bundle__several_segments_keep_their_index(t):
     t.equal(have, [(0, 3, 65536), (1, 70000, 65536)])
 
 
-def test_bundle__three_gib_in_little_memory(t):
+def test_large_bundle__three_gib_in_little_memory(t):
     if t.sanitized:
         raise Skip('memory is measured in the release build')
     if shutil.disk_usage(t.folder).free < 8 << 30:

@@ -1,18 +1,19 @@
-/* Components as compilers make them: the directory that SLUICE_SHARED names has
- * them in components/bin; without it these tests are skipped. */
+/* Components as compilers make them: the directory that SLUICE_SHARED names, or
+ * `shared` beside the project, has them in components/bin; without it these
+ * tests are skipped. */
 #include "bytes.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static bool find_bin(char *out, size_t cap)
 {
     const char *shared = getenv("SLUICE_SHARED");
-    if (shared == NULL)
-        return false;
-    snprintf(out, cap, "%s/components/bin", shared);
-    return true;
+    snprintf(out, cap, "%s/components/bin",
+             shared != NULL ? shared : SL_SHARED);
+    return shared != NULL || access(out, R_OK) == 0;
 }
 
 typedef void visit_fn(const char *path, sl_source *source);

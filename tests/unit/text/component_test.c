@@ -815,9 +815,9 @@ static void test_parse_component__takes_the_conformance_suite(void **state)
     static const char *const folders[] = {"async",     "binary",     "linking",
                                           "resources", "validation", "values"};
     const char *root = getenv("SLUICE_CONFORMANCE");
-    if (root == NULL)
-        skip();
     unsigned n = 0;
+    if (root == NULL)
+        root = SL_SHARED "/conformance";
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char path[1024];
         snprintf(path, sizeof path, "%s/component/%s", root, folders[i]);
