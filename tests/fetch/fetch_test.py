@@ -320,6 +320,20 @@ def _(world):
     expect(requests((0, LONG), end) == once, 'the end was fetched twice')
 
 
+@check('a short read over a line of the grid is one request, of both chunks')
+def _(world):
+    read = os.path.join(os.path.dirname(__file__), '../../bench/data/read.wat')
+    line = 65536
+    for cache in ('none', os.path.join(world.folder, 'cache-line')):
+        world.log()
+        done = world.run('--data', 'input=' + world.url('x.bin?line'), '--invoke',
+                         f'read(65536, 100, 1, {line - 50}, 100)', read, cache=cache,
+                         timeout='10')
+        expect((done.returncode, done.stdout) == (0, b'100\n'), done)
+        asked = [entry[4] for entry in world.log() if 'x.bin' in entry[3]]
+        expect(asked[1:] == [f'bytes=0-{2 * line - 1}'], asked) # after its opening
+
+
 @check('a cache that cannot be used is said once, and does no harm')
 def _(world):
     world.write('no-folder', b'')
