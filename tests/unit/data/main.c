@@ -12,6 +12,8 @@ extern const struct CMUnitTest disk_tests[];
 extern const size_t n_disk_tests;
 extern const struct CMUnitTest disk_url_tests[];
 extern const size_t n_disk_url_tests;
+extern const struct CMUnitTest entry_tests[];
+extern const size_t n_entry_tests;
 extern const struct CMUnitTest flight_tests[];
 extern const size_t n_flight_tests;
 extern const struct CMUnitTest plan_tests[];
@@ -23,6 +25,8 @@ int main(void)
                                          n_segment_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/external", external_tests,
                                       n_external_tests, NULL, NULL);
+    failed += _cmocka_run_group_tests("data/entry", entry_tests, n_entry_tests,
+                                      NULL, NULL);
     failed += _cmocka_run_group_tests("data/flight", flight_tests,
                                       n_flight_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/callback", callback_tests,
