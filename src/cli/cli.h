@@ -46,7 +46,8 @@ void cli_say(const char *fmt, ...) SL_PRINTF(1, 2);
 /* Writes text with control characters shown as \u{1b}, and bytes that are not
  * UTF-8 as \x9b. */
 void cli_put(FILE *to, const char *text, size_t len);
-/* Text as a JSON string, to standard output. */
+/* Text as a JSON string, to standard output; U+FFFD for bytes that are not
+ * UTF-8. */
 void cli_put_json(const char *text, size_t len);
 /* What commands that open URLs share: rows for getopt, and their effect. */
 #define CLI_FETCH_OPTIONS                                                      \

@@ -40,14 +40,17 @@ void cli_put(FILE *to, const char *text, size_t len)
 void cli_put_json(const char *text, size_t len)
 {
     putchar('"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
+    for (size_t at = 0, begin; at < len;) {
+        begin = at;
+        uint32_t c = sl_utf8_next((const uint8_t *)text, len, &at);
         if (c == '"' || c == '\\')
-            printf("\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            printf("\\u%04x", c);
+            printf("\\%c", (int)c);
+        else if (c < 0x20 || is_control(c))
+            printf("\\u%04x", (unsigned)c);
+        else if (c == UINT32_MAX)
+            fputs("\\ufffd", stdout);
         else
-            putchar(c);
+            fwrite(text + begin, 1, at - begin, stdout);
     }
     putchar('"');
 }

@@ -396,6 +396,9 @@ def test_run__names_of_files_do_not_reach_the_terminal(t):
                                               f'(size 1) (chunk 4096) (sha256 "{digest}")))'))
     t.run('run', 'ext.wat', code=FAILED)
     t.says(r'data fault: segment 0, .*\\u\{9b\}2J\\x9b\\xe2\\x82: No such file')
+    t.run('inspect', '--json', 'ext.wat')
+    external = [i for i in json.loads(t.out.decode()) if i.get('form') == 'external']
+    t.true('\x9b2J\ufffd\ufffd\ufffd: No such file' in external[0]['file']['error'], external)
     for args in (('run', 'a\n\x1b[31m'), ('validate', 'a\n\x1b[31m'), ('a\n\x1b[31m',),
                  ('run', '--data', 'input=a\n\x1b[31m', t.example('forward/forward.wat'))):
         t.run(*args, code=None)
