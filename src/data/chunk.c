@@ -400,8 +400,22 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
     return len;
 }
 
+void sl_chunks_pass(sl_chunks *set, uint64_t at, size_t len)
+{
+    sl_chunk *chunk = find(set, at);
+    if (chunk != NULL && !chunk->finished &&
+        len == chunk->len - (size_t)(at - chunk->at))
+        chunk->consumed = true;
+}
+
 /* --- Requests
  * ----------------------------------------------------------------------- */
+
+static void begin(sl_chunks *set)
+{
+    if (set->ops->begin != NULL)
+        set->ops->begin(set);
+}
 
 /* Chunks for [at, end) as far as they do not exist, several in flight; a
  * small rest is left for later unless nothing is wanted behind it (`last`).
@@ -483,6 +497,7 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
     fetch->streak++;
     if (from < at + want || is_worth_it(set, from, end, at + all, ahead))
         fetch->until = read_ahead(set, from, end, at + all, fetch);
+    begin(set);
     return SL_OK;
 }
 
@@ -499,6 +514,7 @@ void sl_chunks_ahead(sl_chunks *set, sl_fetch *fetch, uint64_t at,
         return;
     fetch->streak++;
     fetch->until = read_ahead(set, from, end, at + left, fetch);
+    begin(set);
 }
 
 void sl_chunks_release(sl_fetch *fetch)
@@ -584,10 +600,11 @@ static void prefetch_more(sl_chunks *set)
                            ? r->at - r->at % set->grid + set->grid
                            : prefetch_at(set, r->at, r->end);
         if (end == 0)
-            return;
+            break;
         count_prefetched(set, (end < r->end ? end : r->end) - r->at);
         r->at = end;
     }
+    begin(set);
 }
 
 static void on_more(sl_post *post)

@@ -91,6 +91,8 @@ typedef struct sl_chunk_ops {
     bool brings_data; /* chunk->data is the owner's, set when it is finished */
     /* Starts reading the chunk; sl_chunk_finish() follows, never inside. */
     sl_status (*start)(sl_chunks *set, sl_chunk *chunk, sl_err *err);
+    /* Several have been started, and no more follow just now. Or NULL. */
+    void (*begin)(sl_chunks *set);
     void (*abort)(sl_chunk *chunk);   /* nobody wants it any more */
     void (*hurry)(sl_chunk *chunk);   /* somebody waits for it now; or NULL */
     void (*release)(sl_chunk *chunk); /* it is about to be freed */
@@ -162,6 +164,8 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len);
  * to `end` have been taken from it otherwise. */
 sl_chunk *sl_chunks_find(const sl_chunks *set, uint64_t at);
 void sl_chunk_taken(sl_chunk *chunk, uint64_t end);
+/* Bytes of one chunk have been read elsewhere, as it was not finished yet. */
+void sl_chunks_pass(sl_chunks *set, uint64_t at, size_t len);
 /* sl_backing_ops.fetch, .release, .cancel; `base` is what to add to fetch->at.
  */
 sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "data/cache.h"
-#include "data/origin.h"
+#include "data/external_int.h"
 #include "unit/data/fixture.h"
 
 /* A directory with the file `data/x.bin` in it and a component that declares
@@ -225,6 +225,31 @@ static void test_external__a_damaged_chunk_is_never_seen(void **state)
     }
 }
 
+/* Chunks that are read ahead are checked together: each is what it is. */
+static void test_external__a_damaged_chunk_harms_no_other(void **state)
+{
+    (void)state;
+    enum { SIZE = 40 * 4096 - 1000 };
+    for (int zstd = 0; zstd < 2; zstd++)
+        for (uint32_t damaged = 0; damaged < 16; damaged++) {
+            beside b;
+            open_beside(&b, SIZE, 12, zstd);
+            for (size_t i = 0; i < 40; i++)
+                if (damaged >> i % 4 & 1)
+                    b.bytes.data[b.frame_at[i] + 40] ^= 0x10;
+            write_file(b.file, b.bytes.data, b.bytes.len);
+            for (uint64_t i = 0; i < 40; i++) {
+                char why[32];
+                snprintf(why, sizeof why, "chunk %d: ", (int)i);
+                if (damaged >> i % 4 & 1)
+                    expect_fault(&b, i << 12, why);
+                else
+                    expect_bytes(&b, i << 12, i < 39 ? 4096 : 3096);
+            }
+            close_beside(&b);
+        }
+}
+
 static void test_external__swapped_and_short_files(void **state)
 {
     (void)state;
@@ -394,6 +419,50 @@ static void test_cache__serves_other_stores(void **state)
     close_beside(&b);
 }
 
+/* Bytes may come from the cache while the chunk that was read ahead for them is
+ * under way: it is not kept for a reader who has passed. */
+static void test_cache__reading_from_it_passes_chunks(void **state)
+{
+    (void)state;
+    enum { CHUNK = 1 << 16, SIZE = 60 * CHUNK };
+    beside b;
+    static uint8_t got[SIZE];
+    open_beside(&b, SIZE, 16, false);
+    sl_data_env *env = sl_data_env_new(NULL);
+    fixture first, *f = &b.f;
+    sl_segment_unref(f->segment);
+    sl_source_unref(f->source);
+    sl_data_ctx_free(f->ctx);
+    f->ctx = sl_data_ctx_new(f->loop, NULL);
+    open_loop(&first);
+    sl_data_ctx_share(first.ctx, env);
+    sl_data_ctx_share(f->ctx, env);
+    sl_data_env_unref(env);
+    bind(&b, f);
+    bind(&b, &first);
+    reader r = {0};
+    assert_true(read_range(&first, &r, 0, got, SIZE, 0));
+
+    r = (reader){0};
+    assert_int_equal(start_fetch(f->segment, &r, 0, 10, SIZE - 10), SL_OK);
+    assert_true(sl_loop_run(f->loop, &r.done));
+    sl_segment_release(f->segment, &r.fetch);
+    for (uint64_t at = 0; at < SIZE; at += CHUNK) { /* the loop does not run */
+        assert_int_equal(sl_segment_try_read(f->segment, at, got, CHUNK, NULL),
+                         CHUNK);
+        sl_segment_ahead(f->segment, &r.fetch, at + CHUNK, SIZE - at - CHUNK);
+    }
+    sl_chunks *set = &((sl_external_backing *)f->segment->backing)->set->chunks;
+    assert_true(set->in_flight != 0);
+    bool never = false;
+    assert_false(sl_loop_run(f->loop, &never));
+    assert_int_equal(set->in_flight, 0);
+    assert_null(set->head);
+    sl_segment_cancel(f->segment, &r.fetch);
+    close_fixture(&first);
+    close_beside(&b);
+}
+
 static void test_backing__is_one_for_all_instances(void **state)
 {
     (void)state;
@@ -548,11 +617,13 @@ const struct CMUnitTest external_tests[] = {
     cmocka_unit_test(test_external__binding_reads_nothing),
     cmocka_unit_test(test_external__no_base),
     cmocka_unit_test(test_external__a_damaged_chunk_is_never_seen),
+    cmocka_unit_test(test_external__a_damaged_chunk_harms_no_other),
     cmocka_unit_test(test_external__swapped_and_short_files),
     cmocka_unit_test(test_external__no_way_out_of_the_directory),
     cmocka_unit_test(test_frame__must_be_what_was_declared),
     cmocka_unit_test(test_frame__length_is_bounded),
     cmocka_unit_test(test_cache__serves_other_stores),
+    cmocka_unit_test(test_cache__reading_from_it_passes_chunks),
     cmocka_unit_test(test_backing__is_one_for_all_instances),
     cmocka_unit_test(test_cache__keeps_its_budget),
     cmocka_unit_test(test_cache__uses_memory_again),

@@ -16,6 +16,8 @@ extern const struct CMUnitTest entry_tests[];
 extern const size_t n_entry_tests;
 extern const struct CMUnitTest flight_tests[];
 extern const size_t n_flight_tests;
+extern const struct CMUnitTest verify_tests[];
+extern const size_t n_verify_tests;
 extern const struct CMUnitTest plan_tests[];
 extern const size_t n_plan_tests;
 
@@ -35,6 +37,8 @@ int main(void)
                                       NULL, NULL);
     failed += _cmocka_run_group_tests("data/disk", disk_tests, n_disk_tests,
                                       NULL, NULL);
+    failed += _cmocka_run_group_tests("data/verify", verify_tests,
+                                      n_verify_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("data/plan", plan_tests, n_plan_tests,
                                       NULL, NULL);
     return failed + _cmocka_run_group_tests("data/disk_url", disk_url_tests,
