@@ -94,7 +94,7 @@ static uint32_t guest_map(sl_buffer *b, uint32_t n, int fd, uint64_t offset,
 static const sl_buffer_ops guest_ops = {guest_bytes, guest_read, guest_write,
                                         guest_map};
 
-sl_status canon_buffer_init(void *space, const sl_canon_fn *fn,
+sl_status sl_canon_buffer_init(void *space, const sl_canon_fn *fn,
                             const sl_type *elem, uint64_t ptr, uint64_t length)
 {
     sl_store *store = fn->inst->store;

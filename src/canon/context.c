@@ -20,7 +20,7 @@ sl_status sl_canon_CONTEXT_SET(sl_core_thread *core, void *ctx, sl_slot *v)
 
 sl_status sl_canon_BACKPRESSURE_INC(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     (void)core, (void)v;
     SL_TRAP_IF(inst->store, inst->backpressure == UINT16_MAX,
                "backpressure counter overflow");
@@ -30,7 +30,7 @@ sl_status sl_canon_BACKPRESSURE_INC(sl_core_thread *core, void *ctx, sl_slot *v)
 
 sl_status sl_canon_BACKPRESSURE_DEC(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     (void)core, (void)v;
     SL_TRAP_IF(inst->store, inst->backpressure == 0,
                "backpressure counter underflow");

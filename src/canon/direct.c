@@ -36,13 +36,13 @@ static sl_status move_args(const canon_pair *pair, sl_subtask *sub,
 {
     const canon_plan *params = &pair->params;
     if (params->scalars && params->n_flat <= SL_MAX_FLAT_PARAMS)
-        return canon_move_slots(params, pair->lift->inst->store, v, flat);
+        return sl_canon_move_slots(params, pair->lift->inst->store, v, flat);
     sl_arena arena;
     sl_arena_init(&arena);
     sl_cx from = caller_context(pair, &arena, sub);
     sl_cx to = callee_context(pair, &arena, task);
     sl_status status =
-        canon_move_args(params, &from, SL_MAX_FLAT_PARAMS, v, &to, flat);
+        sl_canon_move_args(params, &from, SL_MAX_FLAT_PARAMS, v, &to, flat);
     sl_arena_deinit(&arena);
     return status;
 }
@@ -52,7 +52,7 @@ static sl_status move_result(const canon_pair *pair, sl_subtask *sub,
 {
     const canon_plan *result = &pair->result;
     if (result->scalars && result->n_flat <= SL_MAX_FLAT_RESULTS)
-        return canon_move_slots(result, pair->lift->inst->store, flat, v);
+        return sl_canon_move_slots(result, pair->lift->inst->store, flat, v);
     const sl_functype *core = pair->lower->canon->core;
     const sl_slot *out_param =
         core->n_params > 0 ? &v[core->n_params - 1] : NULL;
@@ -61,8 +61,8 @@ static sl_status move_result(const canon_pair *pair, sl_subtask *sub,
     sl_cx from = callee_context(pair, &arena, task);
     sl_cx to = caller_context(pair, &arena, sub);
     sl_status status =
-        canon_move_result(result, &from, SL_MAX_FLAT_RESULTS, flat, &to,
-                          SL_MAX_FLAT_RESULTS, out_param, v);
+        sl_canon_move_result(result, &from, SL_MAX_FLAT_RESULTS, flat, &to,
+                             SL_MAX_FLAT_RESULTS, out_param, v);
     sl_arena_deinit(&arena);
     return status;
 }
@@ -188,8 +188,8 @@ static sl_status bad_block(const canon_pair *pair, const block *b, uint64_t ptr,
     sl_cx cx = caller_context(pair, NULL, NULL);
     sl_val view;
     if (b->type->kind == SL_T_STRING)
-        return cx_view_string(&cx, ptr, n, &view);
-    return cx_check_list(&cx, ptr, n, b->type->of.list.elem->layout[0]);
+        return sl_cx_view_string(&cx, ptr, n, &view);
+    return sl_cx_check_list(&cx, ptr, n, b->type->of.list.elem->layout[0]);
 }
 
 static sl_status enter_block(sl_core_thread *core, const sl_core_link *link,
@@ -232,10 +232,10 @@ static sl_status leave_block(sl_core_thread *core, const sl_core_link *link,
     const uint8_t *src = source(pair, b, from, n);
     uint8_t *dst = sl_memory_at(pair->lift->memory, ptr, n * b->unit);
     if (src == NULL || dst == NULL || !is_aligned(ptr, b->align))
-        return cx_check_room(pair->lift, ptr, b->align, n * b->unit);
+        return sl_cx_check_room(pair->lift, ptr, b->align, n * b->unit);
     memmove(dst, src, (size_t)(n * b->unit));
     if (b->type->kind == SL_T_LIST)
-        canonicalize_numbers(dst, b->type->of.list.elem->kind, n);
+        sl_canonicalize_numbers(dst, b->type->of.list.elem->kind, n);
     args[b->slot].i64 = ptr;
     args[b->slot + 1].i64 = n;
     return SL_OK;
@@ -254,9 +254,9 @@ static sl_status enter_values(sl_core_thread *core, const sl_core_link *link,
         status = sl_light_begin(core, state, &pair->kind);
     if (status != SL_OK)
         return status;
-    status = s->first
-                 ? move_args(pair, &sub, NULL, args, to)
-                 : canon_move_slots(&pair->params, pair->inst->store, args, to);
+    status = s->first ? move_args(pair, &sub, NULL, args, to)
+                      : sl_canon_move_slots(&pair->params, pair->inst->store,
+                                            args, to);
     return status == SL_OK ? SL_OK : sl_light_end(core, state, status);
 }
 
@@ -307,7 +307,7 @@ static sl_status enter_scalars(sl_core_thread *core, const sl_core_link *link,
     if (!begin_flat(core, s, state))
         return enter_values(core, link, state, args, to);
     sl_status status =
-        canon_move_slots(&pair->params, pair->inst->store, args, to);
+        sl_canon_move_slots(&pair->params, pair->inst->store, args, to);
     return status == SL_OK ? SL_OK : sl_light_end(core, state, status);
 }
 
@@ -316,7 +316,7 @@ static NOINLINE sl_status check_result(sl_core_thread *core,
                                        sl_slot *args, const sl_slot *results)
 {
     sl_status status =
-        canon_move_slots(&pair->result, pair->inst->store, results, args);
+        sl_canon_move_slots(&pair->result, pair->inst->store, results, args);
     return end(core, pair, state, status);
 }
 
@@ -361,8 +361,8 @@ static inline sl_status move_bytes(const step *s, sl_slot *args,
     if (!is_inside(src, from, size) || !is_inside(dst, to, size) ||
         !is_aligned(from | to, align))
         return check_memory(pair, args, results);
-    return canon_move_bytes(plan, pair->inst->store, src->base + from,
-                            dst->base + to);
+    return sl_canon_move_bytes(plan, pair->inst->store, src->base + from,
+                               dst->base + to);
 }
 
 static sl_status leave_bytes(sl_core_thread *core, const sl_core_link *link,
@@ -406,7 +406,7 @@ static uint32_t count_blocks(const canon_pair *pair)
     for (uint32_t i = 0; i < params->n_leaves; i++) {
         const canon_leaf *leaf = &params->leaves[i];
         bool blocks = is_block(pair, leaf->from);
-        if (!blocks && !canon_is_scalar(leaf->from))
+        if (!blocks && !sl_canon_is_scalar(leaf->from))
             return 0;
         n += blocks;
     }
@@ -457,14 +457,14 @@ static sl_status put_scalars(const sl_core_link *link, sl_slot *args,
                              sl_slot *to)
 {
     const canon_pair *pair = step_of(link)->pair;
-    return canon_move_slots(&pair->params, pair->inst->store, args, to);
+    return sl_canon_move_slots(&pair->params, pair->inst->store, args, to);
 }
 
 static sl_status take_scalar(const sl_core_link *link, sl_slot *args,
                              const sl_slot *results)
 {
     const canon_pair *pair = step_of(link)->pair;
-    return canon_move_slots(&pair->result, pair->inst->store, results, args);
+    return sl_canon_move_slots(&pair->result, pair->inst->store, results, args);
 }
 
 static sl_status take_bytes(const sl_core_link *link, sl_slot *args,
@@ -558,7 +558,7 @@ static sl_status thread_func(sl_thread *thread, void *arg)
         return status;
     task->state = SL_TASK_RESOLVED;
     if (lift->post_return != NULL)
-        status = canon_post_return(thread->core, lift, flat);
+        status = sl_canon_post_return(thread->core, lift, flat);
     return status == SL_OK ? sl_task_exit_implicit_thread(task) : status;
 }
 
@@ -585,7 +585,8 @@ static sl_status call_with_task(const canon_pair *pair, sl_slot *v)
 
 /* -------------------------------------------------------------------------- */
 
-sl_status canon_call_direct(sl_core_thread *core, canon_pair *pair, sl_slot *v)
+sl_status sl_canon_call_direct(sl_core_thread *core, canon_pair *pair,
+                               sl_slot *v)
 {
     if (!pair->light)
         return call_with_task(pair, v);

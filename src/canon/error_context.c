@@ -52,7 +52,7 @@ static sl_status add(sl_cx *cx, sl_val *message, uint32_t *index)
 {
     sl_status st = sl_val_to_utf8(message, cx->arena);
     if (st != SL_OK)
-        return cx_no_memory(cx);
+        return sl_cx_no_memory(cx);
     const char *data = message->of.string.data;
     return sl_error_context_add(cx->inst, data,
                                 cut(data, message->of.string.len), index);
@@ -71,8 +71,8 @@ sl_status sl_canon_ERROR_CONTEXT_NEW(sl_core_thread *core, void *ctx,
     bool is64 = cx_is64(&cx);
     sl_val message;
     uint32_t index = 0;
-    sl_status st = cx_load_string(&cx, is64 ? v[0].i64 : v[0].i32,
-                                  is64 ? v[1].i64 : v[1].i32, &message);
+    sl_status st = sl_cx_load_string(&cx, is64 ? v[0].i64 : v[0].i32,
+                                     is64 ? v[1].i64 : v[1].i32, &message);
     if (st == SL_OK)
         st = add(&cx, &message, &index);
     sl_arena_deinit(&arena);
@@ -96,13 +96,13 @@ sl_status sl_canon_ERROR_CONTEXT_DEBUG_MESSAGE(sl_core_thread *core, void *ctx,
     sl_error_context *e = item;
     sl_cx cx = context_of(fn, NULL);
     uint64_t ptr = cx_is64(&cx) ? v[1].i64 : v[1].i32, pair[2] = {0, 0};
-    SL_TRAP_IF(inst->store, !is_aligned(ptr, cx_ptr_size(&cx)),
+    SL_TRAP_IF(inst->store, !is_aligned(ptr, sl_cx_ptr_size(&cx)),
                "unaligned pointer");
     sl_val message = {.kind = SLUICE_STRING};
     message.of.string.data = e->message;
     message.of.string.len = e->len;
-    st = cx_store_string(&cx, &message, pair);
-    return st != SL_OK ? st : cx_store_pair(&cx, ptr, pair);
+    st = sl_cx_store_string(&cx, &message, pair);
+    return st != SL_OK ? st : sl_cx_store_pair(&cx, ptr, pair);
 }
 
 sl_status sl_canon_ERROR_CONTEXT_DROP(sl_core_thread *core, void *ctx,

@@ -41,7 +41,7 @@ static sl_status lift_record(sl_cx *cx, slots *in, const sl_type *type,
                              sl_val *out)
 {
     uint32_t n = type->of.labels.n;
-    sl_status st = cx_items(cx, out, type, n);
+    sl_status st = sl_cx_items(cx, out, type, n);
     if (st != SL_OK)
         return st;
     return lift_fields(cx, in, type->of.labels.v, n, out->of.list.items);
@@ -52,9 +52,9 @@ static sl_status lift_packed(sl_cx *cx, slots *in, const sl_type *type,
                              sl_val *out)
 {
     const sl_type *elem = type->of.list.elem;
-    uint32_t size = cx_layout(cx, elem)->size, n = type->of.list.len;
+    uint32_t size = sl_cx_layout(cx, elem)->size, n = type->of.list.len;
     void *data;
-    sl_status st = cx_alloc(cx, n, size, &data);
+    sl_status st = sl_cx_alloc(cx, n, size, &data);
     for (uint32_t i = 0; st == SL_OK && i < n; i++) {
         sl_val item;
         st = lift(cx, in, elem, &item);
@@ -72,7 +72,7 @@ static sl_status lift_fixed(sl_cx *cx, slots *in, const sl_type *type,
     const sl_type *elem = type->of.list.elem;
     if (sl_type_is_number(elem))
         return lift_packed(cx, in, type, out);
-    sl_status st = cx_items(cx, out, type, type->of.list.len);
+    sl_status st = sl_cx_items(cx, out, type, type->of.list.len);
     for (uint32_t i = 0; st == SL_OK && i < type->of.list.len; i++)
         st = lift(cx, in, elem, &out->of.list.items[i]);
     return st;
@@ -84,13 +84,13 @@ static sl_status lift_list(sl_cx *cx, slots *in, const sl_type *type,
     if (type->kind == SL_T_LIST && type->of.list.len != 0)
         return lift_fixed(cx, in, type, out);
     uint64_t begin = next_ptr(cx, in), len = next_ptr(cx, in);
-    return cx_load_list(cx, begin, len, type, out);
+    return sl_cx_load_list(cx, begin, len, type, out);
 }
 
 static sl_status lift_variant(sl_cx *cx, slots *in, const sl_type *type,
                               sl_val *out)
 {
-    uint32_t end = in->i + cx_layout(cx, type)->n_flat;
+    uint32_t end = in->i + sl_cx_layout(cx, type)->n_flat;
     uint32_t index = next(in)->i32;
     SL_TRAP_IF(cx->inst->store, index >= sl_n_cases(type),
                "invalid variant discriminant");
@@ -99,7 +99,7 @@ static sl_status lift_variant(sl_cx *cx, slots *in, const sl_type *type,
     const sl_type *payload = sl_case_type(type, index);
     sl_status st = SL_OK;
     if (payload != NULL)
-        st = cx_payload(cx, out);
+        st = sl_cx_payload(cx, out);
     if (st == SL_OK && payload != NULL)
         st = lift(cx, in, payload, out->of.variant.payload);
     in->i = end;
@@ -109,7 +109,7 @@ static sl_status lift_variant(sl_cx *cx, slots *in, const sl_type *type,
 static sl_status lift_string(sl_cx *cx, slots *in, sl_val *out)
 {
     uint64_t begin = next_ptr(cx, in), units = next_ptr(cx, in);
-    return cx_load_string(cx, begin, units, out);
+    return sl_cx_load_string(cx, begin, units, out);
 }
 
 static sl_status lift(sl_cx *cx, slots *in, const sl_type *type, sl_val *out)
@@ -144,7 +144,7 @@ static sl_status lift(sl_cx *cx, slots *in, const sl_type *type, sl_val *out)
         canonicalize_nan64(&out->of.f64);
         return SL_OK;
     case SL_T_CHAR:
-        return cx_char(cx, next(in)->i32, out);
+        return sl_cx_char(cx, next(in)->i32, out);
     case SL_T_FLAGS:
         out->of.flags = (uint32_t)(next(in)->i32 &
                                    (UINT64_MAX >> (64 - type->of.labels.n)));
@@ -163,7 +163,7 @@ static sl_status lift(sl_cx *cx, slots *in, const sl_type *type, sl_val *out)
     case SL_T_RESULT:
         return lift_variant(cx, in, type, out);
     default:
-        return cx_lift_handle(cx, next(in)->i32, type, out);
+        return sl_cx_lift_handle(cx, next(in)->i32, type, out);
     }
 }
 
@@ -173,7 +173,7 @@ static bool spills(const sl_cx *cx, const sl_label *types, uint32_t n,
 {
     uint64_t n_flat = 0;
     for (uint32_t i = 0; i < n && n_flat <= max_flat; i++)
-        n_flat += cx_layout(cx, types[i].type)->n_flat;
+        n_flat += sl_cx_layout(cx, types[i].type)->n_flat;
     return n_flat > max_flat;
 }
 
@@ -184,9 +184,9 @@ static sl_status lift_from_memory(sl_cx *cx, uint64_t ptr,
     sl_layout layout = sl_tuple_layout(types, n, cx_is64(cx));
     SL_TRAP_IF(cx->inst->store, !is_aligned(ptr, layout.align),
                "pointer is not aligned (unaligned pointer)");
-    SL_TRAP_IF(cx->inst->store, cx_at(cx, ptr, layout.size) == NULL,
+    SL_TRAP_IF(cx->inst->store, sl_cx_at(cx, ptr, layout.size) == NULL,
                "pointer out of bounds of memory");
-    return cx_load_fields(cx, ptr, types, n, out);
+    return sl_cx_load_fields(cx, ptr, types, n, out);
 }
 
 sl_status sl_lift_flat_values(sl_cx *cx, uint32_t max_flat, const sl_slot *flat,
@@ -233,9 +233,9 @@ static sl_status lower_record(sl_cx *cx, const sl_val *val, const sl_type *type,
                               flat_out *out)
 {
     uint32_t n = type->of.labels.n;
-    const sl_val *items = cx_items_of(val, n);
+    const sl_val *items = sl_cx_items_of(val, n);
     if (items == NULL)
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     return lower_fields(cx, items, type->of.labels.v, n, out);
 }
 
@@ -244,10 +244,10 @@ static sl_status lower_fixed(sl_cx *cx, const sl_val *val, const sl_type *type,
 {
     const sl_type *elem = type->of.list.elem;
     bool packed = sl_type_is_number(elem);
-    uint32_t size = cx_layout(cx, elem)->size;
+    uint32_t size = sl_cx_layout(cx, elem)->size;
     if (val->of.list.len != type->of.list.len ||
         val->elem != (packed ? (uint8_t)elem->kind : 0))
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     sl_status st = SL_OK;
     for (uint32_t i = 0; st == SL_OK && i < type->of.list.len; i++) {
         sl_val number = {.kind = (uint8_t)elem->kind};
@@ -275,27 +275,27 @@ static sl_status lower_list(sl_cx *cx, const sl_val *val, const sl_type *type,
     uint64_t pair[2] = {0, 0};
     if (type->kind == SL_T_LIST && type->of.list.len != 0)
         return lower_fixed(cx, val, type, out);
-    return lower_pair(cx_store_list(cx, val, type, pair), pair, out);
+    return lower_pair(sl_cx_store_list(cx, val, type, pair), pair, out);
 }
 
 static sl_status lower_string(sl_cx *cx, const sl_val *val, flat_out *out)
 {
     uint64_t pair[2] = {0, 0};
-    return lower_pair(cx_store_string(cx, val, pair), pair, out);
+    return lower_pair(sl_cx_store_string(cx, val, pair), pair, out);
 }
 
 static sl_status lower_variant(sl_cx *cx, const sl_val *val,
                                const sl_type *type, flat_out *out)
 {
-    uint32_t end = out->n + cx_layout(cx, type)->n_flat;
+    uint32_t end = out->n + sl_cx_layout(cx, type)->n_flat;
     uint32_t index = val->of.variant.index;
     if (index >= sl_n_cases(type))
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     put(out, index);
     const sl_type *payload = sl_case_type(type, index);
     sl_status st = SL_OK;
     if (payload != NULL && val->of.variant.payload == NULL)
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     if (payload != NULL)
         st = lower(cx, val->of.variant.payload, payload, out);
     while (out->n < end)
@@ -307,7 +307,7 @@ static sl_status lower_handle(sl_cx *cx, const sl_val *val, const sl_type *type,
                               flat_out *out)
 {
     uint32_t index = 0;
-    sl_status st = cx_lower_handle(cx, val, type, &index);
+    sl_status st = sl_cx_lower_handle(cx, val, type, &index);
     put(out, index);
     return st;
 }
@@ -316,7 +316,7 @@ static sl_status lower(sl_cx *cx, const sl_val *val, const sl_type *type,
                        flat_out *out)
 {
     if (val->kind != type->kind)
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     switch (type->kind) {
     case SL_T_BOOL:
         put(out, val->of.boolean);
@@ -383,9 +383,9 @@ static sl_status lower_to_memory(sl_cx *cx, const sl_val *vals,
     }
     SL_TRAP_IF(cx->inst->store, !is_aligned(ptr, layout.align),
                "pointer is not aligned (unaligned pointer)");
-    SL_TRAP_IF(cx->inst->store, cx_at(cx, ptr, layout.size) == NULL,
+    SL_TRAP_IF(cx->inst->store, sl_cx_at(cx, ptr, layout.size) == NULL,
                "pointer out of bounds of memory");
-    return cx_store_fields(cx, vals, types, n, ptr);
+    return sl_cx_store_fields(cx, vals, types, n, ptr);
 }
 
 sl_status sl_lower_flat_values(sl_cx *cx, uint32_t max_flat, const sl_val *vals,

@@ -46,7 +46,7 @@ static sl_status lift_error_context(sl_cx *cx, uint32_t index, sl_val *out)
         return st;
     const sl_error_context *e = item;
     void *copy;
-    st = cx_alloc(cx, e->len + 1, 1, &copy);
+    st = sl_cx_alloc(cx, e->len + 1, 1, &copy);
     if (st != SL_OK)
         return st;
     memcpy(copy, e->message, e->len);
@@ -62,8 +62,8 @@ static sl_status lower_error_context(sl_cx *cx, const sl_val *val,
                                 val->of.string.len, index);
 }
 
-sl_status cx_lift_handle(sl_cx *cx, uint32_t index, const sl_type *type,
-                         sl_val *out)
+sl_status sl_cx_lift_handle(sl_cx *cx, uint32_t index, const sl_type *type,
+                            sl_val *out)
 {
     switch (type->kind) {
     case SL_T_STREAM:
@@ -72,14 +72,14 @@ sl_status cx_lift_handle(sl_cx *cx, uint32_t index, const sl_type *type,
     case SL_T_ERROR_CONTEXT:
         return lift_error_context(cx, index, out);
     case SL_T_OWN:
-        return cx_lift_own(cx, index, type, out);
+        return sl_cx_lift_own(cx, index, type, out);
     default:
-        return cx_lift_borrow(cx, index, type, out);
+        return sl_cx_lift_borrow(cx, index, type, out);
     }
 }
 
-sl_status cx_lower_handle(sl_cx *cx, const sl_val *val, const sl_type *type,
-                          uint32_t *index)
+sl_status sl_cx_lower_handle(sl_cx *cx, const sl_val *val, const sl_type *type,
+                             uint32_t *index)
 {
     switch (type->kind) {
     case SL_T_STREAM:
@@ -88,9 +88,9 @@ sl_status cx_lower_handle(sl_cx *cx, const sl_val *val, const sl_type *type,
     case SL_T_ERROR_CONTEXT:
         return lower_error_context(cx, val, index);
     case SL_T_OWN:
-        return cx_lower_own(cx, val, type, index);
+        return sl_cx_lower_own(cx, val, type, index);
     default:
-        return cx_lower_borrow(cx, val, type, index);
+        return sl_cx_lower_borrow(cx, val, type, index);
     }
 }
 

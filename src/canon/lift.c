@@ -74,11 +74,11 @@ static sl_status start(sl_thread *thread, sl_slot *flat)
     sl_arena arena;
 
     task->state = SL_TASK_STARTED;
-    if (!canon_is_lowered(task->call))
+    if (!sl_canon_is_lowered(task->call))
         return start_by_values(thread, flat);
     sl_arena_init(&arena);
     sl_cx cx = context_of(thread, &arena);
-    sl_status status = canon_lowered_start(task->call, &cx, flat);
+    sl_status status = sl_canon_lowered_start(task->call, &cx, flat);
     sl_arena_deinit(&arena);
     return status;
 }
@@ -88,7 +88,7 @@ static sl_status return_to_component(sl_task *task, sl_cx *cx,
 {
     sl_status status = sl_task_may_resolve(task);
     if (status == SL_OK)
-        status = canon_lowered_resolve(task->call, cx, max_flat, flat);
+        status = sl_canon_lowered_resolve(task->call, cx, max_flat, flat);
     if (status == SL_OK)
         sl_task_resolved(task);
     return status;
@@ -121,7 +121,7 @@ static sl_status return_flat(sl_thread *thread, const sl_canon_fn *opts,
     sl_arena_init(&arena);
     sl_cx cx = context_of(thread, &arena);
     cx.opts = opts;
-    sl_status status = task->call != NULL && canon_is_lowered(task->call)
+    sl_status status = task->call != NULL && sl_canon_is_lowered(task->call)
                            ? return_to_component(task, &cx, max_flat, flat)
                            : return_value(task, &cx, max_flat, flat);
     sl_arena_deinit(&arena);
@@ -130,8 +130,8 @@ static sl_status return_flat(sl_thread *thread, const sl_canon_fn *opts,
 
 /* --- Synchronous ---------------------------------------------------------- */
 
-sl_status canon_post_return(sl_core_thread *core, const sl_canon_fn *fn,
-                            const sl_slot *flat)
+sl_status sl_canon_post_return(sl_core_thread *core, const sl_canon_fn *fn,
+                               const sl_slot *flat)
 {
     sl_slot vals[SL_MAX_FLAT_RESULTS];
 
@@ -152,7 +152,7 @@ static sl_status run_sync(sl_thread *thread, sl_slot *flat)
     if (status == SL_OK)
         status = return_flat(thread, task->lift, SL_MAX_FLAT_RESULTS, flat);
     if (status == SL_OK)
-        status = canon_post_return(thread->core, task->lift, flat);
+        status = sl_canon_post_return(thread->core, task->lift, flat);
     if (status == SL_OK)
         status = sl_task_exit_implicit_thread(task);
     return status;
@@ -343,7 +343,7 @@ static bool is_inside(const sl_instance *inst, const sl_instance *outer)
     return false;
 }
 
-bool canon_related(const sl_instance *inst, const sl_instance *caller)
+bool sl_canon_related(const sl_instance *inst, const sl_instance *caller)
 {
     return caller != NULL &&
            (is_inside(inst, caller) || is_inside(caller, inst));
@@ -356,7 +356,8 @@ sl_status sl_canon_lift(sl_funcinst *func, sl_call *call, sl_instance *caller)
     sl_store *store = inst->store;
 
     SL_TRAP_IF(store,
-               canon_related(inst, caller) || !sl_may_enter_from(inst, caller),
+               sl_canon_related(inst, caller) ||
+                   !sl_may_enter_from(inst, caller),
                "cannot enter component instance");
     sl_task *task =
         sl_task_new(func->type, fn, inst, call, thread_func, &store->trap.err);
@@ -403,7 +404,7 @@ sl_status sl_canon_TASK_CANCEL(sl_core_thread *core, void *ctx, sl_slot *v)
     sl_task *task = sl_thread_of(core)->task;
     (void)v;
 
-    SL_TRAP_UNLESS_MAY_LEAVE(canon_inst(ctx));
+    SL_TRAP_UNLESS_MAY_LEAVE(sl_canon_inst(ctx));
     SL_TRAP_IF(
         task->inst->store, !task->async_lifted,
         "`task.cancel` called by a task that is not lifted with `async`");

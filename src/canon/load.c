@@ -2,40 +2,40 @@
  * meanwhile, but every access is checked where it is made. */
 #include "canon/value_int.h"
 
-sl_status cx_load_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t *out)
+sl_status sl_cx_load_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t *out)
 {
-    const uint8_t *at = cx_at(cx, ptr, size);
+    const uint8_t *at = sl_cx_at(cx, ptr, size);
     if (at == NULL)
-        return cx_out_of_bounds(cx);
+        return sl_cx_out_of_bounds(cx);
     *out = 0;
     memcpy(out, at, size);
     return SL_OK;
 }
 
-sl_status cx_load_pair(sl_cx *cx, uint64_t ptr, uint64_t pair[2])
+sl_status sl_cx_load_pair(sl_cx *cx, uint64_t ptr, uint64_t pair[2])
 {
-    uint32_t size = cx_ptr_size(cx);
-    sl_status st = cx_load_int(cx, ptr, size, &pair[0]);
-    return st != SL_OK ? st : cx_load_int(cx, ptr + size, size, &pair[1]);
+    uint32_t size = sl_cx_ptr_size(cx);
+    sl_status st = sl_cx_load_int(cx, ptr, size, &pair[0]);
+    return st != SL_OK ? st : sl_cx_load_int(cx, ptr + size, size, &pair[1]);
 }
 
 /* --- Scalars -------------------------------------------------------------- */
 
 /* definitions.py convert_i32_to_char. */
-sl_status cx_check_char(sl_store *store, uint32_t code)
+sl_status sl_cx_check_char(sl_store *store, uint32_t code)
 {
     SL_TRAP_IF(store, code >= 0x110000 || (code >= 0xd800 && code <= 0xdfff),
                "invalid `char` bit pattern");
     return SL_OK;
 }
 
-sl_status cx_char(const sl_cx *cx, uint32_t code, sl_val *out)
+sl_status sl_cx_char(const sl_cx *cx, uint32_t code, sl_val *out)
 {
     out->of.chr = code;
-    return cx_check_char(cx->inst->store, code);
+    return sl_cx_check_char(cx->inst->store, code);
 }
 
-void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n)
+void sl_canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n)
 {
     if (kind == SL_T_F32)
         for (uint64_t i = 0; i < n; i++)
@@ -48,21 +48,21 @@ void canonicalize_numbers(void *data, sl_type_kind kind, uint64_t n)
 static sl_status load_number(sl_cx *cx, uint64_t ptr, const sl_type *type,
                              sl_val *out)
 {
-    uint32_t size = cx_layout(cx, type)->size;
-    const uint8_t *at = cx_at(cx, ptr, size);
+    uint32_t size = sl_cx_layout(cx, type)->size;
+    const uint8_t *at = sl_cx_at(cx, ptr, size);
     if (at == NULL)
-        return cx_out_of_bounds(cx);
+        return sl_cx_out_of_bounds(cx);
     memcpy(&out->of, at, size);
-    canonicalize_numbers(&out->of, type->kind, 1);
+    sl_canonicalize_numbers(&out->of, type->kind, 1);
     return SL_OK;
 }
 
 /* --- Records, tuples, parameters ------------------------------------------ */
 
-sl_status cx_items(sl_cx *cx, sl_val *out, const sl_type *type, uint64_t n)
+sl_status sl_cx_items(sl_cx *cx, sl_val *out, const sl_type *type, uint64_t n)
 {
     void *items;
-    sl_status st = cx_alloc(cx, n, sizeof(sl_val), &items);
+    sl_status st = sl_cx_alloc(cx, n, sizeof(sl_val), &items);
     if (st != SL_OK)
         return st;
     *out = (sl_val){.kind = (uint8_t)type->kind};
@@ -71,11 +71,11 @@ sl_status cx_items(sl_cx *cx, sl_val *out, const sl_type *type, uint64_t n)
     return SL_OK;
 }
 
-sl_status cx_load_fields(sl_cx *cx, uint64_t ptr, const sl_label *fields,
-                         uint32_t n, sl_val *out)
+sl_status sl_cx_load_fields(sl_cx *cx, uint64_t ptr, const sl_label *fields,
+                            uint32_t n, sl_val *out)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const sl_layout *layout = cx_layout(cx, fields[i].type);
+        const sl_layout *layout = sl_cx_layout(cx, fields[i].type);
         ptr = align_to(ptr, layout->align);
         sl_status st = sl_load(cx, ptr, fields[i].type, &out[i]);
         if (st != SL_OK)
@@ -89,10 +89,10 @@ static sl_status load_record(sl_cx *cx, uint64_t ptr, const sl_type *type,
                              sl_val *out)
 {
     uint32_t n = type->of.labels.n;
-    sl_status st = cx_items(cx, out, type, n);
+    sl_status st = sl_cx_items(cx, out, type, n);
     if (st != SL_OK)
         return st;
-    return cx_load_fields(cx, ptr, type->of.labels.v, n, out->of.list.items);
+    return sl_cx_load_fields(cx, ptr, type->of.labels.v, n, out->of.list.items);
 }
 
 /* --- Lists and maps ------------------------------------------------------- */
@@ -106,9 +106,9 @@ static sl_status load_map_items(sl_cx *cx, uint64_t ptr, const sl_type *type,
                         {.type = type->of.map.value}};
     for (size_t i = 0; i < out->of.list.len; i++, ptr += stride) {
         sl_val *item = &out->of.list.items[i];
-        sl_status st = cx_items(cx, item, &pair_type, 2);
+        sl_status st = sl_cx_items(cx, item, &pair_type, 2);
         if (st == SL_OK)
-            st = cx_load_fields(cx, ptr, pair, 2, item->of.list.items);
+            st = sl_cx_load_fields(cx, ptr, pair, 2, item->of.list.items);
         if (st != SL_OK)
             return st;
     }
@@ -130,27 +130,27 @@ static sl_status load_list_items(sl_cx *cx, uint64_t ptr, const sl_type *elem,
 static sl_status load_packed(sl_cx *cx, uint64_t ptr, const sl_type *elem,
                              uint64_t n, sl_val *out)
 {
-    uint32_t size = cx_layout(cx, elem)->size;
-    const uint8_t *at = cx_at(cx, ptr, n * size);
+    uint32_t size = sl_cx_layout(cx, elem)->size;
+    const uint8_t *at = sl_cx_at(cx, ptr, n * size);
     void *data;
     if (at == NULL)
-        return cx_out_of_bounds(cx);
-    sl_status st = cx_alloc(cx, n, size, &data);
+        return sl_cx_out_of_bounds(cx);
+    sl_status st = sl_cx_alloc(cx, n, size, &data);
     if (st != SL_OK)
         return st;
     if (n != 0)
         memcpy(data, at, (size_t)(n * size));
-    canonicalize_numbers(data, elem->kind, n);
+    sl_canonicalize_numbers(data, elem->kind, n);
     *out = (sl_val){.kind = SLUICE_LIST, .elem = (uint8_t)elem->kind};
     out->of.bytes.data = data;
     out->of.bytes.len = (size_t)n;
     return SL_OK;
 }
 
-sl_layout cx_elem_layout(const sl_cx *cx, const sl_type *type)
+sl_layout sl_cx_elem_layout(const sl_cx *cx, const sl_type *type)
 {
     if (type->kind != SL_T_MAP)
-        return *cx_layout(cx, type->of.list.elem);
+        return *sl_cx_layout(cx, type->of.list.elem);
     sl_label pair[2] = {{.type = type->of.map.key},
                         {.type = type->of.map.value}};
     return sl_tuple_layout(pair, 2, cx_is64(cx));
@@ -163,7 +163,7 @@ static sl_status load_valid_range(sl_cx *cx, uint64_t ptr, uint64_t n,
 {
     if (type->kind == SL_T_LIST && sl_type_is_number(type->of.list.elem))
         return load_packed(cx, ptr, type->of.list.elem, n, out);
-    sl_status st = cx_items(cx, out, type, n);
+    sl_status st = sl_cx_items(cx, out, type, n);
     if (st != SL_OK)
         return st;
     return type->kind == SL_T_MAP
@@ -171,24 +171,24 @@ static sl_status load_valid_range(sl_cx *cx, uint64_t ptr, uint64_t n,
                : load_list_items(cx, ptr, type->of.list.elem, stride, out);
 }
 
-sl_status cx_check_list(const sl_cx *cx, uint64_t begin, uint64_t len,
-                        sl_layout elem)
+sl_status sl_cx_check_list(const sl_cx *cx, uint64_t begin, uint64_t len,
+                           sl_layout elem)
 {
     sl_store *store = cx->inst->store;
     SL_TRAP_IF(store, len > MAX_BYTE_LENGTH / elem.size, "list is too long");
     SL_TRAP_IF(store, !is_aligned(begin, elem.align),
                "list pointer is not aligned (unaligned pointer)");
-    SL_TRAP_IF(store, cx_at(cx, begin, len * elem.size) == NULL,
+    SL_TRAP_IF(store, sl_cx_at(cx, begin, len * elem.size) == NULL,
                "list pointer/length out of bounds of memory (list content "
                "out-of-bounds)");
     return SL_OK;
 }
 
-sl_status cx_load_list(sl_cx *cx, uint64_t begin, uint64_t len,
-                       const sl_type *type, sl_val *out)
+sl_status sl_cx_load_list(sl_cx *cx, uint64_t begin, uint64_t len,
+                          const sl_type *type, sl_val *out)
 {
-    sl_layout elem = cx_elem_layout(cx, type);
-    sl_status st = cx_check_list(cx, begin, len, elem);
+    sl_layout elem = sl_cx_elem_layout(cx, type);
+    sl_status st = sl_cx_check_list(cx, begin, len, elem);
     if (st != SL_OK)
         return st;
     return load_valid_range(cx, begin, len, type, elem.size, out);
@@ -199,18 +199,19 @@ static sl_status load_list(sl_cx *cx, uint64_t ptr, const sl_type *type,
 {
     if (type->kind == SL_T_LIST && type->of.list.len != 0)
         return load_valid_range(cx, ptr, type->of.list.len, type,
-                                cx_layout(cx, type->of.list.elem)->size, out);
+                                sl_cx_layout(cx, type->of.list.elem)->size,
+                                out);
     uint64_t pair[2];
-    sl_status st = cx_load_pair(cx, ptr, pair);
-    return st != SL_OK ? st : cx_load_list(cx, pair[0], pair[1], type, out);
+    sl_status st = sl_cx_load_pair(cx, ptr, pair);
+    return st != SL_OK ? st : sl_cx_load_list(cx, pair[0], pair[1], type, out);
 }
 
 /* --- Variants and the rest ------------------------------------------------ */
 
-sl_status cx_payload(sl_cx *cx, sl_val *out)
+sl_status sl_cx_payload(sl_cx *cx, sl_val *out)
 {
     void *payload;
-    sl_status st = cx_alloc(cx, 1, sizeof(sl_val), &payload);
+    sl_status st = sl_cx_alloc(cx, 1, sizeof(sl_val), &payload);
     out->of.variant.payload = payload;
     return st;
 }
@@ -220,7 +221,7 @@ static sl_status load_variant(sl_cx *cx, uint64_t ptr, const sl_type *type,
 {
     uint32_t n = sl_n_cases(type);
     uint64_t index;
-    sl_status st = cx_load_int(cx, ptr, sl_discriminant_size(n), &index);
+    sl_status st = sl_cx_load_int(cx, ptr, sl_discriminant_size(n), &index);
     if (st != SL_OK)
         return st;
     SL_TRAP_IF(cx->inst->store, index >= n, "invalid variant discriminant");
@@ -229,7 +230,7 @@ static sl_status load_variant(sl_cx *cx, uint64_t ptr, const sl_type *type,
     const sl_type *payload = sl_case_type(type, (uint32_t)index);
     if (payload == NULL)
         return SL_OK;
-    st = cx_payload(cx, out);
+    st = sl_cx_payload(cx, out);
     if (st != SL_OK)
         return st;
     return sl_load(cx, ptr + sl_payload_offset(type, cx_is64(cx)), payload,
@@ -239,15 +240,15 @@ static sl_status load_variant(sl_cx *cx, uint64_t ptr, const sl_type *type,
 static sl_status load_string(sl_cx *cx, uint64_t ptr, sl_val *out)
 {
     uint64_t pair[2];
-    sl_status st = cx_load_pair(cx, ptr, pair);
-    return st != SL_OK ? st : cx_load_string(cx, pair[0], pair[1], out);
+    sl_status st = sl_cx_load_pair(cx, ptr, pair);
+    return st != SL_OK ? st : sl_cx_load_string(cx, pair[0], pair[1], out);
 }
 
 static sl_status load_i32(sl_cx *cx, uint64_t ptr, const sl_type *type,
                           sl_val *out)
 {
     uint64_t i;
-    sl_status st = cx_load_int(cx, ptr, cx_layout(cx, type)->size, &i);
+    sl_status st = sl_cx_load_int(cx, ptr, sl_cx_layout(cx, type)->size, &i);
     if (st != SL_OK)
         return st;
     switch (type->kind) {
@@ -255,13 +256,13 @@ static sl_status load_i32(sl_cx *cx, uint64_t ptr, const sl_type *type,
         out->of.boolean = i != 0;
         return SL_OK;
     case SL_T_CHAR:
-        return cx_char(cx, (uint32_t)i, out);
+        return sl_cx_char(cx, (uint32_t)i, out);
     case SL_T_FLAGS:
         out->of.flags =
             (uint32_t)(i & (UINT64_MAX >> (64 - type->of.labels.n)));
         return SL_OK;
     default:
-        return cx_lift_handle(cx, (uint32_t)i, type, out);
+        return sl_cx_lift_handle(cx, (uint32_t)i, type, out);
     }
 }
 

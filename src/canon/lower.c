@@ -134,27 +134,27 @@ static sl_status on_resolve(sl_call *call, const sl_val *result, bool cancelled)
 /* --- The same without values between ---------------------------------------
  */
 
-bool canon_is_lowered(const sl_call *call)
+bool sl_canon_is_lowered(const sl_call *call)
 {
     return call->on_start == on_start;
 }
 
-sl_status canon_lowered_start(sl_call *call, sl_cx *to, sl_slot *flat)
+sl_status sl_canon_lowered_start(sl_call *call, sl_cx *to, sl_slot *flat)
 {
     lowered *l = lowered_of(call);
     sl_cx cx = context_of(l, to->arena);
 
     call->started = true;
     l->sub.state = SL_SUBTASK_STARTED;
-    sl_status status = canon_move_args(&l->pair->params, &cx, max_params(l),
-                                       l->flat, to, flat);
+    sl_status status = sl_canon_move_args(&l->pair->params, &cx, max_params(l),
+                                          l->flat, to, flat);
     if (status == SL_OK)
         progress(l);
     return status;
 }
 
-sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
-                                const sl_slot *flat)
+sl_status sl_canon_lowered_resolve(sl_call *call, sl_cx *from,
+                                   uint32_t max_flat, const sl_slot *flat)
 {
     lowered *l = lowered_of(call);
     sl_cx cx = context_of(l, from->arena);
@@ -162,8 +162,8 @@ sl_status canon_lowered_resolve(sl_call *call, sl_cx *from, uint32_t max_flat,
     call->resolved = true;
     call->cancel = NULL;
     sl_status status =
-        canon_move_result(&l->pair->result, from, max_flat, flat, &cx,
-                          max_results(l), out_param(l), &l->result);
+        sl_canon_move_result(&l->pair->result, from, max_flat, flat, &cx,
+                             max_results(l), out_param(l), &l->result);
     l->sub.state = SL_SUBTASK_RETURNED;
     if (status == SL_OK)
         progress(l);
@@ -249,9 +249,9 @@ static bool make_pair(sl_canon_fn *fn)
     sl_arena *arena = &fn->inst->arena;
     canon_pair *pair = sl_arena_new(arena, canon_pair);
     if (pair == NULL ||
-        !canon_plan_init(&pair->params, arena, a->of.func.params,
-                         b->of.func.params, a->of.func.n_params) ||
-        !canon_plan_init(&pair->result, arena, &from, &to, to.type != NULL))
+        !sl_canon_plan_init(&pair->params, arena, a->of.func.params,
+                            b->of.func.params, a->of.func.n_params) ||
+        !sl_canon_plan_init(&pair->result, arena, &from, &to, to.type != NULL))
         return false;
     sl_instance *inst = lift->inst, *caller = fn->inst;
     const sl_instance *around = caller;
@@ -268,7 +268,7 @@ static bool make_pair(sl_canon_fn *fn)
     for (uint32_t i = 0; i < b->of.func.n_params; i++)
         if (b->of.func.params[i].type->has_borrow)
             pair->light = false;
-    pair->related = canon_related(inst, caller);
+    pair->related = sl_canon_related(inst, caller);
     pair->alone = !pair->related && (inst->parent == NULL || around != NULL);
     fn->pair = pair;
     return true;
@@ -356,7 +356,7 @@ sl_status sl_canon_LOWER(sl_core_thread *core, void *ctx, sl_slot *v)
     if (fn->pair == NULL && fn->func->invoke == sl_canon_lift && !make_pair(fn))
         return no_memory(store);
     if (fn->pair != NULL && fn->pair->direct)
-        return canon_call_direct(core, fn->pair, v);
+        return sl_canon_call_direct(core, fn->pair, v);
     /* A guest's function of an async type is taken to block. */
     SL_TRAP_IF(store,
                !is_async(fn) && fn->func->type->of.func.async_ &&

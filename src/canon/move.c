@@ -41,7 +41,7 @@ static canon_scalar scalar_of(const sl_type *type)
     return s;
 }
 
-/* What cx_check_char lets pass. */
+/* What sl_cx_check_char lets pass. */
 static inline bool is_char(uint32_t code)
 {
     return code < 0xd800 || code - 0xe000 < 0x110000 - 0xe000;
@@ -71,7 +71,7 @@ static bool is_tuple(const sl_type *type)
     return type->kind == SL_T_RECORD || type->kind == SL_T_TUPLE;
 }
 
-bool canon_is_scalar(const sl_type *type)
+bool sl_canon_is_scalar(const sl_type *type)
 {
     return sl_type_is_number(type) || type->kind == SL_T_BOOL ||
            type->kind == SL_T_CHAR || type->kind == SL_T_FLAGS;
@@ -111,7 +111,7 @@ static void plan_value(planner *p, const sl_type *from, const sl_type *to)
         plan_fields(p, from->of.labels.v, to->of.labels.v, from->of.labels.n);
     } else {
         canon_plan *plan = p->plan;
-        bool scalar = canon_is_scalar(from);
+        bool scalar = sl_canon_is_scalar(from);
         plan->leaves[plan->n_leaves++] =
             (canon_leaf){.from = from,
                          .to = to,
@@ -189,8 +189,8 @@ static bool plan_places(canon_plan *plan, sl_arena *arena)
     return true;
 }
 
-bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
-                     const sl_label *to, uint32_t n)
+bool sl_canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
+                        const sl_label *to, uint32_t n)
 {
     uint64_t n_flat = 0;
     for (uint32_t i = 0; i < n; i++)
@@ -232,7 +232,7 @@ static sl_status get(sl_cx *cx, place at, uint32_t size, uint32_t flat,
                      uint64_t *bits)
 {
     if (at.slots == NULL)
-        return cx_load_int(cx, at.ptr, size, bits);
+        return sl_cx_load_int(cx, at.ptr, size, bits);
     *bits = at.slots->i64 & (UINT64_MAX >> (64 - 8 * flat));
     return SL_OK;
 }
@@ -240,7 +240,7 @@ static sl_status get(sl_cx *cx, place at, uint32_t size, uint32_t flat,
 static sl_status put(sl_cx *cx, place at, uint32_t size, uint64_t bits)
 {
     if (at.slots == NULL)
-        return cx_store_int(cx, at.ptr, size, bits);
+        return sl_cx_store_int(cx, at.ptr, size, bits);
     at.slots->i64 = bits;
     return SL_OK;
 }
@@ -249,7 +249,7 @@ static sl_status put(sl_cx *cx, place at, uint32_t size, uint64_t bits)
 static sl_status get_pair(sl_cx *cx, place at, uint64_t pair[2])
 {
     if (at.slots == NULL)
-        return cx_load_pair(cx, at.ptr, pair);
+        return sl_cx_load_pair(cx, at.ptr, pair);
     for (int i = 0; i < 2; i++)
         pair[i] = cx_is64(cx) ? at.slots[i].i64 : at.slots[i].i32;
     return SL_OK;
@@ -258,7 +258,7 @@ static sl_status get_pair(sl_cx *cx, place at, uint64_t pair[2])
 static sl_status put_pair(sl_cx *cx, place at, const uint64_t pair[2])
 {
     if (at.slots == NULL)
-        return cx_store_pair(cx, at.ptr, pair);
+        return sl_cx_store_pair(cx, at.ptr, pair);
     at.slots[0].i64 = pair[0];
     at.slots[1].i64 = pair[1];
     return SL_OK;
@@ -277,7 +277,7 @@ static sl_status move_scalar(mover *m, const sl_type *type, place from,
         return st;
     bits = as_seen(scalar, bits);
     if (scalar.kind == CANON_CHAR)
-        st = cx_check_char(m->from->inst->store, (uint32_t)bits);
+        st = sl_cx_check_char(m->from->inst->store, (uint32_t)bits);
     return st == SL_OK ? put(m->to, to, size, bits) : st;
 }
 
@@ -326,7 +326,7 @@ static inline void set(sl_slot *slot, uint64_t bits)
 #define EACH(way) for (; p < plan->end[way]; p++)
 
 /* clang-format off */
-sl_status canon_move_slots(const canon_plan *plan, sl_store *store,
+sl_status sl_canon_move_slots(const canon_plan *plan, sl_store *store,
                            const sl_slot *from, sl_slot *to)
 {
 #define MOVE(way, bits) EACH(way) set(&to[p->slot], (bits));
@@ -341,7 +341,7 @@ sl_status canon_move_slots(const canon_plan *plan, sl_store *store,
     MOVE(CANON_WAY_F32, canonical_f32(from[p->slot].i32))
     EACH(CANON_WAY_CHAR) {
         if (!is_char(from[p->slot].i32))
-            return cx_check_char(store, from[p->slot].i32);
+            return sl_cx_check_char(store, from[p->slot].i32);
         set(&to[p->slot], from[p->slot].i32);
     }
     MOVE(CANON_FLAGS, from[p->slot].i32 & p->mask)
@@ -350,7 +350,7 @@ sl_status canon_move_slots(const canon_plan *plan, sl_store *store,
 }
 
 /* One by one, since what has just been stored so is best loaded so. */
-sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,
+sl_status sl_canon_move_bytes(const canon_plan *plan, sl_store *store,
                            const uint8_t *from, uint8_t *to)
 {
     const canon_place *p = plan->places;
@@ -379,7 +379,7 @@ sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,
     EACH(CANON_WAY_CHAR) {
         memcpy(&half, from + p->at, 4);
         if (!is_char(half))
-            return cx_check_char(store, half);
+            return sl_cx_check_char(store, half);
         memcpy(to + p->at, &half, 4);
     }
     EACH(CANON_FLAGS)
@@ -399,7 +399,7 @@ static sl_status move_each(const canon_plan *plan, mover *m, place from,
                                     : from.slots[leaf->slot].i64;
         bits = as_seen(scalar, bits);
         if (scalar.kind == CANON_CHAR && !is_char((uint32_t)bits))
-            return cx_check_char(m->from->inst->store, (uint32_t)bits);
+            return sl_cx_check_char(m->from->inst->store, (uint32_t)bits);
         if (dst != NULL)
             write_bits(dst + leaf->at[0], scalar.size, bits);
         else
@@ -417,16 +417,16 @@ static sl_status move_scalars(const canon_plan *plan, mover *m, place from,
     const uint8_t *src = NULL;
     uint8_t *dst = NULL;
     if (from.slots != NULL && to.slots != NULL)
-        return canon_move_slots(plan, store, from.slots, to.slots);
+        return sl_canon_move_slots(plan, store, from.slots, to.slots);
     if (from.slots == NULL)
-        src = cx_at(m->from, from.ptr, size);
+        src = sl_cx_at(m->from, from.ptr, size);
     if (to.slots == NULL)
-        dst = cx_at(m->to, to.ptr, size);
+        dst = sl_cx_at(m->to, to.ptr, size);
     if ((from.slots == NULL && src == NULL) ||
         (to.slots == NULL && dst == NULL))
-        return cx_out_of_bounds(m->from);
+        return sl_cx_out_of_bounds(m->from);
     if (src != NULL && dst != NULL)
-        return canon_move_bytes(plan, store, src, dst);
+        return sl_canon_move_bytes(plan, store, src, dst);
     return move_each(plan, m, from, to, src, dst);
 }
 
@@ -440,9 +440,9 @@ static sl_status move_string(mover *m, place from, place to)
     sl_val view;
     sl_status st = get_pair(m->from, from, pair);
     if (st == SL_OK)
-        st = cx_view_string(m->from, pair[0], pair[1], &view);
+        st = sl_cx_view_string(m->from, pair[0], pair[1], &view);
     if (st == SL_OK)
-        st = cx_store_string(m->to, &view, pair);
+        st = sl_cx_store_string(m->to, &view, pair);
     return st == SL_OK ? put_pair(m->to, to, pair) : st;
 }
 
@@ -454,8 +454,8 @@ static sl_status move_items(mover *m, const sl_type *from_type,
                             const sl_type *to_type, uint64_t n, place from,
                             place to)
 {
-    uint32_t from_size = cx_layout(m->from, from_type)->size;
-    uint32_t to_size = cx_layout(m->to, to_type)->size;
+    uint32_t from_size = sl_cx_layout(m->from, from_type)->size;
+    uint32_t to_size = sl_cx_layout(m->to, to_type)->size;
     sl_status st = SL_OK;
     for (uint64_t i = 0; st == SL_OK && i < n; i++) {
         st = move_value(m, from_type, to_type, from, to);
@@ -472,7 +472,8 @@ static sl_status move_fields(mover *m, const sl_label *from_types,
     sl_status st = SL_OK;
     for (uint32_t i = 0; st == SL_OK && i < n; i++) {
         const sl_type *a = from_types[i].type, *b = to_types[i].type;
-        const sl_layout *in = cx_layout(m->from, a), *out = cx_layout(m->to, b);
+        const sl_layout *in = sl_cx_layout(m->from, a),
+                        *out = sl_cx_layout(m->to, b);
         from.ptr = align_to(from.ptr, in->align);
         to.ptr = align_to(to.ptr, out->align);
         st = move_value(m, a, b, from, to);
@@ -487,12 +488,12 @@ static sl_status move_numbers(mover *m, const sl_type *elem, uint64_t n,
                               uint64_t from, uint64_t to)
 {
     uint64_t bytes = n * elem->layout[0].size;
-    const uint8_t *src = cx_at(m->from, from, bytes);
-    uint8_t *dst = cx_at(m->to, to, bytes);
+    const uint8_t *src = sl_cx_at(m->from, from, bytes);
+    uint8_t *dst = sl_cx_at(m->to, to, bytes);
     if (src == NULL || dst == NULL)
-        return cx_out_of_bounds(m->from);
+        return sl_cx_out_of_bounds(m->from);
     memmove(dst, src, (size_t)bytes);
-    canonicalize_numbers(dst, elem->kind, n);
+    sl_canonicalize_numbers(dst, elem->kind, n);
     return SL_OK;
 }
 
@@ -517,11 +518,11 @@ static sl_status move_list(mover *m, const sl_type *from_type,
                            const sl_type *to_type, place from, place to)
 {
     uint64_t pair[2], out[2];
-    sl_layout step = cx_elem_layout(m->from, from_type);
-    sl_layout to_step = cx_elem_layout(m->to, to_type);
+    sl_layout step = sl_cx_elem_layout(m->from, from_type);
+    sl_layout to_step = sl_cx_elem_layout(m->to, to_type);
     sl_status st = get_pair(m->from, from, pair);
     if (st == SL_OK)
-        st = cx_check_list(m->from, pair[0], pair[1], step);
+        st = sl_cx_check_list(m->from, pair[0], pair[1], step);
     if (st != SL_OK)
         return st;
     out[1] = pair[1];
@@ -576,10 +577,10 @@ static sl_status move_handle(mover *m, const sl_type *from_type,
     if (st != SL_OK)
         return st;
     sl_val val = {.kind = (uint8_t)from_type->kind};
-    st = cx_lift_handle(m->from, (uint32_t)index, from_type, &val);
+    st = sl_cx_lift_handle(m->from, (uint32_t)index, from_type, &val);
     if (st != SL_OK)
         return st;
-    st = cx_lower_handle(m->to, &val, to_type, &out);
+    st = sl_cx_lower_handle(m->to, &val, to_type, &out);
     if (st != SL_OK) {
         sl_vals_drop(&val, 1);
         return st;
@@ -590,7 +591,7 @@ static sl_status move_handle(mover *m, const sl_type *from_type,
 static sl_status move_value(mover *m, const sl_type *from_type,
                             const sl_type *to_type, place from, place to)
 {
-    if (canon_is_scalar(from_type))
+    if (sl_canon_is_scalar(from_type))
         return move_scalar(m, from_type, from, to);
     switch (from_type->kind) {
     case SL_T_STRING:
@@ -641,7 +642,7 @@ static sl_status in_memory(const canon_plan *plan, const sl_cx *cx,
     const sl_layout *layout = &plan->layout[cx_is64(cx)];
     SL_TRAP_IF(cx->inst->store, !is_aligned(ptr, layout->align),
                "pointer is not aligned (unaligned pointer)");
-    SL_TRAP_IF(cx->inst->store, cx_at(cx, ptr, layout->size) == NULL,
+    SL_TRAP_IF(cx->inst->store, sl_cx_at(cx, ptr, layout->size) == NULL,
                "pointer out of bounds of memory");
     *out = (place){NULL, ptr};
     return SL_OK;
@@ -656,14 +657,14 @@ static sl_status source(const canon_plan *plan, const sl_cx *cx, uint32_t max,
     return in_memory(plan, cx, cx_is64(cx) ? slots->i64 : slots->i32, out);
 }
 
-sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
-                          uint32_t from_max, const sl_slot *slots, sl_cx *to,
-                          sl_slot *out)
+sl_status sl_canon_move_args(const canon_plan *plan, sl_cx *from,
+                             uint32_t from_max, const sl_slot *slots, sl_cx *to,
+                             sl_slot *out)
 {
     mover m = {from, to};
     place src, dst = {out, 0};
     if (plan->scalars && plan->n_flat <= from_max)
-        return canon_move_slots(plan, from->inst->store, slots, out);
+        return sl_canon_move_slots(plan, from->inst->store, slots, out);
     sl_status st = source(plan, from, from_max, slots, &src);
     if (st == SL_OK && plan->n_flat > SL_MAX_FLAT_PARAMS) {
         const sl_layout *layout = &plan->layout[cx_is64(to)];
@@ -677,10 +678,10 @@ sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
     return st == SL_OK ? move_leaves(plan, &m, src, dst) : st;
 }
 
-sl_status canon_move_result(const canon_plan *plan, sl_cx *from,
-                            uint32_t from_max, const sl_slot *slots, sl_cx *to,
-                            uint32_t to_max, const sl_slot *out_param,
-                            sl_slot *out)
+sl_status sl_canon_move_result(const canon_plan *plan, sl_cx *from,
+                               uint32_t from_max, const sl_slot *slots,
+                               sl_cx *to, uint32_t to_max,
+                               const sl_slot *out_param, sl_slot *out)
 {
     mover m = {from, to};
     place src, dst = {out, 0};

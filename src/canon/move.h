@@ -69,30 +69,30 @@ typedef struct canon_plan {
 } canon_plan;
 
 /* Numbers, bools, chars and flags. */
-bool canon_is_scalar(const sl_type *type);
+bool sl_canon_is_scalar(const sl_type *type);
 
 /* False: out of memory. */
-bool canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
-                     const sl_label *to, uint32_t n);
+bool sl_canon_plan_init(canon_plan *plan, sl_arena *arena, const sl_label *from,
+                        const sl_label *to, uint32_t n);
 
 /* Of a plan of scalars, core values to core values: all that the specification
  * can still find wrong is a char. What is no scalar is copied. */
-sl_status canon_move_slots(const canon_plan *plan, sl_store *store,
-                           const sl_slot *from, sl_slot *to);
+sl_status sl_canon_move_slots(const canon_plan *plan, sl_store *store,
+                              const sl_slot *from, sl_slot *to);
 /* The same from one memory to another, without the padding: no guest code runs,
  * so that addresses hold. */
-sl_status canon_move_bytes(const canon_plan *plan, sl_store *store,
-                           const uint8_t *from, uint8_t *to);
+sl_status sl_canon_move_bytes(const canon_plan *plan, sl_store *store,
+                              const uint8_t *from, uint8_t *to);
 /* The values at `from`, of which at most `from_max` would be flat, as core
  * values in to[] (or in memory that the receiver's realloc gives). */
-sl_status canon_move_args(const canon_plan *plan, sl_cx *from,
-                          uint32_t from_max, const sl_slot *slots, sl_cx *to,
-                          sl_slot *out);
+sl_status sl_canon_move_args(const canon_plan *plan, sl_cx *from,
+                             uint32_t from_max, const sl_slot *slots, sl_cx *to,
+                             sl_slot *out);
 /* The same for a result: to *out if `to_max` allows, else to where out_param
  * points. */
-sl_status canon_move_result(const canon_plan *plan, sl_cx *from,
-                            uint32_t from_max, const sl_slot *slots, sl_cx *to,
-                            uint32_t to_max, const sl_slot *out_param,
-                            sl_slot *out);
+sl_status sl_canon_move_result(const canon_plan *plan, sl_cx *from,
+                               uint32_t from_max, const sl_slot *slots,
+                               sl_cx *to, uint32_t to_max,
+                               const sl_slot *out_param, sl_slot *out);
 
 #endif

@@ -3,25 +3,25 @@
  * CanonicalABI.md "Lifting and Lowering Context". */
 #include "canon/value_int.h"
 
-sl_status cx_no_memory(const sl_cx *cx)
+sl_status sl_cx_no_memory(const sl_cx *cx)
 {
     (void)sl_store_trap(cx->inst->store, "out of memory");
     return SL_ENOMEM;
 }
 
-sl_status cx_out_of_bounds(const sl_cx *cx)
+sl_status sl_cx_out_of_bounds(const sl_cx *cx)
 {
     return sl_store_trap(cx->inst->store, "out of bounds memory access");
 }
 
-sl_status cx_alloc(sl_cx *cx, uint64_t n, size_t size, void **out)
+sl_status sl_cx_alloc(sl_cx *cx, uint64_t n, size_t size, void **out)
 {
     uint64_t bytes = n * size; /* n < 2^32, size is a C type's */
     SL_TRAP_IF(cx->inst->store, bytes > cx->budget,
                "lifted values exceed the limit of bytes for one call");
     cx->budget -= bytes;
     *out = sl_arena_calloc(cx->arena, n, size);
-    return *out != NULL ? SL_OK : cx_no_memory(cx);
+    return *out != NULL ? SL_OK : sl_cx_no_memory(cx);
 }
 
 /* On a task and thread of its own, with may_leave cleared: it can neither
@@ -40,8 +40,8 @@ static void put(sl_slot *slot, bool is64, uint64_t value)
     slot->i64 = is64 ? value : (uint32_t)value;
 }
 
-sl_status cx_check_room(const sl_canon_fn *opts, uint64_t ptr, uint32_t align,
-                        uint64_t bytes)
+sl_status sl_cx_check_room(const sl_canon_fn *opts, uint64_t ptr,
+                           uint32_t align, uint64_t bytes)
 {
     sl_store *store = opts->inst->store;
     SL_TRAP_IF(store, !is_aligned(ptr, align),
@@ -68,5 +68,5 @@ sl_status sl_cx_realloc(sl_cx *cx, uint64_t old, uint64_t old_bytes,
     if (st != SL_OK)
         return st;
     *ptr = is64 ? v[0].i64 : v[0].i32;
-    return cx_check_room(cx->opts, *ptr, align, new_bytes);
+    return sl_cx_check_room(cx->opts, *ptr, align, new_bytes);
 }

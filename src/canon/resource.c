@@ -99,8 +99,8 @@ static sl_status expect_not_lent(sl_instance *inst, const sl_resource_handle *h)
     return SL_OK;
 }
 
-sl_status cx_lift_own(sl_cx *cx, uint32_t index, const sl_type *type,
-                      sl_val *out)
+sl_status sl_cx_lift_own(sl_cx *cx, uint32_t index, const sl_type *type,
+                         sl_val *out)
 {
     sl_resource_handle *h;
     sl_status st = expect(cx->inst, index, type->of.handle, &h);
@@ -117,8 +117,8 @@ sl_status cx_lift_own(sl_cx *cx, uint32_t index, const sl_type *type,
     return SL_OK;
 }
 
-sl_status cx_lift_borrow(sl_cx *cx, uint32_t index, const sl_type *type,
-                         sl_val *out)
+sl_status sl_cx_lift_borrow(sl_cx *cx, uint32_t index, const sl_type *type,
+                            sl_val *out)
 {
     sl_resource_handle *h;
     sl_status st = expect(cx->inst, index, type->of.handle, &h);
@@ -138,12 +138,12 @@ static sl_status check_resource(sl_cx *cx, const sl_val *val,
     sl_resource *resource;
     sl_status st = find(cx->inst, type->of.handle, &resource);
     if (st == SL_OK && val->of.handle.resource != resource)
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     return st;
 }
 
-sl_status cx_lower_own(sl_cx *cx, const sl_val *val, const sl_type *type,
-                       uint32_t *index)
+sl_status sl_cx_lower_own(sl_cx *cx, const sl_val *val, const sl_type *type,
+                          uint32_t *index)
 {
     sl_status st = check_resource(cx, val, type);
     if (st != SL_OK)
@@ -158,8 +158,8 @@ sl_status cx_lower_own(sl_cx *cx, const sl_val *val, const sl_type *type,
     return st;
 }
 
-sl_status cx_lower_borrow(sl_cx *cx, const sl_val *val, const sl_type *type,
-                          uint32_t *index)
+sl_status sl_cx_lower_borrow(sl_cx *cx, const sl_val *val, const sl_type *type,
+                             uint32_t *index)
 {
     sl_status st = check_resource(cx, val, type);
     if (st != SL_OK)

@@ -3,42 +3,43 @@
  * where it is written. */
 #include "canon/value_int.h"
 
-sl_status cx_store_int(sl_cx *cx, uint64_t ptr, uint32_t size, uint64_t value)
+sl_status sl_cx_store_int(sl_cx *cx, uint64_t ptr, uint32_t size,
+                          uint64_t value)
 {
-    uint8_t *at = cx_at(cx, ptr, size);
+    uint8_t *at = sl_cx_at(cx, ptr, size);
     if (at == NULL)
-        return cx_out_of_bounds(cx);
+        return sl_cx_out_of_bounds(cx);
     memcpy(at, &value, size);
     return SL_OK;
 }
 
-sl_status cx_store_pair(sl_cx *cx, uint64_t ptr, const uint64_t pair[2])
+sl_status sl_cx_store_pair(sl_cx *cx, uint64_t ptr, const uint64_t pair[2])
 {
-    uint32_t size = cx_ptr_size(cx);
-    sl_status st = cx_store_int(cx, ptr, size, pair[0]);
-    return st != SL_OK ? st : cx_store_int(cx, ptr + size, size, pair[1]);
+    uint32_t size = sl_cx_ptr_size(cx);
+    sl_status st = sl_cx_store_int(cx, ptr, size, pair[0]);
+    return st != SL_OK ? st : sl_cx_store_int(cx, ptr + size, size, pair[1]);
 }
 
 /* A value that is not of its type: only a host's can be. */
-sl_status cx_wrong_value(const sl_cx *cx, const sl_type *type)
+sl_status sl_cx_wrong_value(const sl_cx *cx, const sl_type *type)
 {
     char text[128];
     return sl_store_trap(cx->inst->store, "value is not of type %s",
                          sl_type_text(type, text, sizeof text));
 }
 
-const sl_val *cx_items_of(const sl_val *val, uint32_t n)
+const sl_val *sl_cx_items_of(const sl_val *val, uint32_t n)
 {
     return val->of.list.len == n ? val->of.list.items : NULL;
 }
 
 /* --- Records, tuples, parameters ------------------------------------------ */
 
-sl_status cx_store_fields(sl_cx *cx, const sl_val *vals, const sl_label *fields,
-                          uint32_t n, uint64_t ptr)
+sl_status sl_cx_store_fields(sl_cx *cx, const sl_val *vals,
+                             const sl_label *fields, uint32_t n, uint64_t ptr)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const sl_layout *layout = cx_layout(cx, fields[i].type);
+        const sl_layout *layout = sl_cx_layout(cx, fields[i].type);
         ptr = align_to(ptr, layout->align);
         sl_status st = sl_store_value(cx, &vals[i], fields[i].type, ptr);
         if (st != SL_OK)
@@ -52,10 +53,10 @@ static sl_status store_record(sl_cx *cx, const sl_val *val, const sl_type *type,
                               uint64_t ptr)
 {
     uint32_t n = type->of.labels.n;
-    const sl_val *items = cx_items_of(val, n);
+    const sl_val *items = sl_cx_items_of(val, n);
     if (items == NULL)
-        return cx_wrong_value(cx, type);
-    return cx_store_fields(cx, items, type->of.labels.v, n, ptr);
+        return sl_cx_wrong_value(cx, type);
+    return sl_cx_store_fields(cx, items, type->of.labels.v, n, ptr);
 }
 
 /* --- Lists and maps ------------------------------------------------------- */
@@ -69,8 +70,9 @@ static sl_status store_map_items(sl_cx *cx, const sl_val *val,
     for (size_t i = 0; i < val->of.list.len; i++, ptr += stride) {
         const sl_val *item = &val->of.list.items[i];
         if (item->kind != SLUICE_TUPLE || item->of.list.len != 2)
-            return cx_wrong_value(cx, type);
-        sl_status st = cx_store_fields(cx, item->of.list.items, pair, 2, ptr);
+            return sl_cx_wrong_value(cx, type);
+        sl_status st =
+            sl_cx_store_fields(cx, item->of.list.items, pair, 2, ptr);
         if (st != SL_OK)
             return st;
     }
@@ -93,9 +95,9 @@ static sl_status store_packed(sl_cx *cx, const sl_val *val, uint32_t size,
                               uint64_t ptr)
 {
     uint64_t bytes = (uint64_t)val->of.bytes.len * size;
-    uint8_t *at = cx_at(cx, ptr, bytes);
+    uint8_t *at = sl_cx_at(cx, ptr, bytes);
     if (at == NULL)
-        return cx_out_of_bounds(cx);
+        return sl_cx_out_of_bounds(cx);
     if (bytes != 0)
         memcpy(at, val->of.bytes.data, (size_t)bytes);
     return SL_OK;
@@ -112,14 +114,14 @@ static sl_status store_valid_range(sl_cx *cx, const sl_val *val,
     if (!sl_type_is_number(elem))
         return store_list_items(cx, val, elem, stride, ptr);
     if (val->elem != elem->kind)
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     return store_packed(cx, val, stride, ptr);
 }
 
-sl_status cx_store_list(sl_cx *cx, const sl_val *val, const sl_type *type,
-                        uint64_t begin_len[2])
+sl_status sl_cx_store_list(sl_cx *cx, const sl_val *val, const sl_type *type,
+                           uint64_t begin_len[2])
 {
-    sl_layout elem = cx_elem_layout(cx, type);
+    sl_layout elem = sl_cx_elem_layout(cx, type);
     uint64_t len = val->of.list.len; /* the packed form's length as well */
     SL_TRAP_IF(cx->inst->store, len > REALLOC_MAX / elem.size,
                "list is too long");
@@ -137,13 +139,13 @@ static sl_status store_list(sl_cx *cx, const sl_val *val, const sl_type *type,
 {
     if (type->kind == SL_T_LIST && type->of.list.len != 0) {
         if (val->of.list.len != type->of.list.len)
-            return cx_wrong_value(cx, type);
-        return store_valid_range(cx, val, type,
-                                 cx_layout(cx, type->of.list.elem)->size, ptr);
+            return sl_cx_wrong_value(cx, type);
+        return store_valid_range(
+            cx, val, type, sl_cx_layout(cx, type->of.list.elem)->size, ptr);
     }
     uint64_t pair[2];
-    sl_status st = cx_store_list(cx, val, type, pair);
-    return st != SL_OK ? st : cx_store_pair(cx, ptr, pair);
+    sl_status st = sl_cx_store_list(cx, val, type, pair);
+    return st != SL_OK ? st : sl_cx_store_pair(cx, ptr, pair);
 }
 
 /* --- Variants and the rest ------------------------------------------------ */
@@ -153,13 +155,13 @@ static sl_status store_variant(sl_cx *cx, const sl_val *val,
 {
     uint32_t n = sl_n_cases(type), index = val->of.variant.index;
     if (index >= n)
-        return cx_wrong_value(cx, type);
-    sl_status st = cx_store_int(cx, ptr, sl_discriminant_size(n), index);
+        return sl_cx_wrong_value(cx, type);
+    sl_status st = sl_cx_store_int(cx, ptr, sl_discriminant_size(n), index);
     const sl_type *payload = sl_case_type(type, index);
     if (st != SL_OK || payload == NULL)
         return st;
     if (val->of.variant.payload == NULL)
-        return cx_wrong_value(cx, type);
+        return sl_cx_wrong_value(cx, type);
     return sl_store_value(cx, val->of.variant.payload, payload,
                           ptr + sl_payload_offset(type, cx_is64(cx)));
 }
@@ -167,31 +169,31 @@ static sl_status store_variant(sl_cx *cx, const sl_val *val,
 static sl_status store_string(sl_cx *cx, const sl_val *val, uint64_t ptr)
 {
     uint64_t pair[2];
-    sl_status st = cx_store_string(cx, val, pair);
-    return st != SL_OK ? st : cx_store_pair(cx, ptr, pair);
+    sl_status st = sl_cx_store_string(cx, val, pair);
+    return st != SL_OK ? st : sl_cx_store_pair(cx, ptr, pair);
 }
 
 static sl_status store_handle(sl_cx *cx, const sl_val *val, const sl_type *type,
                               uint64_t ptr)
 {
     uint32_t index;
-    sl_status st = cx_lower_handle(cx, val, type, &index);
-    return st != SL_OK ? st : cx_store_int(cx, ptr, 4, index);
+    sl_status st = sl_cx_lower_handle(cx, val, type, &index);
+    return st != SL_OK ? st : sl_cx_store_int(cx, ptr, 4, index);
 }
 
 sl_status sl_store_value(sl_cx *cx, const sl_val *val, const sl_type *type,
                          uint64_t ptr)
 {
     if (val->kind != type->kind)
-        return cx_wrong_value(cx, type);
-    uint32_t size = cx_layout(cx, type)->size;
+        return sl_cx_wrong_value(cx, type);
+    uint32_t size = sl_cx_layout(cx, type)->size;
     switch (type->kind) {
     case SL_T_BOOL:
-        return cx_store_int(cx, ptr, 1, val->of.boolean);
+        return sl_cx_store_int(cx, ptr, 1, val->of.boolean);
     case SL_T_CHAR:
-        return cx_store_int(cx, ptr, 4, val->of.chr);
+        return sl_cx_store_int(cx, ptr, 4, val->of.chr);
     case SL_T_FLAGS:
-        return cx_store_int(cx, ptr, size, val->of.flags);
+        return sl_cx_store_int(cx, ptr, size, val->of.flags);
     case SL_T_STRING:
         return store_string(cx, val, ptr);
     case SL_T_LIST:
@@ -212,6 +214,6 @@ sl_status sl_store_value(sl_cx *cx, const sl_val *val, const sl_type *type,
     case SL_T_FUTURE:
         return store_handle(cx, val, type, ptr);
     default: /* numbers lie at the union's start */
-        return cx_store_int(cx, ptr, size, val->of.u64);
+        return sl_cx_store_int(cx, ptr, size, val->of.u64);
     }
 }

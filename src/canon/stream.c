@@ -91,7 +91,7 @@ static sl_status find_end(sl_core_thread *core, const sl_canon_fn *fn,
 
     SL_TRAP_UNLESS_MAY_LEAVE(fn->inst);
     if (!async_ && sl_handles_get(&fn->inst->handles, index) == NULL)
-        status = canon_cannot_block(sl_thread_of(core));
+        status = sl_canon_cannot_block(sl_thread_of(core));
     if (status == SL_OK)
         status = sl_end_expect(fn->inst, index, side, fn->canon->type, out);
     return status;
@@ -133,9 +133,9 @@ static sl_status copy(sl_core_thread *core, const sl_canon_fn *fn, sl_side side,
         return trap_not_idle(store, end);
     status = check_not_in_set(store, end, async_);
     if (status == SL_OK)
-        status = canon_buffer_init(end->buffer_space, fn,
-                                   fn->canon->type->of.list.elem,
-                                   address(fn, &v[1]), length);
+        status = sl_canon_buffer_init(end->buffer_space, fn,
+                                      fn->canon->type->of.list.elem,
+                                      address(fn, &v[1]), length);
     if (status == SL_OK)
         status = sl_end_copy(end);
     return status == SL_OK ? finish(end, async_, v) : status;

@@ -64,7 +64,7 @@ typedef struct string_shape {
 
 static uint64_t utf16_tag(const sl_cx *cx)
 {
-    return UINT64_C(1) << (cx_ptr_size(cx) * 8 - 1);
+    return UINT64_C(1) << (sl_cx_ptr_size(cx) * 8 - 1);
 }
 
 /* Twice `units`, or too much when that does not fit. */
@@ -88,8 +88,8 @@ static string_shape shape_of(const sl_cx *cx, uint64_t tagged)
     }
 }
 
-sl_status cx_view_string(const sl_cx *cx, uint64_t begin, uint64_t tagged_units,
-                         sl_val *out)
+sl_status sl_cx_view_string(const sl_cx *cx, uint64_t begin,
+                            uint64_t tagged_units, sl_val *out)
 {
     sl_store *store = cx->inst->store;
     string_shape shape = shape_of(cx, tagged_units);
@@ -97,7 +97,7 @@ sl_status cx_view_string(const sl_cx *cx, uint64_t begin, uint64_t tagged_units,
     SL_TRAP_IF(store, shape.bytes > MAX_BYTE_LENGTH, "string is too long");
     SL_TRAP_IF(store, !is_aligned(begin, shape.align),
                "string pointer is not aligned (unaligned pointer)");
-    const uint8_t *at = cx_at(cx, begin, shape.bytes);
+    const uint8_t *at = sl_cx_at(cx, begin, shape.bytes);
     SL_TRAP_IF(store, at == NULL,
                "string pointer/length out of bounds of memory (string content "
                "out-of-bounds)");
@@ -106,13 +106,13 @@ sl_status cx_view_string(const sl_cx *cx, uint64_t begin, uint64_t tagged_units,
     return check_content(cx, out);
 }
 
-sl_status cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
-                         sl_val *out)
+sl_status sl_cx_load_string(sl_cx *cx, uint64_t begin, uint64_t tagged_units,
+                            sl_val *out)
 {
     void *copy;
-    sl_status st = cx_view_string(cx, begin, tagged_units, out);
+    sl_status st = sl_cx_view_string(cx, begin, tagged_units, out);
     if (st == SL_OK)
-        st = cx_alloc(cx, out->of.string.len + 1, 1, &copy);
+        st = sl_cx_alloc(cx, out->of.string.len + 1, 1, &copy);
     if (st != SL_OK)
         return st;
     memcpy(copy, out->of.string.data, out->of.string.len);
@@ -223,8 +223,8 @@ static uint64_t prefix_below(const sl_val *val, uint32_t limit, points *rest)
  * guest has not run since. */
 static sl_status range_at(sl_cx *cx, uint64_t ptr, uint64_t len, uint8_t **at)
 {
-    *at = cx_at(cx, ptr, len);
-    return *at != NULL ? SL_OK : cx_out_of_bounds(cx);
+    *at = sl_cx_at(cx, ptr, len);
+    return *at != NULL ? SL_OK : sl_cx_out_of_bounds(cx);
 }
 
 /* realloc, and where its result lies. */
@@ -403,7 +403,7 @@ static bool is_well_formed(const sl_val *val)
            sl_utf8_valid(val->of.string.data, val->of.string.len);
 }
 
-sl_status cx_store_string(sl_cx *cx, const sl_val *val, uint64_t pair[2])
+sl_status sl_cx_store_string(sl_cx *cx, const sl_val *val, uint64_t pair[2])
 {
     sl_string_encoding encoding = cx->opts->canon->opts.encoding;
     SL_TRAP_IF(cx->inst->store, val->of.string.len > MAX_BYTE_LENGTH,

@@ -2,7 +2,7 @@
  * "canon subtask.drop". */
 #include "canon/canon_int.h"
 
-sl_status canon_cannot_block(sl_thread *thread)
+sl_status sl_canon_cannot_block(sl_thread *thread)
 {
     const char *msg;
     SL_TRAP_IF(thread->task->inst->store,
@@ -42,7 +42,7 @@ sl_status sl_canon_SUBTASK_CANCEL(sl_core_thread *core, void *ctx, sl_slot *v)
 
     SL_TRAP_UNLESS_MAY_LEAVE(inst);
     if (!async_ && sl_handles_get(&inst->handles, v[0].i32) == NULL)
-        status = canon_cannot_block(sl_thread_of(core));
+        status = sl_canon_cannot_block(sl_thread_of(core));
     if (status == SL_OK)
         status = expect(inst, v[0].i32, &sub);
     if (status == SL_OK)
@@ -73,7 +73,7 @@ sl_status sl_canon_SUBTASK_CANCEL(sl_core_thread *core, void *ctx, sl_slot *v)
 
 sl_status sl_canon_SUBTASK_DROP(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     sl_subtask *sub;
     (void)core;
 

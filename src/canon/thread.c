@@ -10,7 +10,7 @@ static bool cancellable(void *ctx)
 sl_status sl_canon_THREAD_YIELD(sl_core_thread *core, void *ctx, sl_slot *v)
 {
     bool cancelled = false;
-    SL_TRAP_UNLESS_MAY_LEAVE(canon_inst(ctx));
+    SL_TRAP_UNLESS_MAY_LEAVE(sl_canon_inst(ctx));
     sl_status status =
         sl_thread_yield(sl_thread_of(core), NULL, cancellable(ctx), &cancelled);
     v[0].i64 = cancelled;
@@ -20,7 +20,7 @@ sl_status sl_canon_THREAD_YIELD(sl_core_thread *core, void *ctx, sl_slot *v)
 sl_status sl_canon_THREAD_SUSPEND(sl_core_thread *core, void *ctx, sl_slot *v)
 {
     bool cancelled = false;
-    SL_TRAP_UNLESS_MAY_LEAVE(canon_inst(ctx));
+    SL_TRAP_UNLESS_MAY_LEAVE(sl_canon_inst(ctx));
     sl_status status = sl_thread_suspend(sl_thread_of(core), NULL,
                                          cancellable(ctx), &cancelled);
     v[0].i64 = cancelled;
@@ -29,7 +29,7 @@ sl_status sl_canon_THREAD_SUSPEND(sl_core_thread *core, void *ctx, sl_slot *v)
 
 sl_status sl_canon_THREAD_INDEX(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    SL_TRAP_UNLESS_MAY_LEAVE(canon_inst(ctx));
+    SL_TRAP_UNLESS_MAY_LEAVE(sl_canon_inst(ctx));
     v[0].i64 = sl_thread_of(core)->index;
     return SL_OK;
 }
@@ -125,7 +125,7 @@ static sl_status expect_suspended(sl_instance *inst, uint32_t index,
 sl_status sl_canon_THREAD_RESUME_LATER(sl_core_thread *core, void *ctx,
                                        sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     sl_thread *other = NULL;
     (void)core;
 
@@ -142,7 +142,7 @@ typedef sl_status (*block_fn)(sl_thread *thread, sl_thread *other,
 static sl_status then_resume(sl_core_thread *core, void *ctx, sl_slot *v,
                              block_fn block)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     bool cancelled = false;
     sl_thread *other = NULL;
 
@@ -158,7 +158,7 @@ static sl_status then_resume(sl_core_thread *core, void *ctx, sl_slot *v,
 static sl_status then_promote(sl_core_thread *core, void *ctx, sl_slot *v,
                               block_fn block)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     sl_thread *thread = sl_thread_of(core), *other = NULL;
     bool cancelled = false;
 

@@ -10,7 +10,7 @@ static void free_set(sl_store *store, void *item)
 
 sl_status sl_canon_WAITABLE_SET_NEW(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     uint32_t index;
     (void)core;
 
@@ -40,8 +40,8 @@ static sl_status expect_set(sl_instance *inst, uint32_t index,
     return status;
 }
 
-sl_status canon_unpack_event(const sl_canon_fn *fn, sl_memory *memory,
-                             uint64_t ptr, sl_event event, sl_slot *v)
+sl_status sl_canon_unpack_event(const sl_canon_fn *fn, sl_memory *memory,
+                                uint64_t ptr, sl_event event, sl_slot *v)
 {
     sl_store *store = fn->inst->store;
     uint32_t payload[2] = {event.p1, event.p2};
@@ -93,7 +93,7 @@ sl_status sl_canon_WAITABLE_SET_WAIT(sl_core_thread *core, void *ctx,
                                 &event);
     if (status != SL_OK)
         return status;
-    return canon_unpack_event(fn, fn->memory, ptr, event, v);
+    return sl_canon_unpack_event(fn, fn->memory, ptr, event, v);
 }
 
 sl_status sl_canon_WAITABLE_SET_POLL(sl_core_thread *core, void *ctx,
@@ -113,13 +113,13 @@ sl_status sl_canon_WAITABLE_SET_POLL(sl_core_thread *core, void *ctx,
         event.code = SL_EVENT_TASK_CANCELLED;
     else if (sl_waitable_set_has_event(set))
         event = sl_waitable_set_take_event(fn->inst->store, set);
-    return canon_unpack_event(fn, fn->memory, ptr, event, v);
+    return sl_canon_unpack_event(fn, fn->memory, ptr, event, v);
 }
 
 sl_status sl_canon_WAITABLE_SET_DROP(sl_core_thread *core, void *ctx,
                                      sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     sl_waitable_set *set;
     (void)core;
 
@@ -157,7 +157,7 @@ static sl_status expect_waitable(sl_instance *inst, uint32_t index,
 
 sl_status sl_canon_WAITABLE_JOIN(sl_core_thread *core, void *ctx, sl_slot *v)
 {
-    sl_instance *inst = canon_inst(ctx);
+    sl_instance *inst = sl_canon_inst(ctx);
     sl_waitable_set *set = NULL;
     sl_waitable *w = NULL;
     (void)core;

@@ -6,13 +6,13 @@
 
 #include "base/alloc.h"
 
-void wasi_return_u64(sluice_call *call, uint64_t value)
+void sl_wasi_return_u64(sluice_call *call, uint64_t value)
 {
     sluice_val result = {.kind = SLUICE_U64, .of.u64 = value};
     sluice_call_return(call, &result);
 }
 
-void wasi_no_memory(sluice_call *call)
+void sl_wasi_no_memory(sluice_call *call)
 {
     sluice_call_trap(call, "out of memory in a host function");
 }
@@ -93,8 +93,8 @@ sluice_status sluice_linker_wasi(sluice_linker *linker,
                                  const sluice_wasi_config *config,
                                  sluice_error *error)
 {
-    static const wasi_row *const tables[] = {wasi_p3_cli, wasi_p3_clocks,
-                                             wasi_p3_random};
+    static const wasi_row *const tables[] = {sl_wasi_p3_cli, sl_wasi_p3_clocks,
+                                             sl_wasi_p3_random};
     sluice_status st = SLUICE_OK;
     wasi *w = make(config);
     if (w == NULL) {

@@ -20,10 +20,11 @@ typedef struct wasi_row {
 } wasi_row;
 
 /* Each package's functions; ends with a row of NULLs. */
-extern const wasi_row wasi_p3_cli[], wasi_p3_clocks[], wasi_p3_random[];
+extern const wasi_row sl_wasi_p3_cli[], sl_wasi_p3_clocks[],
+    sl_wasi_p3_random[];
 
 /* Answers with a number, or traps when memory is short. */
-void wasi_return_u64(sluice_call *call, uint64_t value);
-void wasi_no_memory(sluice_call *call);
+void sl_wasi_return_u64(sluice_call *call, uint64_t value);
+void sl_wasi_no_memory(sluice_call *call);
 
 #endif

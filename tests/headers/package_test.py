@@ -178,6 +178,17 @@ def check_example(t, program):
         raise Failure(f'printed:\n{have}\nexpected:\n{want}')
 
 
+def test_symbols__of_the_archive(t):
+    """Whoever links it statically has names of their own."""
+    out = t.run('nm', '-g', '--defined-only', t.library('.a'))
+    names = re.findall(r'^[0-9a-f]+ [A-Z] (\w+)$', out, re.M)
+    if len(names) < 500:
+        raise Failure(f'{len(names)} symbols in the archive')
+    alien = sorted(n for n in set(names) if not re.match(r'sl_|sluice_|__?(asan|odr_asan|ubsan|start|stop)', n))
+    if alien:
+        raise Failure('not ours by name: ' + ' '.join(alien))
+
+
 def test_install__what_lies_where(t):
     lib = install(t)
     for name in ('libsluice.a', 'libsluice.so', 'cmake/sluice/sluice-config.cmake'):

@@ -8,7 +8,7 @@
 /* Distances in bytes stay within 31 bits. */
 #define INS_MAX (UINT32_C(1) << 26)
 
-void fail(translator *t, sl_status code, const char *why)
+void sl_tr_fail(translator *t, sl_status code, const char *why)
 {
     t->failed = true;
     sl_fail(t->err, code, SL_ERR_NO_PLACE, "%s", why);
@@ -16,7 +16,7 @@ void fail(translator *t, sl_status code, const char *why)
 
 static void no_memory(translator *t)
 {
-    fail(t, SL_ENOMEM, "out of memory");
+    sl_tr_fail(t, SL_ENOMEM, "out of memory");
 }
 
 /* --- Instructions -------------------------------------------------------- */
@@ -24,7 +24,7 @@ static void no_memory(translator *t)
 static uint32_t push_ins(translator *t, sl_ins ins)
 {
     if (t->ins.n >= INS_MAX)
-        fail(t, SL_ELIMIT, "limit: a function is too large to translate");
+        sl_tr_fail(t, SL_ELIMIT, "limit: a function is too large to translate");
     if (t->failed)
         return 0;
     if (!sl_vec_push(&t->ins, ins) ||
@@ -36,8 +36,8 @@ static uint32_t push_ins(translator *t, sl_ins ins)
     return (uint32_t)t->ins.n - 1;
 }
 
-uint32_t emit(translator *t, uint32_t op, uint32_t a, uint32_t b, uint32_t c,
-              uint32_t d)
+uint32_t sl_tr_emit(translator *t, uint32_t op, uint32_t a, uint32_t b,
+                    uint32_t c, uint32_t d)
 {
     sl_ins ins = {.op = op};
     ins.a = (uint16_t)a;
@@ -47,8 +47,8 @@ uint32_t emit(translator *t, uint32_t op, uint32_t a, uint32_t b, uint32_t c,
     return push_ins(t, ins);
 }
 
-uint32_t emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
-                  int32_t imm)
+uint32_t sl_tr_emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
+                        int32_t imm)
 {
     sl_ins ins = {.op = op};
     ins.a = (uint16_t)a;
@@ -57,14 +57,14 @@ uint32_t emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
     return push_ins(t, ins);
 }
 
-void emit_word(translator *t, uint32_t low, uint32_t high)
+void sl_tr_emit_word(translator *t, uint32_t low, uint32_t high)
 {
     sl_ins ins = {.op = IR_WORD};
     ins.bits = (uint64_t)high << 32 | low;
     push_ins(t, ins);
 }
 
-void made(translator *t, acc_class acc)
+void sl_tr_made(translator *t, acc_class acc)
 {
     if (t->failed)
         return;
@@ -77,14 +77,14 @@ void made(translator *t, acc_class acc)
     t->accs[acc] = slot;
 }
 
-void forget(translator *t)
+void sl_tr_forget(translator *t)
 {
     for (unsigned i = 0; i < N_ACCS; i++)
         t->accs[i] = NONE;
     t->last = NONE;
 }
 
-void unemit(translator *t)
+void sl_tr_unemit(translator *t)
 {
     t->ins.n--;
     if (t->locate)
@@ -95,7 +95,7 @@ void unemit(translator *t)
     t->last = t->cmp.at = NONE;
 }
 
-void emit_copy(translator *t, uint32_t to, uint32_t from)
+void sl_tr_emit_copy(translator *t, uint32_t to, uint32_t from)
 {
     if (to == from)
         return;
@@ -113,36 +113,36 @@ void emit_copy(translator *t, uint32_t to, uint32_t from)
         t->last = NONE;
         return;
     }
-    emit(t, IR_COPY, to, from, 0, 0);
-    made(t, ACC_INT);
+    sl_tr_emit(t, IR_COPY, to, from, 0, 0);
+    sl_tr_made(t, ACC_INT);
 }
 
-void emit_const(translator *t, uint32_t to, uint64_t bits, acc_class acc)
+void sl_tr_emit_const(translator *t, uint32_t to, uint64_t bits, acc_class acc)
 {
     if (acc == ACC_F32) {
-        emit_imm(t, IR_CONSTF32, to, 0, (int32_t)bits);
+        sl_tr_emit_imm(t, IR_CONSTF32, to, 0, (int32_t)bits);
     } else if (acc == ACC_F64) {
-        emit_imm(t, IR_CONSTF64, to, 0, (int32_t)pool_u64(t, bits));
-        in_pool(t);
+        sl_tr_emit_imm(t, IR_CONSTF64, to, 0, (int32_t)sl_tr_pool_u64(t, bits));
+        sl_tr_in_pool(t);
     } else if (bits <= UINT32_MAX) {
-        emit_imm(t, IR_CONST32, to, 0, (int32_t)bits);
+        sl_tr_emit_imm(t, IR_CONST32, to, 0, (int32_t)bits);
     } else if ((int64_t)bits == (int32_t)bits) {
-        emit_imm(t, IR_CONST64S, to, 0, (int32_t)bits);
+        sl_tr_emit_imm(t, IR_CONST64S, to, 0, (int32_t)bits);
     } else {
-        emit_imm(t, IR_CONST64, to, 0, (int32_t)pool_u64(t, bits));
-        in_pool(t);
+        sl_tr_emit_imm(t, IR_CONST64, to, 0, (int32_t)sl_tr_pool_u64(t, bits));
+        sl_tr_in_pool(t);
     }
-    made(t, acc);
+    sl_tr_made(t, acc);
 }
 
-void in_pool(translator *t)
+void sl_tr_in_pool(translator *t)
 {
     if (!t->failed && !sl_vec_push(&t->pooled, (uint32_t)t->ins.n - 1))
         no_memory(t);
 }
 
 /* A place in the pool, in bytes. The newest few constants are shared. */
-uint32_t pool_u64(translator *t, uint64_t bits)
+uint32_t sl_tr_pool_u64(translator *t, uint64_t bits)
 {
     size_t n = t->pool.n;
     for (size_t i = n >= 16 ? (n - 16) & ~(size_t)1 : 0; i + 2 <= n; i += 2) {
@@ -163,28 +163,29 @@ uint32_t pool_u64(translator *t, uint64_t bits)
 
 /* --- Values -------------------------------------------------------------- */
 
-uint32_t temp_slot(const translator *t, uint32_t height)
+uint32_t sl_tr_temp_slot(const translator *t, uint32_t height)
 {
     return t->n_local_slots + height;
 }
 
 static void push(translator *t, value v)
 {
-    uint32_t slot = temp_slot(t, (uint32_t)t->stack.n);
+    uint32_t slot = sl_tr_temp_slot(t, (uint32_t)t->stack.n);
     if (slot >= SL_FRAME_MAX)
-        fail(t, SL_ELIMIT, "limit: a function has too many operands");
+        sl_tr_fail(t, SL_ELIMIT, "limit: a function has too many operands");
     else if (!sl_vec_push(&t->stack, v))
         no_memory(t);
     else if (slot >= t->n_slots)
         t->n_slots = slot + 1;
 }
 
-void push_temp(translator *t)
+void sl_tr_push_temp(translator *t)
 {
-    push(t, (value){VALUE_TEMP, temp_slot(t, (uint32_t)t->stack.n), 0, 0});
+    push(t,
+         (value){VALUE_TEMP, sl_tr_temp_slot(t, (uint32_t)t->stack.n), 0, 0});
 }
 
-void push_const(translator *t, uint64_t bits)
+void sl_tr_push_const(translator *t, uint64_t bits)
 {
     push(t, (value){VALUE_CONST, NONE, 0, bits});
 }
@@ -206,12 +207,12 @@ static void push_reader(translator *t, value v)
         t->readers[v.slot] = (uint32_t)t->stack.n;
 }
 
-void push_local(translator *t, uint32_t slot)
+void sl_tr_push_local(translator *t, uint32_t slot)
 {
     push_reader(t, (value){VALUE_LOCAL, slot, 0, 0});
 }
 
-void push_sum(translator *t, uint32_t slot, uint32_t addend)
+void sl_tr_push_sum(translator *t, uint32_t slot, uint32_t addend)
 {
     push_reader(t, (value){VALUE_SUM, slot, 0, addend});
 }
@@ -228,7 +229,7 @@ static void unlink_reader(translator *t, uint32_t i)
     *at = v->older;
 }
 
-value pop(translator *t)
+value sl_tr_pop(translator *t)
 {
     unlink_reader(t, (uint32_t)t->stack.n - 1);
     value v = sl_vec_pop(&t->stack);
@@ -237,40 +238,40 @@ value pop(translator *t)
     return v;
 }
 
-void pop_to(translator *t, uint32_t height)
+void sl_tr_pop_to(translator *t, uint32_t height)
 {
     while (t->stack.n > height)
-        pop(t);
+        sl_tr_pop(t);
 }
 
 static void emit_sum(translator *t, uint32_t to, const value *v)
 {
     uint32_t op = t->accs[ACC_INT] == v->slot ? IR_I32_ADD_AI : IR_I32_ADD_RI;
-    emit_imm(t, op, to, v->slot, (int32_t)(uint32_t)v->bits);
-    made(t, ACC_INT);
+    sl_tr_emit_imm(t, op, to, v->slot, (int32_t)(uint32_t)v->bits);
+    sl_tr_made(t, ACC_INT);
 }
 
-void emit_value(translator *t, uint32_t to, const value *v)
+void sl_tr_emit_value(translator *t, uint32_t to, const value *v)
 {
     switch (v->kind) {
     case VALUE_CONST:
-        emit_const(t, to, v->bits, ACC_INT);
+        sl_tr_emit_const(t, to, v->bits, ACC_INT);
         break;
     case VALUE_SUM:
         emit_sum(t, to, v);
         break;
     case VALUE_LOCAL:
     case VALUE_TEMP:
-        emit_copy(t, to, v->slot);
+        sl_tr_emit_copy(t, to, v->slot);
         break;
     }
 }
 
-uint32_t slot_of_popped(translator *t, const value *v, uint32_t own,
-                        acc_class acc)
+uint32_t sl_tr_slot_of_popped(translator *t, const value *v, uint32_t own,
+                              acc_class acc)
 {
     if (v->kind == VALUE_CONST)
-        emit_const(t, own, v->bits, acc);
+        sl_tr_emit_const(t, own, v->bits, acc);
     else if (v->kind == VALUE_SUM)
         emit_sum(t, own, v);
     else
@@ -278,45 +279,45 @@ uint32_t slot_of_popped(translator *t, const value *v, uint32_t own,
     return own;
 }
 
-uint32_t slot_of(translator *t, uint32_t i, acc_class acc)
+uint32_t sl_tr_slot_of(translator *t, uint32_t i, acc_class acc)
 {
     value v = t->stack.v[i];
     if (v.kind == VALUE_LOCAL || v.kind == VALUE_TEMP)
         return v.slot;
     unlink_reader(t, i);
-    uint32_t slot = slot_of_popped(t, &v, temp_slot(t, i), acc);
+    uint32_t slot = sl_tr_slot_of_popped(t, &v, sl_tr_temp_slot(t, i), acc);
     t->stack.v[i] = (value){VALUE_TEMP, slot, 0, 0};
     return slot;
 }
 
-void settle(translator *t, uint32_t i)
+void sl_tr_settle(translator *t, uint32_t i)
 {
     value v = t->stack.v[i];
     if (v.kind == VALUE_TEMP)
         return;
     unlink_reader(t, i);
-    emit_value(t, temp_slot(t, i), &v);
-    t->stack.v[i] = (value){VALUE_TEMP, temp_slot(t, i), 0, 0};
+    sl_tr_emit_value(t, sl_tr_temp_slot(t, i), &v);
+    t->stack.v[i] = (value){VALUE_TEMP, sl_tr_temp_slot(t, i), 0, 0};
 }
 
-void settle_top(translator *t, uint32_t n)
+void sl_tr_settle_top(translator *t, uint32_t n)
 {
     uint32_t top = (uint32_t)t->stack.n;
     for (uint32_t i = top; i-- > top - n;)
-        settle(t, i);
+        sl_tr_settle(t, i);
 }
 
-void settle_readers(translator *t, uint32_t slot)
+void sl_tr_settle_readers(translator *t, uint32_t slot)
 {
     while (t->readers[slot] != 0)
-        settle(t, t->readers[slot] - 1);
+        sl_tr_settle(t, t->readers[slot] - 1);
 }
 
-void flush(translator *t)
+void sl_tr_flush(translator *t)
 {
     for (uint32_t i = (uint32_t)t->stack.n; i-- > t->flushed;)
         if (reads_local(t, &t->stack.v[i]))
-            settle(t, i);
+            sl_tr_settle(t, i);
     t->flushed = (uint32_t)t->stack.n;
 }
 
@@ -327,7 +328,7 @@ static int32_t distance(uint32_t from, uint32_t to)
     return ((int32_t)to - (int32_t)from) * (int32_t)sizeof(sl_ins);
 }
 
-void patch(translator *t, uint32_t ins, uint32_t target)
+void sl_tr_patch(translator *t, uint32_t ins, uint32_t target)
 {
     if (!t->failed)
         t->ins.v[ins].imm = distance(ins, target);
@@ -342,17 +343,17 @@ static void add_fix(translator *t, uint32_t ins, uint32_t word, label *to)
         to->fixes = (uint32_t)t->fixes.n;
 }
 
-void jump_to(translator *t, uint32_t ins, label *to)
+void sl_tr_jump_to(translator *t, uint32_t ins, label *to)
 {
     if (t->failed)
         return;
     if (to->kind == SL_OP_LOOP)
-        patch(t, ins, to->loop_at);
+        sl_tr_patch(t, ins, to->loop_at);
     else
         add_fix(t, ins, NONE, to);
 }
 
-void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to)
+void sl_tr_jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to)
 {
     if (t->failed)
         return;
@@ -362,7 +363,7 @@ void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to)
         add_fix(t, ins, word, to);
 }
 
-void catch_to(translator *t, uint32_t clause, label *to)
+void sl_tr_catch_to(translator *t, uint32_t clause, label *to)
 {
     if (to->kind == SL_OP_LOOP)
         t->catches.v[clause].target = to->loop_at;
@@ -370,24 +371,25 @@ void catch_to(translator *t, uint32_t clause, label *to)
         add_fix(t, clause, FIX_CATCH, to);
 }
 
-void patch_word(translator *t, uint32_t ins, uint32_t word, uint32_t target)
+void sl_tr_patch_word(translator *t, uint32_t ins, uint32_t word,
+                      uint32_t target)
 {
     if (!t->failed)
         t->pool.v[word] = (uint32_t)distance(ins, target);
 }
 
-void land(translator *t, label *l)
+void sl_tr_land(translator *t, label *l)
 {
     uint32_t here = (uint32_t)t->ins.n;
     for (uint32_t i = l->fixes; i != 0 && !t->failed;) {
         fix f = t->fixes.v[i - 1];
         if (f.word == NONE)
-            patch(t, f.ins, here);
+            sl_tr_patch(t, f.ins, here);
         else if (f.word == FIX_CATCH)
             t->catches.v[f.ins].target = here;
         else
-            patch_word(t, f.ins, f.word, here);
+            sl_tr_patch_word(t, f.ins, f.word, here);
         i = f.next;
     }
-    forget(t);
+    sl_tr_forget(t);
 }

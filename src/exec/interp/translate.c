@@ -187,10 +187,10 @@ static unsigned emit_with_const(translator *t, const family *f, uint32_t to,
         mode = a ? FLOAT_AK : FLOAT_RK;
 
     if (fits_imm(f->in, y) || f->in == F32) {
-        emit_imm(t, f->ir + mode, to, x, (int32_t)y);
+        sl_tr_emit_imm(t, f->ir + mode, to, x, (int32_t)y);
     } else {
-        emit_imm(t, f->ir + mode, to, x, (int32_t)pool_u64(t, y));
-        in_pool(t);
+        sl_tr_emit_imm(t, f->ir + mode, to, x, (int32_t)sl_tr_pool_u64(t, y));
+        sl_tr_in_pool(t);
     }
     return mode;
 }
@@ -205,7 +205,7 @@ static unsigned emit_with_slots(translator *t, const family *f, uint32_t to,
         mode = is_int ? INT_AR : FLOAT_AR;
     else if (in_acc(t, acc, y) && f->shape == BINARY)
         mode = f->in == I32 ? INT_AI + 1 : f->in == I64 ? I64_AK + 1 : FLOAT_RA;
-    emit(t, f->ir + mode, to, x, y, 0);
+    sl_tr_emit(t, f->ir + mode, to, x, y, 0);
     return mode;
 }
 
@@ -234,13 +234,13 @@ static bool defer_sum(translator *t, sl_op op)
     if (x->kind == VALUE_CONST || x->kind == VALUE_SUM)
         addend += (uint32_t)x->bits;
     value base = *x;
-    if (base.kind != VALUE_CONST && base.slot == temp_slot(t, n - 1))
+    if (base.kind != VALUE_CONST && base.slot == sl_tr_temp_slot(t, n - 1))
         return false; /* the sum would belong to another temporary */
-    pop_to(t, n - 2);
+    sl_tr_pop_to(t, n - 2);
     if (base.kind == VALUE_CONST)
-        push_const(t, addend);
+        sl_tr_push_const(t, addend);
     else
-        push_sum(t, base.slot, addend);
+        sl_tr_push_sum(t, base.slot, addend);
     return true;
 }
 
@@ -261,10 +261,10 @@ static bool join_shift(translator *t, value *x, value *y, uint32_t to)
         (shift->op != IR_I32_SHL_RI && shift->op != IR_I32_SHL_AI))
         return false;
     sl_ins was = *shift;
-    unemit(t);
-    emit(t, was.op == IR_I32_SHL_AI ? IR_INDEX_A : IR_INDEX_R, to, was.b,
-         x->slot, (uint32_t)was.imm & 31);
-    made(t, ACC_INT);
+    sl_tr_unemit(t);
+    sl_tr_emit(t, was.op == IR_I32_SHL_AI ? IR_INDEX_A : IR_INDEX_R, to, was.b,
+               x->slot, (uint32_t)was.imm & 31);
+    sl_tr_made(t, ACC_INT);
     return true;
 }
 
@@ -274,15 +274,15 @@ static void binary(translator *t, sl_op op)
         return;
     const family *f = &families[op];
     acc_class acc = acc_of(f->in);
-    value y = pop(t), x = pop(t);
-    uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
+    value y = sl_tr_pop(t), x = sl_tr_pop(t);
+    uint32_t to = sl_tr_temp_slot(t, (uint32_t)t->stack.n);
     if (op == SL_OP_I32_ADD &&
         (join_shift(t, &x, &y, to) || join_shift(t, &y, &x, to))) {
-        push_temp(t);
+        sl_tr_push_temp(t);
         return;
     }
     if (y.kind == VALUE_SUM)
-        y.slot = slot_of_popped(t, &y, to + 1, acc), y.kind = VALUE_TEMP;
+        y.slot = sl_tr_slot_of_popped(t, &y, to + 1, acc), y.kind = VALUE_TEMP;
     bool y_first = x.kind == VALUE_CONST && y.kind != VALUE_CONST;
     if (y.kind != VALUE_CONST && x.kind != VALUE_CONST)
         y_first = in_acc(t, acc, y.slot) && x.kind != VALUE_SUM &&
@@ -292,12 +292,12 @@ static void binary(translator *t, sl_op op)
         if (f->shape == COMPARE)
             f = &families[op = mirrored(op)];
     }
-    x.slot = slot_of_popped(t, &x, to, acc);
+    x.slot = sl_tr_slot_of_popped(t, &x, to, acc);
     unsigned mode = y.kind == VALUE_CONST
                         ? emit_with_const(t, f, to, x.slot, y.bits)
                         : emit_with_slots(t, f, to, x.slot, y.slot);
-    made(t, acc_of(f->out));
-    push_temp(t);
+    sl_tr_made(t, acc_of(f->out));
+    sl_tr_push_temp(t);
     if (f->shape == COMPARE)
         t->cmp = (comparison){t->last, op, mode};
 }
@@ -306,12 +306,12 @@ static void unary(translator *t, sl_op op)
 {
     const family *f = &families[op];
     uint32_t i = (uint32_t)t->stack.n - 1;
-    uint32_t from = slot_of(t, i, acc_of(f->in));
-    pop(t);
+    uint32_t from = sl_tr_slot_of(t, i, acc_of(f->in));
+    sl_tr_pop(t);
     unsigned mode = in_acc(t, acc_of(f->in), from) ? MODE_A : MODE_R;
-    emit(t, f->ir + mode, temp_slot(t, i), from, 0, 0);
-    made(t, acc_of(f->out));
-    push_temp(t);
+    sl_tr_emit(t, f->ir + mode, sl_tr_temp_slot(t, i), from, 0, 0);
+    sl_tr_made(t, acc_of(f->out));
+    sl_tr_push_temp(t);
 }
 
 /* Whether the value just popped is the newest comparison's. */
@@ -331,7 +331,7 @@ static void eqz(translator *t, sl_op equal)
             return;
         }
     }
-    push_const(t, 0);
+    sl_tr_push_const(t, 0);
     if (!t->failed)
         binary(t, equal);
 }
@@ -392,14 +392,15 @@ static uint32_t branch_on(translator *t, value v, bool if_zero)
 {
     sl_ins ins;
     if (is_compared(t, &v) && branch_form(t, if_zero, &ins)) {
-        unemit(t);
-        return emit_imm(t, (uint32_t)ins.op, ins.a, ins.b, 0);
+        sl_tr_unemit(t);
+        return sl_tr_emit_imm(t, (uint32_t)ins.op, ins.a, ins.b, 0);
     }
-    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n), ACC_INT);
+    v.slot = sl_tr_slot_of_popped(
+        t, &v, sl_tr_temp_slot(t, (uint32_t)t->stack.n), ACC_INT);
     bool a = in_acc(t, ACC_INT, v.slot);
     uint32_t op = if_zero ? (a ? IR_BR_IFZ_A : IR_BR_IFZ_R)
                           : (a ? IR_BR_IF_A : IR_BR_IF_R);
-    return emit_imm(t, op, v.slot, 0, 0);
+    return sl_tr_emit_imm(t, op, v.slot, 0, 0);
 }
 
 /* --- Labels -------------------------------------------------------------- */
@@ -421,7 +422,7 @@ static bool must_move(const translator *t, const label *l)
     for (uint32_t i = 0; i < n; i++) {
         const value *v = &t->stack.v[first + i];
         if (v->kind == VALUE_CONST || v->kind == VALUE_SUM ||
-            v->slot != temp_slot(t, l->height + i))
+            v->slot != sl_tr_temp_slot(t, l->height + i))
             return true;
     }
     return false;
@@ -434,7 +435,7 @@ static void move_to(translator *t, const label *l)
     uint32_t n = arity(l), first = (uint32_t)t->stack.n - n;
     for (uint32_t i = 0; i < n && !t->failed; i++) {
         value v = t->stack.v[first + i];
-        emit_value(t, temp_slot(t, l->height + i), &v);
+        sl_tr_emit_value(t, sl_tr_temp_slot(t, l->height + i), &v);
     }
 }
 
@@ -445,20 +446,21 @@ static void emit_return(translator *t)
     value v = {VALUE_TEMP, NONE, 0, 0};
     if (l->n_results == 1) {
         v = sl_vec_last(&t->stack);
-        v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n - 1),
-                                ACC_INT);
+        v.slot = sl_tr_slot_of_popped(
+            t, &v, sl_tr_temp_slot(t, (uint32_t)t->stack.n - 1), ACC_INT);
     } else if (l->n_results > 1) {
         move_to(t, l);
     }
     if (t->func->home->counted)
-        emit(t, IR_LEAVE_COUNTED, 0, 0, 0, 0);
+        sl_tr_emit(t, IR_LEAVE_COUNTED, 0, 0, 0, 0);
     if (l->n_results == 0)
-        emit(t, IR_RETURN0, saved, 0, 0, 0);
+        sl_tr_emit(t, IR_RETURN0, saved, 0, 0, 0);
     else if (l->n_results > 1)
-        emit(t, IR_RETURN_N, saved, temp_slot(t, 0), l->n_results, 0);
+        sl_tr_emit(t, IR_RETURN_N, saved, sl_tr_temp_slot(t, 0), l->n_results,
+                   0);
     else
-        emit(t, in_acc(t, ACC_INT, v.slot) ? IR_RETURN1_A : IR_RETURN1_R, saved,
-             v.slot, 0, 0);
+        sl_tr_emit(t, in_acc(t, ACC_INT, v.slot) ? IR_RETURN1_A : IR_RETURN1_R,
+                   saved, v.slot, 0, 0);
 }
 
 static void emit_jump(translator *t, label *l)
@@ -468,8 +470,8 @@ static void emit_jump(translator *t, label *l)
         return;
     }
     move_to(t, l);
-    uint32_t at = emit_imm(t, IR_BR, 0, 0, 0);
-    jump_to(t, at, l);
+    uint32_t at = sl_tr_emit_imm(t, IR_BR, 0, 0, 0);
+    sl_tr_jump_to(t, at, l);
 }
 
 /* The jump needs more than its distance: operands to move, or a return. */
@@ -525,29 +527,29 @@ static bool count_loop(translator *t, const value *v, const label *l)
         back < INT16_MIN)
         return false;
     if (compared)
-        unemit(t);
-    unemit(t);
-    forget(t);
-    emit(t, op, add.a, branch.b, (uint16_t)add.imm, (uint16_t)back);
+        sl_tr_unemit(t);
+    sl_tr_unemit(t);
+    sl_tr_forget(t);
+    sl_tr_emit(t, op, add.a, branch.b, (uint16_t)add.imm, (uint16_t)back);
     t->accs[ACC_INT] = add.a;
     return true;
 }
 
 static void branch_if(translator *t, label *l)
 {
-    value v = pop(t);
+    value v = sl_tr_pop(t);
     if (l->kind == SL_OP_LOOP && !must_move(t, l) && count_loop(t, &v, l))
         return;
     if (!needs_code(t, l)) {
         uint32_t at = branch_on(t, v, false);
-        jump_to(t, at, l);
+        sl_tr_jump_to(t, at, l);
         return;
     }
     uint32_t around = branch_on(t, v, true);
     uint32_t accs[N_ACCS];
     memcpy(accs, t->accs, sizeof accs);
     emit_jump(t, l);
-    patch(t, around, (uint32_t)t->ins.n);
+    sl_tr_patch(t, around, (uint32_t)t->ins.n);
     memcpy(t->accs, accs, sizeof accs);
     t->last = NONE;
 }
@@ -556,31 +558,32 @@ static void branch_if(translator *t, label *l)
 static void table_target(translator *t, uint32_t at, uint32_t word, label *l)
 {
     if (!needs_code(t, l)) {
-        jump_word_to(t, at, word, l);
+        sl_tr_jump_word_to(t, at, word, l);
         return;
     }
     if (l->stub_of != t->n_tables) {
         l->stub_of = t->n_tables;
         l->stub_at = (uint32_t)t->ins.n;
-        forget(t);
+        sl_tr_forget(t);
         emit_jump(t, l);
     }
-    patch_word(t, at, word, l->stub_at);
+    sl_tr_patch_word(t, at, word, l->stub_at);
 }
 
 static void branch_table(translator *t, const sl_instr *in)
 {
-    value v = pop(t);
-    v.slot = slot_of_popped(t, &v, temp_slot(t, (uint32_t)t->stack.n), ACC_INT);
+    value v = sl_tr_pop(t);
+    v.slot = sl_tr_slot_of_popped(
+        t, &v, sl_tr_temp_slot(t, (uint32_t)t->stack.n), ACC_INT);
     bool a = in_acc(t, ACC_INT, v.slot);
     uint32_t word = (uint32_t)t->pool.n;
-    uint32_t at = emit_imm(t, a ? IR_BR_TABLE_A : IR_BR_TABLE_R, v.slot, 0,
-                           (int32_t)(word * 4));
-    in_pool(t);
+    uint32_t at = sl_tr_emit_imm(t, a ? IR_BR_TABLE_A : IR_BR_TABLE_R, v.slot,
+                                 0, (int32_t)(word * 4));
+    sl_tr_in_pool(t);
     t->n_tables++;
     uint32_t n = in->n + 1;
     if (!sl_vec_reserve(&t->pool, (size_t)n + 1)) {
-        fail(t, SL_ENOMEM, "out of memory");
+        sl_tr_fail(t, SL_ENOMEM, "out of memory");
         return;
     }
     t->pool.v[t->pool.n] = n;
@@ -606,13 +609,13 @@ static void push_label(translator *t, sl_op kind, uint32_t n_params,
         .else_at = NONE,
     };
     if (!sl_vec_push(&t->labels, l))
-        fail(t, SL_ENOMEM, "out of memory");
+        sl_tr_fail(t, SL_ENOMEM, "out of memory");
 }
 
 static void push_temps(translator *t, uint32_t n)
 {
     for (uint32_t i = 0; i < n && !t->failed; i++)
-        push_temp(t);
+        sl_tr_push_temp(t);
 }
 
 /* The clauses' labels lie outside: the block's own is not there yet. What is
@@ -624,16 +627,16 @@ static void add_catches(translator *t, const sl_instr *in)
     for (uint32_t i = 0; i < in->n && !t->failed; i++) {
         sl_catch c = sl_read_catch(&r);
         label *to = label_at(t, c.label);
-        uint32_t slot = temp_slot(t, to->height);
+        uint32_t slot = sl_tr_temp_slot(t, to->height);
         sl_code_catch clause = {c.all ? SL_ANY_TAG : c.tag, 0, slot, c.ref};
         if (slot + arity(to) > SL_FRAME_MAX) {
-            fail(t, SL_ELIMIT, "limit: a function has too many operands");
+            sl_tr_fail(t, SL_ELIMIT, "limit: a function has too many operands");
         } else if (!sl_vec_push(&t->catches, clause)) {
-            fail(t, SL_ENOMEM, "out of memory");
+            sl_tr_fail(t, SL_ENOMEM, "out of memory");
         } else {
             if (slot + arity(to) > t->n_slots)
                 t->n_slots = slot + arity(to);
-            catch_to(t, (uint32_t)t->catches.n - 1, to);
+            sl_tr_catch_to(t, (uint32_t)t->catches.n - 1, to);
         }
     }
 }
@@ -655,7 +658,7 @@ static void end_try(translator *t, const label *l)
                         l->n_catches};
     t->last = NONE;
     if (l->n_catches != 0 && !sl_vec_push(&t->tries, made))
-        fail(t, SL_ENOMEM, "out of memory");
+        sl_tr_fail(t, SL_ENOMEM, "out of memory");
 }
 
 static void begin_block(translator *t, const sl_instr *in)
@@ -668,13 +671,13 @@ static void begin_block(translator *t, const sl_instr *in)
     }
     value condition = {VALUE_TEMP, NONE, 0, 0};
     if (in->op == SL_OP_IF)
-        condition = pop(t);
+        condition = sl_tr_pop(t);
     /* Code inside may write locals, on some ways and not on others. */
     if (in->op != SL_OP_BLOCK)
-        settle_top(t, n_params);
-    flush(t);
+        sl_tr_settle_top(t, n_params);
+    sl_tr_flush(t);
     if (in->op == SL_OP_LOOP)
-        forget(t);
+        sl_tr_forget(t);
     uint32_t first_catch = (uint32_t)t->catches.n;
     if (in->op == SL_OP_TRY_TABLE)
         add_catches(t, in);
@@ -693,15 +696,15 @@ static void begin_else(translator *t, bool reached)
     label *l = &sl_vec_last(&t->labels);
     if (reached) {
         move_to(t, l);
-        uint32_t at = emit_imm(t, IR_BR, 0, 0, 0);
-        jump_to(t, at, l);
+        uint32_t at = sl_tr_emit_imm(t, IR_BR, 0, 0, 0);
+        sl_tr_jump_to(t, at, l);
     }
-    patch(t, l->else_at, (uint32_t)t->ins.n);
+    sl_tr_patch(t, l->else_at, (uint32_t)t->ins.n);
     l->else_at = NONE;
     l->kind = SL_OP_BLOCK;
     l->stub_of = 0;
-    forget(t);
-    pop_to(t, l->height);
+    sl_tr_forget(t);
+    sl_tr_pop_to(t, l->height);
     push_temps(t, l->n_params);
 }
 
@@ -721,10 +724,10 @@ static bool end_block(translator *t, bool reached)
     }
     if (joined) {
         if (l.else_at != NONE)
-            patch(t, l.else_at, (uint32_t)t->ins.n);
-        land(t, &l);
+            sl_tr_patch(t, l.else_at, (uint32_t)t->ins.n);
+        sl_tr_land(t, &l);
     }
-    pop_to(t, l.height);
+    sl_tr_pop_to(t, l.height);
     push_temps(t, l.n_results);
     return joined;
 }
@@ -735,9 +738,9 @@ static void end_function(translator *t, bool reached)
         emit_return(t);
     label l = t->labels.v[0];
     if (l.fixes != 0) { /* branches without results, and catch clauses */
-        pop_to(t, 0);
+        sl_tr_pop_to(t, 0);
         push_temps(t, l.n_results);
-        land(t, &l);
+        sl_tr_land(t, &l);
         emit_return(t);
     }
     t->labels.n = 0;
@@ -748,11 +751,11 @@ static void end_function(translator *t, bool reached)
 /* Arguments into place; the new frame begins where they do. */
 static uint32_t begin_call(translator *t, const sl_functype *type)
 {
-    settle_top(t, type->n_params);
-    uint32_t base = temp_slot(t, (uint32_t)t->stack.n - type->n_params);
+    sl_tr_settle_top(t, type->n_params);
+    uint32_t base = sl_tr_temp_slot(t, (uint32_t)t->stack.n - type->n_params);
     uint32_t need = base + sl_saved_at(type) + SL_FRAME_SAVED;
     if (need > SL_FRAME_MAX)
-        fail(t, SL_ELIMIT, "limit: a function has too many operands");
+        sl_tr_fail(t, SL_ELIMIT, "limit: a function has too many operands");
     if (need > t->n_slots)
         t->n_slots = need;
     return base;
@@ -762,30 +765,31 @@ static void end_call(translator *t, const sl_functype *type)
 {
     if (t->failed)
         return;
-    pop_to(t, (uint32_t)t->stack.n - type->n_params);
+    sl_tr_pop_to(t, (uint32_t)t->stack.n - type->n_params);
     push_temps(t, type->n_results);
-    forget(t);
+    sl_tr_forget(t);
 }
 
 static void call(translator *t, uint32_t func)
 {
     const sl_functype *type = &t->module->types[t->module->funcs[func].type];
     uint32_t base = begin_call(t, type);
-    emit_imm(t, func < t->module->n_imported_funcs ? IR_CALL_IMPORT : IR_CALL,
-             base, base + sl_saved_at(type), (int32_t)func);
+    sl_tr_emit_imm(
+        t, func < t->module->n_imported_funcs ? IR_CALL_IMPORT : IR_CALL, base,
+        base + sl_saved_at(type), (int32_t)func);
     end_call(t, type);
 }
 
 /* The slot of an index into a table, as 32 bits. */
 static uint32_t pop_index(translator *t, uint32_t table)
 {
-    value v = pop(t);
-    uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
-    v.slot = slot_of_popped(t, &v, to, ACC_INT);
+    value v = sl_tr_pop(t);
+    uint32_t to = sl_tr_temp_slot(t, (uint32_t)t->stack.n);
+    v.slot = sl_tr_slot_of_popped(t, &v, to, ACC_INT);
     if (!t->module->tables[table].type.limits.is64)
         return v.slot;
-    emit(t, IR_NARROW, to, v.slot, 0, 0);
-    made(t, ACC_INT);
+    sl_tr_emit(t, IR_NARROW, to, v.slot, 0, 0);
+    sl_tr_made(t, ACC_INT);
     return to;
 }
 
@@ -794,26 +798,27 @@ static void call_indirect(translator *t, uint32_t type_index, uint32_t table)
     const sl_functype *type = &t->module->types[type_index];
     uint32_t index = pop_index(t, table);
     uint32_t base = begin_call(t, type);
-    emit(t, in_acc(t, ACC_INT, index) ? IR_CALL_INDIRECT_A : IR_CALL_INDIRECT_R,
-         base, base + sl_saved_at(type), index, 0);
-    emit_word(t, type_index, table);
+    sl_tr_emit(
+        t, in_acc(t, ACC_INT, index) ? IR_CALL_INDIRECT_A : IR_CALL_INDIRECT_R,
+        base, base + sl_saved_at(type), index, 0);
+    sl_tr_emit_word(t, type_index, table);
     end_call(t, type);
 }
 
 /* The operands of a tail call in place; then this is no frame any more. */
 static uint32_t begin_tail_call(translator *t, const sl_functype *type)
 {
-    settle_top(t, type->n_params);
+    sl_tr_settle_top(t, type->n_params);
     if (t->func->home->counted)
-        emit(t, IR_LEAVE_COUNTED, 0, 0, 0, 0);
-    return temp_slot(t, (uint32_t)t->stack.n - type->n_params);
+        sl_tr_emit(t, IR_LEAVE_COUNTED, 0, 0, 0, 0);
+    return sl_tr_temp_slot(t, (uint32_t)t->stack.n - type->n_params);
 }
 
 static void return_call(translator *t, uint32_t func)
 {
     const sl_functype *type = &t->module->types[t->module->funcs[func].type];
     uint32_t base = begin_tail_call(t, type);
-    emit_imm(t, IR_RETURN_CALL, base, t->func->saved_at, (int32_t)func);
+    sl_tr_emit_imm(t, IR_RETURN_CALL, base, t->func->saved_at, (int32_t)func);
 }
 
 static void return_call_indirect(translator *t, uint32_t type_index,
@@ -822,8 +827,8 @@ static void return_call_indirect(translator *t, uint32_t type_index,
     const sl_functype *type = &t->module->types[type_index];
     uint32_t index = pop_index(t, table);
     uint32_t base = begin_tail_call(t, type);
-    emit(t, IR_RETURN_CALL_INDIRECT, base, t->func->saved_at, index, 0);
-    emit_word(t, type_index, table);
+    sl_tr_emit(t, IR_RETURN_CALL_INDIRECT, base, t->func->saved_at, index, 0);
+    sl_tr_emit_word(t, type_index, table);
 }
 
 /* --- Exceptions ---------------------------------------------------------- */
@@ -831,15 +836,16 @@ static void return_call_indirect(translator *t, uint32_t type_index,
 static void throw_(translator *t, uint32_t tag)
 {
     const sl_functype *type = &t->module->types[t->module->tags[tag]];
-    settle_top(t, type->n_params);
-    emit_imm(t, IR_THROW, temp_slot(t, (uint32_t)t->stack.n - type->n_params),
-             0, (int32_t)tag);
+    sl_tr_settle_top(t, type->n_params);
+    sl_tr_emit_imm(t, IR_THROW,
+                   sl_tr_temp_slot(t, (uint32_t)t->stack.n - type->n_params), 0,
+                   (int32_t)tag);
 }
 
 static void throw_ref(translator *t)
 {
-    uint32_t slot = slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
-    emit(t, IR_THROW_REF, slot, 0, 0, 0);
+    uint32_t slot = sl_tr_slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
+    sl_tr_emit(t, IR_THROW_REF, slot, 0, 0, 0);
 }
 
 /* --- Variables, memory, tables ------------------------------------------- */
@@ -854,16 +860,16 @@ static uint32_t local_slot(const translator *t, uint32_t local)
  * it, when that is the last one. */
 static void set_local(translator *t, uint32_t slot)
 {
-    value v = pop(t);
+    value v = sl_tr_pop(t);
     if (v.kind == VALUE_LOCAL && v.slot == slot)
         return;
     bool fresh = maker_of(t, &v) != NULL;
     if (t->readers[slot] != 0) {
-        settle_readers(t, slot);
+        sl_tr_settle_readers(t, slot);
         fresh = false;
     }
     if (!fresh) {
-        emit_value(t, slot, &v);
+        sl_tr_emit_value(t, slot, &v);
     } else {
         t->ins.v[t->last].a = (uint16_t)slot;
         for (unsigned i = 0; i < N_ACCS; i++)
@@ -875,30 +881,32 @@ static void set_local(translator *t, uint32_t slot)
 
 static void global_get(translator *t, uint32_t global)
 {
-    uint32_t to = temp_slot(t, (uint32_t)t->stack.n);
-    emit_imm(t, IR_GLOBAL_GET, to, 0, (int32_t)global);
-    made(t, ACC_INT);
-    push_temp(t);
+    uint32_t to = sl_tr_temp_slot(t, (uint32_t)t->stack.n);
+    sl_tr_emit_imm(t, IR_GLOBAL_GET, to, 0, (int32_t)global);
+    sl_tr_made(t, ACC_INT);
+    sl_tr_push_temp(t);
 }
 
 static void global_set(translator *t, uint32_t global)
 {
-    uint32_t from = slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
-    pop(t);
-    emit_imm(t, in_acc(t, ACC_INT, from) ? IR_GLOBAL_SET_A : IR_GLOBAL_SET_R, 0,
-             from, (int32_t)global);
+    uint32_t from = sl_tr_slot_of(t, (uint32_t)t->stack.n - 1, ACC_INT);
+    sl_tr_pop(t);
+    sl_tr_emit_imm(t,
+                   in_acc(t, ACC_INT, from) ? IR_GLOBAL_SET_A : IR_GLOBAL_SET_R,
+                   0, from, (int32_t)global);
 }
 
 static void select_(translator *t)
 {
     uint32_t n = (uint32_t)t->stack.n;
-    uint32_t x = slot_of(t, n - 3, ACC_INT), y = slot_of(t, n - 2, ACC_INT);
-    uint32_t c = slot_of(t, n - 1, ACC_INT);
-    pop_to(t, n - 3);
-    emit(t, in_acc(t, ACC_INT, c) ? IR_SELECT_A : IR_SELECT_R,
-         temp_slot(t, n - 3), x, y, c);
-    made(t, ACC_INT);
-    push_temp(t);
+    uint32_t x = sl_tr_slot_of(t, n - 3, ACC_INT),
+             y = sl_tr_slot_of(t, n - 2, ACC_INT);
+    uint32_t c = sl_tr_slot_of(t, n - 1, ACC_INT);
+    sl_tr_pop_to(t, n - 3);
+    sl_tr_emit(t, in_acc(t, ACC_INT, c) ? IR_SELECT_A : IR_SELECT_R,
+               sl_tr_temp_slot(t, n - 3), x, y, c);
+    sl_tr_made(t, ACC_INT);
+    sl_tr_push_temp(t);
 }
 
 /* A memory other than the first, or an offset that needs more than 32 bits: out
@@ -908,38 +916,40 @@ static void access_other(translator *t, const sl_instr *in)
     bool store = families[in->op].shape == STORE;
     uint32_t n = (uint32_t)t->stack.n, value_slot = 0;
     if (store)
-        value_slot = slot_of(t, n - 1, ACC_INT);
-    uint32_t address = slot_of(t, n - (store ? 2 : 1), ACC_INT);
-    pop_to(t, n - (store ? 2 : 1));
-    emit_imm(t, IR_ACCESS,
-             store ? value_slot : temp_slot(t, (uint32_t)t->stack.n), address,
-             (int32_t)(uint32_t)in->offset);
-    emit_word(t, (uint32_t)in->op | in->index[0] << 8,
-              (uint32_t)(in->offset >> 32));
-    forget(t);
+        value_slot = sl_tr_slot_of(t, n - 1, ACC_INT);
+    uint32_t address = sl_tr_slot_of(t, n - (store ? 2 : 1), ACC_INT);
+    sl_tr_pop_to(t, n - (store ? 2 : 1));
+    sl_tr_emit_imm(t, IR_ACCESS,
+                   store ? value_slot
+                         : sl_tr_temp_slot(t, (uint32_t)t->stack.n),
+                   address, (int32_t)(uint32_t)in->offset);
+    sl_tr_emit_word(t, (uint32_t)in->op | in->index[0] << 8,
+                    (uint32_t)(in->offset >> 32));
+    sl_tr_forget(t);
     if (!store)
-        push_temp(t);
+        sl_tr_push_temp(t);
 }
 
 /* In a first memory of 64-bit addresses. */
 static void load_64(translator *t, const sl_instr *in)
 {
     uint32_t i = (uint32_t)t->stack.n - 1;
-    uint32_t from = slot_of(t, i, ACC_INT);
-    pop(t);
-    emit_imm(t, IR_I32_LOAD_64 + (uint32_t)(in->op - SL_OP_I32_LOAD),
-             temp_slot(t, i), from, (int32_t)(uint32_t)in->offset);
-    made(t, acc_of(families[in->op].out));
-    push_temp(t);
+    uint32_t from = sl_tr_slot_of(t, i, ACC_INT);
+    sl_tr_pop(t);
+    sl_tr_emit_imm(t, IR_I32_LOAD_64 + (uint32_t)(in->op - SL_OP_I32_LOAD),
+                   sl_tr_temp_slot(t, i), from, (int32_t)(uint32_t)in->offset);
+    sl_tr_made(t, acc_of(families[in->op].out));
+    sl_tr_push_temp(t);
 }
 
 static void store_64(translator *t, const sl_instr *in)
 {
     uint32_t n = (uint32_t)t->stack.n;
-    uint32_t to = slot_of(t, n - 2, ACC_INT), from = slot_of(t, n - 1, ACC_INT);
-    pop_to(t, n - 2);
-    emit_imm(t, IR_I32_STORE_64 + (uint32_t)(in->op - SL_OP_I32_STORE), to,
-             from, (int32_t)(uint32_t)in->offset);
+    uint32_t to = sl_tr_slot_of(t, n - 2, ACC_INT),
+             from = sl_tr_slot_of(t, n - 1, ACC_INT);
+    sl_tr_pop_to(t, n - 2);
+    sl_tr_emit_imm(t, IR_I32_STORE_64 + (uint32_t)(in->op - SL_OP_I32_STORE),
+                   to, from, (int32_t)(uint32_t)in->offset);
 }
 
 /* A constant address with its offset, as far as 32 bits reach. */
@@ -961,10 +971,11 @@ static bool load_indexed(translator *t, const family *f, uint64_t offset)
     bool shifted = was.op == IR_INDEX_R || was.op == IR_INDEX_A;
     if ((!a && !shifted && was.op != IR_I32_ADD_RR) || (shifted && was.d > 3))
         return false;
-    unemit(t);
-    pop(t);
-    emit(t, f->ir + (a ? MODE_AX : MODE_X), temp_slot(t, (uint32_t)t->stack.n),
-         was.b, was.c, (uint32_t)offset << 2 | (shifted ? was.d : 0));
+    sl_tr_unemit(t);
+    sl_tr_pop(t);
+    sl_tr_emit(t, f->ir + (a ? MODE_AX : MODE_X),
+               sl_tr_temp_slot(t, (uint32_t)t->stack.n), was.b, was.c,
+               (uint32_t)offset << 2 | (shifted ? was.d : 0));
     return true;
 }
 
@@ -980,15 +991,16 @@ static void load(translator *t, const sl_instr *in)
             mode = in_acc(t, ACC_INT, from) ? MODE_AW : MODE_W;
             ea = (uint32_t)v.bits;
         } else if (!known_address(&v, in->offset, &ea)) {
-            from = slot_of(t, i, ACC_INT);
+            from = sl_tr_slot_of(t, i, ACC_INT);
             mode = in_acc(t, ACC_INT, from) ? MODE_A : MODE_R;
             ea = (uint32_t)in->offset;
         }
-        pop(t);
-        emit_imm(t, f->ir + mode, temp_slot(t, i), from, (int32_t)ea);
+        sl_tr_pop(t);
+        sl_tr_emit_imm(t, f->ir + mode, sl_tr_temp_slot(t, i), from,
+                       (int32_t)ea);
     }
-    made(t, acc_of(f->out));
-    push_temp(t);
+    sl_tr_made(t, acc_of(f->out));
+    sl_tr_push_temp(t);
 }
 
 static bool fits_store(const family *f, const value *v)
@@ -1024,15 +1036,15 @@ static void store(translator *t, const sl_instr *in)
         to = address.slot;
         ea = (uint32_t)address.bits;
     } else if (!known) {
-        to = slot_of(t, n - 2, ACC_INT);
+        to = sl_tr_slot_of(t, n - 2, ACC_INT);
         ea = (uint32_t)in->offset;
     }
     if (!imm)
-        from = slot_of(t, n - 1, acc_of(f->in));
-    pop_to(t, n - 2);
+        from = sl_tr_slot_of(t, n - 1, acc_of(f->in));
+    sl_tr_pop_to(t, n - 2);
     unsigned mode = store_mode(known, sum, imm, in_acc(t, ACC_INT, to),
                                !imm && in_acc(t, acc_of(f->in), from));
-    emit_imm(t, f->ir + mode, to, from, (int32_t)ea);
+    sl_tr_emit_imm(t, f->ir + mode, to, from, (int32_t)ea);
 }
 
 /* Three operands, none or one result, a second word; out of line. Slots below
@@ -1040,12 +1052,13 @@ static void store(translator *t, const sl_instr *in)
 static void bulk(translator *t, uint32_t op, uint32_t low, uint32_t high)
 {
     uint32_t n = (uint32_t)t->stack.n;
-    uint32_t a = slot_of(t, n - 3, ACC_INT), b = slot_of(t, n - 2, ACC_INT);
-    uint32_t c = slot_of(t, n - 1, ACC_INT);
-    pop_to(t, n - 3);
-    emit(t, op, a, b, c, temp_slot(t, n - 3));
-    emit_word(t, low, high);
-    forget(t);
+    uint32_t a = sl_tr_slot_of(t, n - 3, ACC_INT),
+             b = sl_tr_slot_of(t, n - 2, ACC_INT);
+    uint32_t c = sl_tr_slot_of(t, n - 1, ACC_INT);
+    sl_tr_pop_to(t, n - 3);
+    sl_tr_emit(t, op, a, b, c, sl_tr_temp_slot(t, n - 3));
+    sl_tr_emit_word(t, low, high);
+    sl_tr_forget(t);
 }
 
 /* A result alone, or made of one operand; the immediate is an index. */
@@ -1053,11 +1066,11 @@ static void simple(translator *t, uint32_t op, uint32_t n_pops, uint32_t index)
 {
     uint32_t i = (uint32_t)t->stack.n - n_pops, from = 0;
     if (n_pops != 0)
-        from = slot_of(t, i, ACC_INT);
-    pop_to(t, i);
-    emit_imm(t, op, temp_slot(t, i), from, (int32_t)index);
-    forget(t);
-    push_temp(t);
+        from = sl_tr_slot_of(t, i, ACC_INT);
+    sl_tr_pop_to(t, i);
+    sl_tr_emit_imm(t, op, sl_tr_temp_slot(t, i), from, (int32_t)index);
+    sl_tr_forget(t);
+    sl_tr_push_temp(t);
 }
 
 static void table_access(translator *t, const sl_instr *in)
@@ -1065,26 +1078,26 @@ static void table_access(translator *t, const sl_instr *in)
     uint32_t n = (uint32_t)t->stack.n, a, b, c = 0, op;
     if (in->op == SL_OP_TABLE_SET) {
         op = IR_TABLE_SET;
-        a = slot_of(t, n - 2, ACC_INT);
-        b = slot_of(t, n - 1, ACC_INT);
-        pop_to(t, n - 2);
+        a = sl_tr_slot_of(t, n - 2, ACC_INT);
+        b = sl_tr_slot_of(t, n - 1, ACC_INT);
+        sl_tr_pop_to(t, n - 2);
     } else if (in->op == SL_OP_TABLE_GET) {
         op = IR_TABLE_GET;
-        b = slot_of(t, n - 1, ACC_INT);
-        a = temp_slot(t, n - 1);
-        pop_to(t, n - 1);
+        b = sl_tr_slot_of(t, n - 1, ACC_INT);
+        a = sl_tr_temp_slot(t, n - 1);
+        sl_tr_pop_to(t, n - 1);
     } else {
         op = IR_TABLE_GROW;
-        b = slot_of(t, n - 2, ACC_INT);
-        c = slot_of(t, n - 1, ACC_INT);
-        a = temp_slot(t, n - 2);
-        pop_to(t, n - 2);
+        b = sl_tr_slot_of(t, n - 2, ACC_INT);
+        c = sl_tr_slot_of(t, n - 1, ACC_INT);
+        a = sl_tr_temp_slot(t, n - 2);
+        sl_tr_pop_to(t, n - 2);
     }
-    emit(t, op, a, b, c, 0);
-    emit_word(t, in->index[0], 0);
-    forget(t);
+    sl_tr_emit(t, op, a, b, c, 0);
+    sl_tr_emit_word(t, in->index[0], 0);
+    sl_tr_forget(t);
     if (op != IR_TABLE_SET)
-        push_temp(t);
+        sl_tr_push_temp(t);
 }
 
 /* --- The walk ------------------------------------------------------------ */
@@ -1117,7 +1130,7 @@ static void by_family(translator *t, const sl_instr *in)
             store(t, in);
         break;
     case OTHER:
-        fail(t, SL_EUNSUPPORTED, "unsupported instruction");
+        sl_tr_fail(t, SL_EUNSUPPORTED, "unsupported instruction");
         break;
     }
 }
@@ -1145,21 +1158,21 @@ static void translate_plain(translator *t, const sl_instr *in)
         call_indirect(t, x[0], x[1]);
         break;
     case SL_OP_DROP:
-        pop(t);
+        sl_tr_pop(t);
         break;
     case SL_OP_SELECT:
     case SL_OP_SELECT_T:
         select_(t);
         break;
     case SL_OP_LOCAL_GET:
-        push_local(t, local_slot(t, x[0]));
+        sl_tr_push_local(t, local_slot(t, x[0]));
         break;
     case SL_OP_LOCAL_SET:
         set_local(t, local_slot(t, x[0]));
         break;
     case SL_OP_LOCAL_TEE:
         set_local(t, local_slot(t, x[0]));
-        push_local(t, local_slot(t, x[0]));
+        sl_tr_push_local(t, local_slot(t, x[0]));
         break;
     case SL_OP_GLOBAL_GET:
         global_get(t, x[0]);
@@ -1185,10 +1198,10 @@ static void translate_plain(translator *t, const sl_instr *in)
         bulk(t, IR_TABLE_INIT, x[0], x[1]);
         break;
     case SL_OP_ELEM_DROP:
-        emit_imm(t, IR_ELEM_DROP, 0, 0, (int32_t)x[0]);
+        sl_tr_emit_imm(t, IR_ELEM_DROP, 0, 0, (int32_t)x[0]);
         break;
     case SL_OP_DATA_DROP:
-        emit_imm(t, IR_DATA_DROP, 0, 0, (int32_t)x[0]);
+        sl_tr_emit_imm(t, IR_DATA_DROP, 0, 0, (int32_t)x[0]);
         break;
     case SL_OP_MEMORY_SIZE:
         simple(t, IR_MEMORY_SIZE, 0, x[0]);
@@ -1206,15 +1219,15 @@ static void translate_plain(translator *t, const sl_instr *in)
         bulk(t, IR_MEMORY_FILL, x[0], 0);
         break;
     case SL_OP_I32_CONST:
-        push_const(t, (uint32_t)in->bits);
+        sl_tr_push_const(t, (uint32_t)in->bits);
         break;
     case SL_OP_I64_CONST:
     case SL_OP_F32_CONST:
     case SL_OP_F64_CONST:
-        push_const(t, in->bits);
+        sl_tr_push_const(t, in->bits);
         break;
     case SL_OP_REF_NULL:
-        push_const(t, 0);
+        sl_tr_push_const(t, 0);
         break;
     case SL_OP_REF_IS_NULL:
     case SL_OP_I64_EQZ:
@@ -1237,7 +1250,7 @@ static bool translate_one(translator *t, const sl_instr *in)
 {
     switch (in->op) {
     case SL_OP_UNREACHABLE:
-        emit(t, IR_UNREACHABLE, 0, 0, 0, 0);
+        sl_tr_emit(t, IR_UNREACHABLE, 0, 0, 0, 0);
         return false;
     case SL_OP_BR:
         emit_jump(t, label_at(t, in->index[0]));
@@ -1307,18 +1320,18 @@ static void begin_function(translator *t, sl_reader *r)
     }
     uint32_t first = t->func->saved_at + SL_FRAME_SAVED;
     if (first + n_locals + 256 > SL_FRAME_MAX) {
-        fail(t, SL_ELIMIT, "limit: a function has too many locals");
+        sl_tr_fail(t, SL_ELIMIT, "limit: a function has too many locals");
         return;
     }
     t->n_local_slots = t->n_slots = first + (uint32_t)n_locals;
     t->readers = sl_calloc(t->n_local_slots, sizeof *t->readers);
     if (t->readers == NULL) {
-        fail(t, SL_ENOMEM, "out of memory");
+        sl_tr_fail(t, SL_ENOMEM, "out of memory");
         return;
     }
     push_label(t, SL_OP_NONE, 0, t->type->n_results);
-    emit(t, t->func->home->counted ? IR_ENTER_COUNTED : IR_ENTER, first,
-         (uint32_t)n_locals, 0, 0);
+    sl_tr_emit(t, t->func->home->counted ? IR_ENTER_COUNTED : IR_ENTER, first,
+               (uint32_t)n_locals, 0, 0);
 }
 
 static bool init(translator *t, sl_code_func *func, sl_err *err)
@@ -1332,9 +1345,9 @@ static bool init(translator *t, sl_code_func *func, sl_err *err)
         .last = NONE,
         .cmp = {.at = NONE},
     };
-    forget(t);
+    sl_tr_forget(t);
     if (func->saved_at + SL_FRAME_SAVED > SL_FRAME_MAX / 2) {
-        fail(t, SL_ELIMIT, "limit: a function has too many parameters");
+        sl_tr_fail(t, SL_ELIMIT, "limit: a function has too many parameters");
         return false;
     }
     return true;
@@ -1372,12 +1385,12 @@ static sl_ins *finish(translator *t, size_t *bytes)
     size_t pool_bytes = t->pool.n * sizeof *t->pool.v;
     *bytes = (n + 1) * sizeof(sl_ins) + pool_bytes;
     if (*bytes > INT32_MAX) {
-        fail(t, SL_ELIMIT, "limit: a function is too large to translate");
+        sl_tr_fail(t, SL_ELIMIT, "limit: a function is too large to translate");
         return NULL;
     }
     sl_ins *code = sl_malloc(*bytes);
     if (code == NULL) {
-        fail(t, SL_ENOMEM, "out of memory");
+        sl_tr_fail(t, SL_ENOMEM, "out of memory");
         return NULL;
     }
     memcpy(code, t->ins.v, n * sizeof *code);
@@ -1409,7 +1422,7 @@ static void keep_tries(translator *t, sl_code_func *func)
         sl_free(func->catches);
         func->tries = NULL;
         func->catches = NULL;
-        fail(t, SL_ENOMEM, "out of memory");
+        sl_tr_fail(t, SL_ENOMEM, "out of memory");
         return;
     }
     memcpy(func->tries, t->tries.v, tries);

@@ -85,52 +85,53 @@ typedef struct translator {
 
 /* --- emit.c -------------------------------------------------------------- */
 
-void fail(translator *t, sl_status code, const char *why);
+void sl_tr_fail(translator *t, sl_status code, const char *why);
 
-/* Instructions. `emit` and `emit_imm` leave the accumulators alone; `made`
+/* Instructions. The first two leave the accumulators alone; sl_tr_made()
  * says that the last one made a value in its .a. */
-uint32_t emit(translator *t, uint32_t op, uint32_t a, uint32_t b, uint32_t c,
-              uint32_t d);
-uint32_t emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
-                  int32_t imm);
-void emit_word(translator *t, uint32_t low, uint32_t high);
-void made(translator *t, acc_class acc);
-void forget(translator *t); /* the accumulators hold nothing known */
-void unemit(translator *t); /* takes the last instruction back */
-void emit_copy(translator *t, uint32_t to, uint32_t from);
-void emit_const(translator *t, uint32_t to, uint64_t bits, acc_class acc);
+uint32_t sl_tr_emit(translator *t, uint32_t op, uint32_t a, uint32_t b,
+                    uint32_t c, uint32_t d);
+uint32_t sl_tr_emit_imm(translator *t, uint32_t op, uint32_t a, uint32_t b,
+                        int32_t imm);
+void sl_tr_emit_word(translator *t, uint32_t low, uint32_t high);
+void sl_tr_made(translator *t, acc_class acc);
+void sl_tr_forget(translator *t); /* the accumulators hold nothing known */
+void sl_tr_unemit(translator *t); /* takes the last instruction back */
+void sl_tr_emit_copy(translator *t, uint32_t to, uint32_t from);
+void sl_tr_emit_const(translator *t, uint32_t to, uint64_t bits, acc_class acc);
 /* The last instruction's immediate is a place in the pool. */
-void in_pool(translator *t);
-uint32_t pool_u64(translator *t, uint64_t bits);
+void sl_tr_in_pool(translator *t);
+uint32_t sl_tr_pool_u64(translator *t, uint64_t bits);
 
 /* Values. */
-uint32_t temp_slot(const translator *t, uint32_t height);
-void push_temp(translator *t);
-void push_const(translator *t, uint64_t bits);
-void push_local(translator *t, uint32_t slot);
-void push_sum(translator *t, uint32_t slot, uint32_t addend);
-value pop(translator *t);
-void pop_to(translator *t, uint32_t height);
+uint32_t sl_tr_temp_slot(const translator *t, uint32_t height);
+void sl_tr_push_temp(translator *t);
+void sl_tr_push_const(translator *t, uint64_t bits);
+void sl_tr_push_local(translator *t, uint32_t slot);
+void sl_tr_push_sum(translator *t, uint32_t slot, uint32_t addend);
+value sl_tr_pop(translator *t);
+void sl_tr_pop_to(translator *t, uint32_t height);
 /* The slot of stack[i]; a constant or sum is put into its temporary. */
-uint32_t slot_of(translator *t, uint32_t i, acc_class acc);
+uint32_t sl_tr_slot_of(translator *t, uint32_t i, acc_class acc);
 /* The same for a value that was popped; `own` is that temporary. */
-uint32_t slot_of_popped(translator *t, const value *v, uint32_t own,
-                        acc_class acc);
+uint32_t sl_tr_slot_of_popped(translator *t, const value *v, uint32_t own,
+                              acc_class acc);
 /* Puts a value into a slot. */
-void emit_value(translator *t, uint32_t to, const value *v);
+void sl_tr_emit_value(translator *t, uint32_t to, const value *v);
 /* Puts stack[i] into its temporary; a local's newest reader goes first. */
-void settle(translator *t, uint32_t i);
-void settle_top(translator *t, uint32_t n);
-void settle_readers(translator *t, uint32_t slot);
-void flush(translator *t); /* no entry reads a local any more */
+void sl_tr_settle(translator *t, uint32_t i);
+void sl_tr_settle_top(translator *t, uint32_t n);
+void sl_tr_settle_readers(translator *t, uint32_t slot);
+void sl_tr_flush(translator *t); /* no entry reads a local any more */
 
 /* Jumps. */
-void jump_to(translator *t, uint32_t ins, label *to);
-void patch(translator *t, uint32_t ins, uint32_t target);
+void sl_tr_jump_to(translator *t, uint32_t ins, label *to);
+void sl_tr_patch(translator *t, uint32_t ins, uint32_t target);
 /* The same for a word of the pool, counted from the instruction. */
-void jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to);
-void patch_word(translator *t, uint32_t ins, uint32_t word, uint32_t target);
-void catch_to(translator *t, uint32_t clause, label *to);
-void land(translator *t, label *l); /* all that jump to it land here */
+void sl_tr_jump_word_to(translator *t, uint32_t ins, uint32_t word, label *to);
+void sl_tr_patch_word(translator *t, uint32_t ins, uint32_t word,
+                      uint32_t target);
+void sl_tr_catch_to(translator *t, uint32_t clause, label *to);
+void sl_tr_land(translator *t, label *l); /* all that jump to it land here */
 
 #endif

@@ -5,7 +5,8 @@
 #include "base/alloc.h"
 #include "wasi/wasi_int.h"
 
-/* --- environment ------------------------------------------------------------ */
+/* --- environment ------------------------------------------------------------
+ */
 
 static bool fill_string(sluice_val *out, const char *text)
 {
@@ -41,7 +42,7 @@ static void return_list(sluice_call *call, char *const *strings,
     if (good)
         sluice_call_return(call, &list);
     else
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
     sluice_val_deinit(&list);
 }
 
@@ -70,12 +71,13 @@ static void get_initial_cwd(void *ctx, sluice_call *call,
         sluice_val_variant(&result, SLUICE_OPTION, some, some ? &text : NULL))
         sluice_call_return(call, &result);
     else
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
     sluice_val_deinit(&text);
     sluice_val_deinit(&result);
 }
 
-/* --- exit --------------------------------------------------------------------- */
+/* --- exit
+ * --------------------------------------------------------------------- */
 
 static void exit_(void *ctx, sluice_call *call, const sluice_val *args,
                   size_t n)
@@ -91,7 +93,8 @@ static void exit_with_code(void *ctx, sluice_call *call, const sluice_val *args,
     sluice_call_exit(call, args[0].of.u8);
 }
 
-/* --- stdin, stdout, stderr ----------------------------------------------------- */
+/* --- stdin, stdout, stderr
+ * ----------------------------------------------------- */
 
 enum { ERROR_IO, ERROR_ILLEGAL_BYTE_SEQUENCE, ERROR_PIPE };
 
@@ -142,7 +145,7 @@ static outcome *make_outcome(sluice_call *call, const sluice_type *type,
     if (o != NULL)
         o->code = sl_calloc(1, sizeof *o->code);
     if (o == NULL || o->code == NULL)
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
     else if (sluice_future_new(sluice_call_store(call), sluice_type_elem(type),
                                &o->promise, &out->of.future,
                                &error) == SLUICE_OK)
@@ -216,7 +219,7 @@ static void read_via_stream(void *ctx, sluice_call *call,
     sluice_val tuple = {0};
     sluice_type_part(result, 1, &label, &type);
     if (!sluice_val_items(&tuple, SLUICE_TUPLE, 2)) {
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
         return;
     }
     sluice_val *stream = &tuple.of.list.items[0];
@@ -234,27 +237,24 @@ static void read_via_stream(void *ctx, sluice_call *call,
     sluice_val_deinit(&tuple);
 }
 
-#define DONE_TYPE                                                              \
-    "future<result<_, enum { io, illegal-byte-sequence, pipe }>>"
+#define DONE_TYPE  "future<result<_, enum { io, illegal-byte-sequence, pipe }>>"
 #define READ_TYPE  "func() -> tuple<stream<u8>, " DONE_TYPE ">"
 #define WRITE_TYPE "func(data: stream<u8>) -> " DONE_TYPE
 
-const wasi_row wasi_p3_cli[] = {
+const wasi_row sl_wasi_p3_cli[] = {
     {"wasi:cli/environment@0.3.0", "get-environment",
      "func() -> list<tuple<string, string>>", get_environment},
-    {"wasi:cli/environment@0.3.0", "get-arguments",
-     "func() -> list<string>", get_arguments},
+    {"wasi:cli/environment@0.3.0", "get-arguments", "func() -> list<string>",
+     get_arguments},
     {"wasi:cli/environment@0.3.0", "get-initial-cwd",
      "func() -> option<string>", get_initial_cwd},
-    {"wasi:cli/exit@0.3.0", "exit",
-     "func(status: result)", exit_},
-    {"wasi:cli/exit@0.3.0", "exit-with-code",
-     "func(status-code: u8)", exit_with_code},
-    {"wasi:cli/stdin@0.3.0", "read-via-stream",
-     READ_TYPE, read_via_stream},
-    {"wasi:cli/stdout@0.3.0", "write-via-stream",
-     WRITE_TYPE, stdout_write_via_stream},
-    {"wasi:cli/stderr@0.3.0", "write-via-stream",
-     WRITE_TYPE, stderr_write_via_stream},
+    {"wasi:cli/exit@0.3.0", "exit", "func(status: result)", exit_},
+    {"wasi:cli/exit@0.3.0", "exit-with-code", "func(status-code: u8)",
+     exit_with_code},
+    {"wasi:cli/stdin@0.3.0", "read-via-stream", READ_TYPE, read_via_stream},
+    {"wasi:cli/stdout@0.3.0", "write-via-stream", WRITE_TYPE,
+     stdout_write_via_stream},
+    {"wasi:cli/stderr@0.3.0", "write-via-stream", WRITE_TYPE,
+     stderr_write_via_stream},
     {NULL, NULL, NULL, NULL},
 };

@@ -27,14 +27,14 @@ static void monotonic_now(void *ctx, sluice_call *call, const sluice_val *args,
                           size_t n)
 {
     (void)ctx, (void)args, (void)n;
-    wasi_return_u64(call, now_ns());
+    sl_wasi_return_u64(call, now_ns());
 }
 
 static void monotonic_resolution(void *ctx, sluice_call *call,
                                  const sluice_val *args, size_t n)
 {
     (void)ctx, (void)args, (void)n;
-    wasi_return_u64(call, resolution(CLOCK_MONOTONIC));
+    sl_wasi_return_u64(call, resolution(CLOCK_MONOTONIC));
 }
 
 /* A call that waits for a time; owned by its timer, freed when that closed. */
@@ -97,7 +97,7 @@ static void wait_until_ns(sluice_call *call, uint64_t until)
     }
     sleeper *s = sl_malloc(sizeof *s);
     if (s == NULL) {
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
         return;
     }
     s->call = call;
@@ -133,7 +133,7 @@ static void system_now(void *ctx, sluice_call *call, const sluice_val *args,
     sluice_val instant;
     clock_gettime(CLOCK_REALTIME, &ts);
     if (!sluice_val_items(&instant, SLUICE_RECORD, 2)) {
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
         return;
     }
     instant.of.list.items[0] =
@@ -148,21 +148,21 @@ static void system_resolution(void *ctx, sluice_call *call,
                               const sluice_val *args, size_t n)
 {
     (void)ctx, (void)args, (void)n;
-    wasi_return_u64(call, resolution(CLOCK_REALTIME));
+    sl_wasi_return_u64(call, resolution(CLOCK_REALTIME));
 }
 
-const wasi_row wasi_p3_clocks[] = {
-    {"wasi:clocks/monotonic-clock@0.3.0", "now",
-     "func() -> u64", monotonic_now},
-    {"wasi:clocks/monotonic-clock@0.3.0", "get-resolution",
-     "func() -> u64", monotonic_resolution},
-    {"wasi:clocks/monotonic-clock@0.3.0", "wait-until",
-     "async func(when: u64)", wait_until},
+const wasi_row sl_wasi_p3_clocks[] = {
+    {"wasi:clocks/monotonic-clock@0.3.0", "now", "func() -> u64",
+     monotonic_now},
+    {"wasi:clocks/monotonic-clock@0.3.0", "get-resolution", "func() -> u64",
+     monotonic_resolution},
+    {"wasi:clocks/monotonic-clock@0.3.0", "wait-until", "async func(when: u64)",
+     wait_until},
     {"wasi:clocks/monotonic-clock@0.3.0", "wait-for",
      "async func(how-long: u64)", wait_for},
     {"wasi:clocks/system-clock@0.3.0", "now",
      "func() -> record { seconds: s64, nanoseconds: u32 }", system_now},
-    {"wasi:clocks/system-clock@0.3.0", "get-resolution",
-     "func() -> u64", system_resolution},
+    {"wasi:clocks/system-clock@0.3.0", "get-resolution", "func() -> u64",
+     system_resolution},
     {NULL, NULL, NULL, NULL},
 };

@@ -38,11 +38,11 @@ static void get_bytes(void *ctx, sluice_call *call, const sluice_val *args,
     uint8_t *bytes = sl_malloc(len);
     sluice_val list = {0};
     if (bytes == NULL)
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
     else if (!fill(bytes, len))
         no_random(call);
     else if (!sluice_val_bytes(&list, SLUICE_U8, bytes, len))
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
     else
         sluice_call_return(call, &list);
     sluice_val_deinit(&list);
@@ -55,7 +55,7 @@ static void get_u64(void *ctx, sluice_call *call, const sluice_val *args,
     (void)ctx, (void)args, (void)n;
     uint64_t value;
     if (fill(&value, sizeof value))
-        wasi_return_u64(call, value);
+        sl_wasi_return_u64(call, value);
     else
         no_random(call);
 }
@@ -69,7 +69,7 @@ static void get_insecure_seed(void *ctx, sluice_call *call,
     if (!fill(seed, sizeof seed)) {
         no_random(call);
     } else if (!sluice_val_items(&pair, SLUICE_TUPLE, 2)) {
-        wasi_no_memory(call);
+        sl_wasi_no_memory(call);
     } else {
         for (int i = 0; i < 2; i++)
             pair.of.list.items[i] =
@@ -79,15 +79,14 @@ static void get_insecure_seed(void *ctx, sluice_call *call,
     sluice_val_deinit(&pair);
 }
 
-const wasi_row wasi_p3_random[] = {
+const wasi_row sl_wasi_p3_random[] = {
     {"wasi:random/random@0.3.0", "get-random-bytes",
      "func(max-len: u64) -> list<u8>", get_bytes},
-    {"wasi:random/random@0.3.0", "get-random-u64",
-     "func() -> u64", get_u64},
+    {"wasi:random/random@0.3.0", "get-random-u64", "func() -> u64", get_u64},
     {"wasi:random/insecure@0.3.0", "get-insecure-random-bytes",
      "func(max-len: u64) -> list<u8>", get_bytes},
-    {"wasi:random/insecure@0.3.0", "get-insecure-random-u64",
-     "func() -> u64", get_u64},
+    {"wasi:random/insecure@0.3.0", "get-insecure-random-u64", "func() -> u64",
+     get_u64},
     {"wasi:random/insecure-seed@0.3.0", "get-insecure-seed",
      "func() -> tuple<u64, u64>", get_insecure_seed},
     {NULL, NULL, NULL, NULL},

@@ -162,7 +162,7 @@ static void check_args(fixture *f, fixture *g, const sl_label *types,
     uint32_t n_out = 0;
     for (uint32_t i = 0; i < SL_MAX_FLAT_PARAMS; i++)
         in[i].i64 = word();
-    assert_true(canon_plan_init(&plan, &f->arena, types, types, n));
+    assert_true(sl_canon_plan_init(&plan, &f->arena, types, types, n));
 
     before(f, g, &by_value);
     sl_status status = sl_lift_flat_values(&f->cx, max, in, types, n, vals);
@@ -172,7 +172,7 @@ static void check_args(fixture *f, fixture *g, const sl_label *types,
     after(f, g, &by_value, status);
 
     before(f, g, &direct);
-    status = canon_move_args(&plan, &f->cx, max, in, &g->cx, direct.out);
+    status = sl_canon_move_args(&plan, &f->cx, max, in, &g->cx, direct.out);
     after(f, g, &direct, status);
     check_same(&by_value, &direct);
     if (status == SL_OK)
@@ -190,7 +190,7 @@ static void check_result(fixture *f, fixture *g, const sl_type *type,
     uint32_t n_out = 0;
     for (uint32_t i = 0; i < SL_MAX_FLAT_PARAMS; i++)
         in[i].i64 = word();
-    assert_true(canon_plan_init(&plan, &f->arena, &label, &label, 1));
+    assert_true(sl_canon_plan_init(&plan, &f->arena, &label, &label, 1));
 
     before(f, g, &by_value);
     sl_status status =
@@ -201,8 +201,8 @@ static void check_result(fixture *f, fixture *g, const sl_type *type,
     after(f, g, &by_value, status);
 
     before(f, g, &direct);
-    status = canon_move_result(&plan, &f->cx, from_max, in, &g->cx, to_max, &at,
-                               direct.out);
+    status = sl_canon_move_result(&plan, &f->cx, from_max, in, &g->cx, to_max,
+                                  &at, direct.out);
     after(f, g, &direct, status);
     check_same(&by_value, &direct);
     if (status == SL_OK)
@@ -251,7 +251,7 @@ static void test_plan__stays_small(void **state)
         type = labels_of(&f, SL_T_TUPLE, 2, type, type);
     canon_plan plan;
     sl_label label = {.type = type};
-    assert_true(canon_plan_init(&plan, &f.arena, &label, &label, 1));
+    assert_true(sl_canon_plan_init(&plan, &f.arena, &label, &label, 1));
     assert_int_equal(plan.n_leaves, 1);
     seed = 99;
     fill(&f);
