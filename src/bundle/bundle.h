@@ -59,8 +59,8 @@ sl_status sl_externalize(sl_bundle_job *job, const sl_outside *outside,
 /* External segments become inline ones, every digest checked. */
 sl_status sl_internalize(sl_bundle_job *job, sl_err *err);
 /* A component that does the same without core:data: segments become instances
- * that export `read` and `size`. SL_EUNSUPPORTED: what cannot be expressed,
- * external segments too. */
+ * that export `read` and `size`; external ones are brought in.
+ * SL_EUNSUPPORTED: what cannot be expressed. */
 sl_status sl_lower(sl_bundle_job *job, sl_err *err);
 
 /* Puts a load plan into the component, in the place of one that it has; with

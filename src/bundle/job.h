@@ -38,7 +38,11 @@ bool sl_plan_is_none(sl_rewriter *rw, uint64_t at, uint32_t size);
  * [from, from + size) of `source` and goes to a file named after `hint`. */
 bool sl_outside_write(sl_job *job, sl_source *source, uint64_t from,
                       uint64_t size, sl_name hint);
-/* The content of an external segment, checked, to the output. */
-bool sl_outside_read(sl_job *job, const sl_segment_def *segment);
+/* The content of an external segment of what `ask` reads, checked, to the
+ * output. */
+bool sl_outside_read(sl_rewriter *rw, sl_bundle_job *ask,
+                     const sl_segment_def *segment);
+/* move.c: how much there is to bring in. */
+uint64_t sl_external_bytes(const sl_component *component);
 
 #endif

@@ -577,7 +577,7 @@ static void run(lowering *lw, sl_bundle_job *ask, sl_staging *staging)
 sl_status sl_lower(sl_bundle_job *ask, sl_err *err)
 {
     sl_staging staging;
-    lowering lw = {.rw = {.source = ask->source, .err = err}};
+    lowering lw = {.rw = {.source = ask->source, .err = err}, .ask = ask};
     sl_staging_init(&staging);
     sl_output_init(&lw.rw.out, -1, &ask->watch, err);
     sl_buf_init(&lw.body);
@@ -589,8 +589,10 @@ sl_status sl_lower(sl_bundle_job *ask, sl_err *err)
     lw.rw.component = c;
     if (c != NULL)
         refuse_data_imports(&lw, c);
-    if (lw_ok(&lw))
+    if (lw_ok(&lw)) {
+        ask->watch.total += sl_external_bytes(c);
         run(&lw, ask, &staging);
+    }
     sl_buf_deinit(&lw.body);
     sl_buf_deinit(&lw.memory_module);
     sl_buf_deinit(&lw.adapter_module);

@@ -1,10 +1,13 @@
 /* Definitions with other indices, those of core:data replaced.
  * Binary.md "Component Definitions" to "Import and Export Definitions". */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bundle/lower_int.h"
 
+/* Of the section that the module is in, with the code beside it. */
+#define PAYLOAD_MAX ((256u << 20) - 65536)
 enum { DATA_SORT = 0x13 }; /* of core sorts */
 
 /* The index that comes next, mapped. */
@@ -364,11 +367,11 @@ void lw_segment(lowering *lw, const sl_segment_def *segment)
 {
     lw_scope *s = lw->scope;
     uint32_t component = SL_NO_INDEX;
-    if (segment->form == SL_SEGMENT_EXTERNAL) {
+    if (segment->size > PAYLOAD_MAX) {
         lw_refuse(lw, segment->offset,
-                  "core data `%.*s` is external: bring it in first, with "
-                  "`sluice internalize`",
-                  SL_NAME_ARGS(segment->reference));
+                  "core data %u has %" PRIu64 " bytes: lowered it is part of a "
+                  "core module, which may have %u at most",
+                  (unsigned)s->data.n, segment->size, PAYLOAD_MAX);
         return;
     }
     if (s->wrap == NULL)

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/reader.h"
 #include "base/vec.h"
-#include "bundle/rewrite.h"
+#include "bundle/job.h"
 
 /* What imports of segments are called, with a number behind. */
 #define SL_LOWER_SEGMENT "core-data-segment-"
@@ -39,6 +39,7 @@ struct lw_scope {
 
 typedef struct lowering {
     sl_rewriter rw; /* its output and its open sections */
+    sl_bundle_job *ask;
     lw_scope *scope;
     uint8_t section; /* of the definitions in `body`; 0: none */
     uint32_t count;

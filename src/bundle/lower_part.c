@@ -221,7 +221,11 @@ static void write_module(lowering *lw, sl_reader *r,
             sl_rewrite_fits(&lw->rw, segment->size)) {
             sl_output_bytes(out, (uint8_t[]){1, SEGMENT_PASSIVE}, 2);
             sl_output_u64(out, segment->size);
-            sl_output_copy(out, lw->rw.source, segment->offset, segment->size);
+            if (segment->form == SL_SEGMENT_EXTERNAL)
+                sl_outside_read(&lw->rw, lw->ask, segment);
+            else
+                sl_output_copy(out, lw->rw.source, segment->offset,
+                               segment->size);
         } else if (body != NULL) {
             sl_output_bytes(out, body, len);
         }

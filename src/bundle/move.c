@@ -41,11 +41,10 @@ static sl_fate fate_inward(sl_rewriter *rw, const sl_segment_def *segment)
 
 static bool write_inward(sl_rewriter *rw, const sl_segment_def *segment)
 {
-    return sl_outside_read((sl_job *)rw, segment);
+    return sl_outside_read(rw, ((sl_job *)rw)->ask, segment);
 }
 
-/* How much there is to bring in. */
-static uint64_t external_bytes(const sl_component *c)
+uint64_t sl_external_bytes(const sl_component *c)
 {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < c->n_segments; i++)
@@ -53,7 +52,7 @@ static uint64_t external_bytes(const sl_component *c)
             bytes += c->segments[i].size;
     for (uint32_t i = 0; i < c->n_defs; i++)
         if (c->defs[i].kind == SL_DEF_COMPONENT)
-            bytes += external_bytes(c->defs[i].of.component);
+            bytes += sl_external_bytes(c->defs[i].of.component);
     return bytes;
 }
 
@@ -63,7 +62,7 @@ sl_status sl_internalize(sl_bundle_job *ask, sl_err *err)
                                        .write = write_inward};
     sl_job job;
     if (sl_job_begin(&job, ask, &ops, NULL, err)) {
-        ask->watch.total += external_bytes(job.component);
+        ask->watch.total += sl_external_bytes(job.component);
         sl_job_run(&job);
     }
     return sl_job_end(&job);

@@ -168,21 +168,22 @@ static bool next_chunk(void *arg, sl_coder_chunk *chunk)
     return r->err->code == SL_OK;
 }
 
-static void read_content(sl_job *job, const sl_segment_def *segment,
-                         sl_source *file, sl_err *err)
+static void read_content(sl_rewriter *rw, sl_bundle_job *ask,
+                         const sl_segment_def *segment, sl_source *file,
+                         sl_err *err)
 {
     reading r = {.size = file->size, .err = err};
-    sl_chunk_table_init(&r.table, job->ask->source, segment->offset,
+    sl_chunk_table_init(&r.table, ask->source, segment->offset,
                         segment->table_size, segment->zstd, err);
     sl_coding coding = {
         .kind = segment->zstd ? SL_CODER_RESTORE : SL_CODER_CHECK,
         .source = file,
         .size = segment->size,
         .chunk_log = segment->chunk_log,
-        .out = &job->rw.out,
+        .out = &rw->out,
         .next = next_chunk,
         .arg = &r,
-        .watch = &job->ask->watch,
+        .watch = &ask->watch,
         .err = err,
     };
     if (!segment->zstd && file->size != segment->size)
@@ -193,21 +194,22 @@ static void read_content(sl_job *job, const sl_segment_def *segment,
         sl_code_all(&coding);
 }
 
-bool sl_outside_read(sl_job *job, const sl_segment_def *segment)
+bool sl_outside_read(sl_rewriter *rw, sl_bundle_job *ask,
+                     const sl_segment_def *segment)
 {
     sl_err found = {0};
     sl_source *file =
-        sl_reference_open(job->ask->input, segment->reference, &found);
+        sl_reference_open(ask->input, segment->reference, &found);
     if (file != NULL) {
-        read_content(job, segment, file, &found);
+        read_content(rw, ask, segment, file, &found);
         sl_source_unref(file);
         if (found.code == SL_ECANCELLED)
-            sl_fail(job->rw.err, found.code, SL_ERR_NO_PLACE, "%s", found.msg);
+            sl_fail(rw->err, found.code, SL_ERR_NO_PLACE, "%s", found.msg);
         else if (found.code != SL_OK)
-            sl_fail(job->rw.err, found.code, SL_ERR_NO_PLACE, "%.*s: %s",
+            sl_fail(rw->err, found.code, SL_ERR_NO_PLACE, "%.*s: %s",
                     SL_NAME_ARGS(segment->reference), found.msg);
     } else {
-        sl_fail(job->rw.err, found.code, SL_ERR_NO_PLACE, "%s", found.msg);
+        sl_fail(rw->err, found.code, SL_ERR_NO_PLACE, "%s", found.msg);
     }
-    return job->rw.err->code == SL_OK;
+    return rw->err->code == SL_OK;
 }

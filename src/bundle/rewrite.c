@@ -433,6 +433,7 @@ static bool rename_map(sl_reader *r, const sl_order_part *part, sl_buf *out)
     uint32_t n = sl_read_count(r, 2), n_data;
     naming *names = sl_calloc((size_t)n + 1, sizeof *names);
     bool good = names != NULL && sl_reader_ok(r);
+    out->failed |= names == NULL;
     n_data = part->component->count[SL_SORT_CORE_DATA];
     for (uint32_t i = 0; i < n && good; i++) {
         names[i].index = sl_read_u32(r);
@@ -475,7 +476,7 @@ static bool rename_subsections(sl_reader *r, const sl_order_part *part,
         }
         sl_buf_u8(out, id);
         sl_buf_sized(out, &body);
-        names = names && !body.failed;
+        out->failed |= body.failed;
         sl_buf_deinit(&body);
         if (!names)
             return false;
@@ -490,14 +491,15 @@ static bool rename_segments(sl_rewriter *rw, const reading *r, const section *s)
     const sl_order_part *part =
         s->id == SECTION_CUSTOM ? part_of(rw, r->component) : NULL;
     uint64_t size = s->end - s->body;
-    uint8_t *bytes = part != NULL && size <= NAMES_MAX ? sl_malloc(size + 1)
-                                                       : NULL;
-    if (bytes == NULL)
+    if (part == NULL || size > NAMES_MAX)
         return false;
     sl_err ignored = {0};
     sl_buf out = {0};
     bool written = false;
-    if (rw->source->read_at(rw->source, s->body, bytes, (size_t)size,
+    uint8_t *bytes = sl_malloc((size_t)size + 1);
+    out.failed = bytes == NULL;
+    if (bytes != NULL &&
+        rw->source->read_at(rw->source, s->body, bytes, (size_t)size,
                             rw->err) == SL_OK) {
         sl_reader in = sl_reader_over(bytes, (size_t)size, s->body, &ignored);
         sl_name name = sl_read_name(&in);
@@ -506,14 +508,16 @@ static bool rename_segments(sl_rewriter *rw, const reading *r, const section *s)
                   rename_subsections(&in, part, &out) &&
                   sl_rewrite_fits(rw, out.len + 6);
     }
-    if (written) {
+    if (out.failed) {
+        sl_fail(rw->err, SL_ENOMEM, s->at, "out of memory");
+    } else if (written) {
         sl_output_u8(&rw->out, SECTION_CUSTOM);
         sl_output_u64(&rw->out, out.len);
         sl_output_bytes(&rw->out, out.data, out.len);
     }
     sl_buf_deinit(&out);
     sl_free(bytes);
-    return written;
+    return written || rw->err->code != SL_OK;
 }
 
 static void write_section(sl_rewriter *rw, reading *r, const section *s)

@@ -30,7 +30,7 @@ const cli_command cli_lower = {
     "modules that write\ntheir bytes into streams. It is no longer lazy. A "
     "data import becomes an import\nof an instance of `read: async "
     "func(start: u64, len: u64) -> stream<u8>` and\n`size: func() -> u64`. "
-    "External segments are refused: `internalize` them first.\n\n"
+    "External segments are brought in.\n\n"
     "  --force      replace OUT.wasm if it exists\n"
     "  -o OUT.wasm  written beside and renamed: never seen half-written\n",
     run,

@@ -134,10 +134,13 @@ static const sl_name *load_names(sl_decoder *d, sl_reader *r, uint32_t *n)
 {
     *n = sl_read_count(r, 1);
     sl_name *names = sl_reader_ok(r) && *n <= SL_MAX_LOAD_NAMES
-                         ? sl_arena_array(d->arena, sl_name, *n)
+                         ? sl_dec_array(d, sl_name, *n)
                          : NULL;
-    for (uint32_t i = 0; i < *n && names != NULL; i++)
+    for (uint32_t i = 0; i < *n && names != NULL; i++) {
         names[i] = sl_arena_name(d->arena, sl_read_name(r));
+        if (names[i].data == NULL && !sl_dec_nomem(d))
+            return NULL;
+    }
     return names;
 }
 
@@ -145,7 +148,7 @@ static const sl_plan_step *load_steps(sl_decoder *d, sl_reader *r, uint32_t *n)
 {
     *n = sl_read_count(r, 3);
     sl_plan_step *steps = sl_reader_ok(r) && *n <= SL_MAX_LOADS
-                              ? sl_arena_array(d->arena, sl_plan_step, *n)
+                              ? sl_dec_array(d, sl_plan_step, *n)
                               : NULL;
     for (uint32_t i = 0; i < *n && steps != NULL; i++) {
         steps[i].segment = sl_read_u32(r);

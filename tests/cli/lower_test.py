@@ -7,7 +7,9 @@ in that which SLUICE_WASMTIME_PYTHON names; without it is skipped.
 """
 import json
 import os
+import random
 import re
+import shutil
 import subprocess
 import sys
 
@@ -233,10 +235,6 @@ def test_lower__without_segments_nothing_changes(t):
 
 
 def test_lower__refuses(t):
-    t.write('e.wat', '(component (core data (external "big.bin" (size 1) (chunk 4096) (sha256 "'
-            + '\\00' * 32 + '"))))')
-    t.run('lower', '-o', 'x.wasm', 'e.wat', code=UNSUPPORTED)
-    t.says('`big.bin` is external', 'internalize')
     t.write('o.wat', OUTER)
     t.run('lower', '-o', 'x.wasm', 'o.wat', code=UNSUPPORTED)
     t.says('core data 0 of an outer component is imported', '`with`')
@@ -247,7 +245,77 @@ def test_lower__refuses(t):
     t.write('bad.wat', '(component (core func (canon data.size 0)))')
     t.run('lower', '-o', 'x.wasm', 'bad.wat', code=INVALID)
     t.run('lower', 'bad.wat', code=USAGE)
-    t.equal(sorted(os.listdir(t.folder)), ['bad.wat', 'e.wat', 'o.wat', 'v.wat'])
+    t.write('m.wat', '(component (core data $d "a") (core module $M (import "d" "x" (data)))'
+            ' (core instance (instantiate $M (with "d" (instance (export "x" (core data $d)))))))')
+    t.run('lower', '-o', 'x.wasm', 'm.wat', code=UNSUPPORTED)
+    t.says('core module 0 imports data segments')
+    t.equal(sorted(os.listdir(t.folder)), ['bad.wat', 'm.wat', 'o.wat', 'v.wat'])
+
+
+def test_lower__too_large(t):
+    """What no core module may have is refused before anything is written."""
+    with open(t.path('big'), 'wb') as f:
+        f.truncate(257 << 20)
+    t.bundle(t.example('forward/forward.wat'), 'f.wasm', input='big')
+    t.run('lower', '-o', 'x.wasm', 'f.wasm', code=UNSUPPORTED)
+    t.says('core data 0 has 269484032 bytes', 'at most')
+    with open(t.path('big'), 'r+b') as f:
+        f.truncate((256 << 20) - 65536)
+    t.bundle(t.example('forward/forward.wat'), 'f.wasm', input='big')
+    t.run('lower', '-o', 'x.wasm', 'f.wasm')
+
+
+def test_lower__external_segments(t):
+    """They are brought in on the way, and checked."""
+    text = t.text(300000)
+    t.write('in', text)
+    for args in ((), ('--zstd', '3', '--chunk', '64K')):
+        t.run('bundle', '--force', '--data', 'input=in', '--external', 'd', *args, '-o', 'f.wasm',
+              t.example('forward/forward.wat'))
+        lowered(t, 'f.wasm')
+        t.run('run', 'low.wasm')
+        t.equal(t.out, text)
+        t.true(os.path.getsize(t.path('low.wasm')) < 308000, 'something is there twice')
+        name, = [n for n in os.listdir(t.path('d')) if n.endswith('zst') == bool(args)]
+        data = bytearray(t.read('d/' + name))
+        data[100000 if not args else 5000] ^= 4
+        t.write('d/' + name, data)
+        t.run('lower', '-o', 'x.wasm', 'f.wasm', code=INVALID)
+        t.says('data fault', name.replace('.', r'\.'))
+        t.write('d/' + name, data[:1000])
+        t.run('lower', '-o', 'x.wasm', 'f.wasm', code=INVALID)
+        os.remove(t.path('d/' + name))
+        t.run('lower', '-o', 'x.wasm', 'f.wasm', code=IO)
+        t.says('No such file')
+        t.true(not os.path.exists(t.path('x.wasm')), 'left behind')
+    own = OWN % ''.join('\\%02x' % b for b in t.text(70000))
+    t.write('own.wat', own)
+    t.run('externalize', '--dir', 'd', '-o', 'own.wasm', 'own.wat')
+    lowered(t, 'own.wasm')
+    size = len(t.text(70000))
+    same(t, 'own.wat', 'low.wasm', f'sum(0, {size}, 7)', f'two({size})')
+
+
+def model(t, size=65536):
+    t.write('weights', bytes(random.Random(3).randbytes(size)))
+    t.bundle(t.example('model/model.wat'), 'm.wasm', weights='weights')
+    lowered(t, 'm.wasm')
+
+
+def test_lower__model(t):
+    model(t)
+    same(t, 'm.wasm', 'low.wasm', 'infer(4, 1, true)', 'infer(16, 0, true)', 'infer(8, 2, false)')
+
+
+def test_lower__wordcount(t):
+    if shutil.which('clang') is None or shutil.which('wasm-ld') is None:
+        raise Skip('no clang for wasm32')
+    t.write('text', t.text(200000))
+    p = subprocess.run([t.example('wordcount/build.sh'), t.sluice, t.path('text'),
+                        t.path('w.wasm')], capture_output=True, timeout=120)
+    t.equal((p.returncode, p.stderr), (0, b''))
+    lowered(t, 'w.wasm')
+    same(t, 'w.wasm', 'low.wasm', None)
 
 
 def test_lower__output_is_whole_or_not_there(t):
@@ -375,6 +443,16 @@ def test_lower_wasmtime__examples(t):
     t.bundle(t.example('forward/forward.wat'), 'f.wasm', input='in')
     lowered(t, 'f.wasm')
     t.equal(wasmtime(t, 'low.wasm', []), [])  # compiled: its imports are not there
+
+
+def test_lower_wasmtime__model(t):
+    model(t)
+    calls = [['infer', 4, 1, True], ['infer', 8, 0, True], ['infer', 8, 2, False]]
+    invokes = []
+    for name, layers, times, ahead in calls:
+        invokes += ['--invoke', f'{name}({layers}, {times}, {str(ahead).lower()})']
+    t.run('run', *invokes, 'm.wasm')
+    t.equal(wasmtime(t, 'low.wasm', calls), [{'ok': int(line)} for line in t.out.split()])
 
 
 def test_lower_wasmtime__names_of_types(t):

@@ -319,7 +319,7 @@ def random_plan(rng, sizes):
 
 def test_layout__random_components_do_the_same(t):
     moved = 0
-    for seed in range(12 if t.sanitized else 60):
+    for seed in range(6 if t.sanitized else 60):
         rng = random.Random(seed)
         maker = Maker(rng)
         body, exports = maker.component()
@@ -356,7 +356,7 @@ def test_layout__random_components_do_the_same(t):
         t.write('plan2', ''.join(f'{s} {a} {n}\n' for s, a, n in plan_of(t, 'p.wasm')[2]))
         t.run('optimize', '--force', '--plan', 'plan2', '-o', 'q.wasm', 'p.wasm')
         t.true(t.read('q.wasm') == t.read('p.wasm'), f'seed {seed}: not stable')
-    t.true(moved > (3 if t.sanitized else 20), f'only {moved} changed')
+    t.true(moved > (1 if t.sanitized else 20), f'only {moved} changed')
 
 
 def test_layout__the_data_suite(t):
@@ -375,7 +375,13 @@ def test_layout__the_data_suite(t):
                 out.append(form)
                 continue
             t.write('c.wat', '(component ' + form[head.end():])
+            if '(core data' not in form:
+                out.append(form)
+                continue
             sizes = definitions(t, 'c.wat')
+            if sum(n > 0 for n in sizes) < 2 and t.sanitized:
+                out.append(form) # nothing can move
+                continue
             t.write('plan', ''.join(f'{i} 0 {n}\n' for i, n in reversed(list(enumerate(sizes)))))
             t.run('optimize', '--force', '--plan', 'plan', '-o', 'p.wasm', 'c.wat')
             changed += definitions(t, 'p.wasm') != sizes

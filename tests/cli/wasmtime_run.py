@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Calls exports of a component in wasmtime, by the C interface of its Python
-package: wasmtime_run.py COMPONENT [["export", 1, 2], ...]. Arguments are u32s.
-Prints a JSON list: {"ok": result} or {"error": message} for each call, up to the
+package: wasmtime_run.py COMPONENT [["export", 1, true], ...]. Arguments are u32s
+and bools. Prints a JSON list: {"ok": result} or {"error": message} for each call, up to the
 first error; a function with another result than u32, u64, string or none is not
 called. Exit code 77: there is no such package.
 """
@@ -14,7 +14,7 @@ try:
 except ImportError:
     sys.exit(77)
 
-U32, U64, STRING = 6, 8, 12
+BOOL, U32, U64, STRING = 0, 6, 8, 12
 KINDS = [ffi.WASMTIME_COMPONENT_VALTYPE_U32.value, ffi.WASMTIME_COMPONENT_VALTYPE_U64.value,
          ffi.WASMTIME_COMPONENT_VALTYPE_STRING.value]
 
@@ -78,7 +78,10 @@ def call(component, context, instance, name, numbers):
     args = (b.wasmtime_component_val_t * max(len(numbers), 1))()
     results = (b.wasmtime_component_val_t * 1)()
     for arg, number in zip(args, numbers):
-        arg.kind, arg.of.u32 = U32, number
+        if isinstance(number, bool):
+            arg.kind, arg.of.boolean = BOOL, number
+        else:
+            arg.kind, arg.of.u32 = U32, number
     error = ctypes.POINTER(b.wasmtime_error_t)()
     finish(b.wasmtime_component_func_call_async(
         ctypes.byref(func), context, args, len(numbers), results, n, ctypes.byref(error)), error)

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "bundle/bundle.h"
 #include "component/component.h"
+#include "text/text.h"
 
 typedef struct fixture {
     char folder[64];
@@ -141,6 +142,18 @@ static inline sl_buf nested(const uint64_t sizes[6])
     put_segments(&out, sizes + 5, 1, &number);
     put_note(&out, "last");
     return out;
+}
+
+/* One from text. */
+static inline void write_text(const char *path, const char *text)
+{
+    sl_err err = {0};
+    sl_buf out;
+    sl_buf_init(&out);
+    if (sl_text_parse(sl_name_of(text), &out, &err), err.code != SL_OK)
+        fail_msg("%s", err.msg);
+    write_file(path, out.data, out.len);
+    sl_buf_deinit(&out);
 }
 
 /* --- What is in one ----------------------------------------------------- */

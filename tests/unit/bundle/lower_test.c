@@ -2,25 +2,12 @@
  * what fails leaves nothing behind. */
 #include "check.h"
 #include "fixture.h"
-#include "text/text.h"
 
 static sl_status lower(sl_bundle_job *job, const sl_outside *outside,
                        sl_err *err)
 {
     (void)outside;
     return sl_lower(job, err);
-}
-
-/* Text to a file. */
-static void write_text(const char *path, const char *text)
-{
-    sl_err err = {0};
-    sl_buf out;
-    sl_buf_init(&out);
-    if (sl_text_parse(sl_name_of(text), &out, &err), err.code != SL_OK)
-        fail_msg("%s", err.msg);
-    write_file(path, out.data, out.len);
-    sl_buf_deinit(&out);
 }
 
 static sl_component *decode(const char *path, sl_features without, sl_err *err)
@@ -162,8 +149,6 @@ static void test_lower__refuses_by_name(void **state)
     static const struct {
         const char *text, *words;
     } row[] = {
-        {"(component (core data (external \"b.bin\" (size 0) (chunk 4096))))",
-         "core data `b.bin` is external"},
         {"(component (component (import \"d\" (core data $d)) (component"
          " (alias outer 1 $d (core data)))))",
          "core data 0 of an outer component"},

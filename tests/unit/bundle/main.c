@@ -11,8 +11,10 @@ GROUP(move);
 GROUP(fault);
 GROUP(folder);
 GROUP(lower);
+GROUP(order);
 
 int main(void)
 {
-    return RUN(move) + RUN(fault) + RUN(folder) + RUN(lower);
+    return RUN(move) + RUN(fault) + RUN(folder) + RUN(lower) +
+           RUN(order);
 }
