@@ -41,6 +41,10 @@ extern const cli_command cli_run, cli_parse, cli_print, cli_validate, cli_wast,
 /* A usage error: one line and where to look; returns CLI_USAGE. */
 int cli_usage(const cli_command *command, const char *fmt, ...)
     SL_PRINTF(2, 3);
+/* Takes ^C, SIGTERM, and a terminal that goes away, unless somebody (nohup) had
+ * that ignored. */
+struct sigaction;
+void cli_catch_signals(const struct sigaction *action);
 /* "sluice: ..." on standard error, a line, as cli_put() writes it. */
 void cli_say(const char *fmt, ...) SL_PRINTF(1, 2);
 /* Writes text with control characters shown as \u{1b}, and bytes that are not

@@ -49,8 +49,8 @@ typedef struct cli_run_state {
 /* Reads the options and arguments of the command line into *r. An exit code. */
 int cli_run_arguments(cli_run_state *r, int argc, char **argv);
 
-/* From the begin on: ^C, SIGTERM and --timeout end the process at once until
- * cli_run_watch() takes over. */
+/* From the begin on: ^C, SIGTERM, SIGHUP and --timeout end the process at once
+ * until cli_run_watch() takes over. */
 void cli_run_begin(const cli_run_state *r);
 
 /* Engine, component, linker and store, as the options ask; then watched. What it
@@ -60,9 +60,9 @@ int cli_run_prepare(cli_run_state *r);
 /* The exit code for an error of this run, told on standard error. */
 int cli_run_report(const cli_run_state *r, const sluice_error *error);
 
-/* From here on ^C, SIGTERM, --timeout and the line that tells how far fetching is
- * are looked after on the store's loop: r->done is set when the run shall end. One
- * run at a time in a process. */
+/* From here on ^C, SIGTERM, SIGHUP, --timeout and the line that tells how far
+ * fetching is are looked after on the store's loop: r->done is set when the run
+ * shall end. One run at a time in a process. */
 int cli_run_watch(cli_run_state *r);
 
 /* Ends the line of progress, for good. */

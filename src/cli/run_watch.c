@@ -37,8 +37,7 @@ static struct itimerval timer_of(uint64_t ns)
 void cli_run_begin(const cli_run_state *r)
 {
     struct sigaction action = {.sa_handler = end_at_once};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    cli_catch_signals(&action);
     if (r->timeout_ns == SLUICE_NO_DEADLINE)
         return;
     sigaction(SIGALRM, &action, NULL);
@@ -115,8 +114,7 @@ static int catch_signals(cli_run_state *r)
     wake_up.data = r;
     uv_unref((uv_handle_t *)&wake_up);
     current = r;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    cli_catch_signals(&action);
     return CLI_OK;
 }
 
@@ -187,8 +185,7 @@ void cli_run_unwatch(void)
 {
     if (current == NULL)
         return;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    cli_catch_signals(&(struct sigaction){.sa_handler = SIG_DFL});
     current = NULL;
     uv_close((uv_handle_t *)&wake_up, NULL);
     if (alarm_clock.data != NULL)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,6 +83,15 @@ static void put_lines(const char *indent, const char *text, size_t len)
         fputs(indent, stderr);
         put_line(text, (size_t)(eol - text));
     }
+}
+
+void cli_catch_signals(const struct sigaction *action)
+{
+    struct sigaction old;
+    sigaction(SIGINT, action, NULL);
+    sigaction(SIGTERM, action, NULL);
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, action, NULL);
 }
 
 int cli_usage(const cli_command *command, const char *fmt, ...)

@@ -976,9 +976,9 @@ def test_large_bundle__three_gib_in_little_memory(t):
 
 # --- signals -------------------------------------------------------------------
 
-def interrupt(t, *args, number=signal.SIGINT, wait=0.3):
+def interrupt(t, *args, number=signal.SIGINT, wait=0.3, **how):
     p = subprocess.Popen([t.sluice, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         cwd=t.folder)
+                         cwd=t.folder, **how)
     time.sleep(wait if not t.sanitized else 1.0)
     t.true(p.poll() is None, 'it ended by itself')
     p.send_signal(number)
@@ -1005,12 +1005,25 @@ def test_signals__busy_guest(t):
 
 def test_signals__waiting_guest(t):
     t.write('s.wat', SLEEPER)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         code, err = interrupt(t, 'run', '--invoke', 'nap(100000000000)', 's.wat', number=number)
         t.equal(code, INTERRUPTED)
     start = time.monotonic()
     t.run('run', '--invoke', 'nap(200000000)', 's.wat')
     t.true(time.monotonic() - start >= 0.2, 'it did not wait')
+
+
+def test_signals__a_hangup_that_is_ignored(t):
+    t.write('s.wat', SLEEPER)
+    deaf = dict(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    code, err = interrupt(t, 'run', '--invoke', 'nap(2000000000)', 's.wat',
+                          number=signal.SIGHUP, **deaf)
+    t.equal((code, err), (OK, ''))
+    t.write('big', random.Random(1).randbytes(4 << 20)) # seconds of work
+    code, err = interrupt(t, 'bundle', '--data', 'input=big', '--external', '.', '--zstd', '22',
+                          '-o', 'o.wasm', t.example('forward/forward.wat'),
+                          number=signal.SIGHUP, wait=0.2, **deaf)
+    t.equal((code, err), (OK, ''))
 
 
 def test_signals__before_there_is_a_store(t):
