@@ -1,5 +1,6 @@
-/* What the translator's two files share: emit.c has values, operands and
- * instructions; translate.c walks a function's body. */
+/* What the translator's files share: emit.c has values, operands and
+ * instructions; translate.c walks a function's body; translate_*.c have what
+ * becomes of an instruction, by its kind. */
 #ifndef SL_EXEC_INTERP_TRANSLATE_H
 #define SL_EXEC_INTERP_TRANSLATE_H
 
@@ -133,5 +134,114 @@ void sl_tr_patch_word(translator *t, uint32_t ins, uint32_t word,
                       uint32_t target);
 void sl_tr_catch_to(translator *t, uint32_t clause, label *to);
 void sl_tr_land(translator *t, label *l); /* all that jump to it land here */
+
+/* --- translate_num.c ------------------------------------------------------ */
+
+typedef enum shape {
+    OTHER,
+    BINARY,
+    COMMUTATIVE,
+    COMPARE,
+    UNARY,
+    LOAD,
+    STORE
+} shape;
+typedef enum numtype { I32, I64, F32, F64 } numtype;
+
+/* Distances to the first member of a family, as handlers.def orders them. */
+enum { INT_RR, INT_RI, INT_AR, INT_AI, I64_RK, I64_AK };
+enum { FLOAT_RR, FLOAT_AR, FLOAT_RK, FLOAT_AK, FLOAT_RA };
+enum { BRANCH_RR, BRANCH_RI, BRANCH_AR, BRANCH_AI, N_BRANCHES };
+enum {
+    STORE_RR,
+    STORE_AR,
+    STORE_RA,
+    STORE_KR,
+    STORE_KA,
+    STORE_WR,
+    STORE_WA,
+    STORE_RI,
+    STORE_AI,
+    STORE_KI,
+    STORE_WI
+};
+enum { MODE_R, MODE_A, MODE_K, MODE_W, MODE_AW, MODE_X, MODE_AX };
+
+typedef struct family {
+    uint16_t ir; /* its first member */
+    uint8_t shape, in, out;
+} family;
+
+extern const family sl_tr_families[SL_N_OPS]; /* by sl_op */
+
+static inline acc_class sl_tr_acc_of(unsigned type)
+{
+    return type == F32 ? ACC_F32 : type == F64 ? ACC_F64 : ACC_INT;
+}
+
+static inline bool sl_tr_in_acc(const translator *t, acc_class acc,
+                                uint32_t slot)
+{
+    return t->accs[acc] == slot;
+}
+
+void sl_tr_binary(translator *t, sl_op op);
+void sl_tr_unary(translator *t, sl_op op);
+void sl_tr_eqz(translator *t, sl_op equal);
+/* The newest instruction, when it made the value in that temporary. */
+const sl_ins *sl_tr_maker_of(const translator *t, const value *v);
+/* Whether the value just popped is the newest comparison's. */
+bool sl_tr_is_compared(const translator *t, const value *v);
+/* What takes the comparison's place; false when nothing can. */
+bool sl_tr_branch_form(const translator *t, bool if_zero, sl_ins *out);
+/* Emits a branch on a condition that was popped; its distance is open. */
+uint32_t sl_tr_branch_on(translator *t, value v, bool if_zero);
+
+/* --- translate_control.c -------------------------------------------------- */
+
+label *sl_tr_label_at(translator *t, uint32_t depth);
+void sl_tr_emit_return(translator *t);
+void sl_tr_emit_jump(translator *t, label *l);
+void sl_tr_branch_if(translator *t, label *l);
+void sl_tr_branch_table(translator *t, const sl_instr *in);
+void sl_tr_push_label(translator *t, sl_op kind, uint32_t n_params,
+                      uint32_t n_results);
+void sl_tr_begin_block(translator *t, const sl_instr *in);
+/* After a jump: nothing is reached until the label's else or end. */
+void sl_tr_begin_else(translator *t, bool reached);
+/* Whether the code behind the end is reached. */
+bool sl_tr_end_block(translator *t, bool reached);
+void sl_tr_end_function(translator *t, bool reached);
+void sl_tr_call(translator *t, uint32_t func);
+void sl_tr_call_indirect(translator *t, uint32_t type_index, uint32_t table);
+void sl_tr_return_call(translator *t, uint32_t func);
+void sl_tr_return_call_indirect(translator *t, uint32_t type_index,
+                                uint32_t table);
+void sl_tr_throw(translator *t, uint32_t tag);
+void sl_tr_throw_ref(translator *t);
+
+/* --- translate_access.c --------------------------------------------------- */
+
+uint32_t sl_tr_local_slot(const translator *t, uint32_t local);
+/* The value on top goes into a local: straight from the instruction that made
+ * it, when that is the last one. */
+void sl_tr_set_local(translator *t, uint32_t slot);
+void sl_tr_global_get(translator *t, uint32_t global);
+void sl_tr_global_set(translator *t, uint32_t global);
+void sl_tr_select(translator *t);
+/* A memory other than the first, or an offset that needs more than 32 bits: out
+ * of line. */
+void sl_tr_access_other(translator *t, const sl_instr *in);
+/* In a first memory of 64-bit addresses. */
+void sl_tr_load_64(translator *t, const sl_instr *in);
+void sl_tr_store_64(translator *t, const sl_instr *in);
+void sl_tr_load(translator *t, const sl_instr *in);
+void sl_tr_store(translator *t, const sl_instr *in);
+/* Three operands, none or one result, a second word; out of line. Slots below
+ * `d` are in use. */
+void sl_tr_bulk(translator *t, uint32_t op, uint32_t low, uint32_t high);
+/* A result alone, or made of one operand; the immediate is an index. */
+void sl_tr_simple(translator *t, uint32_t op, uint32_t n_pops, uint32_t index);
+void sl_tr_table_access(translator *t, const sl_instr *in);
 
 #endif
