@@ -63,25 +63,36 @@ static void put_what(char to[WHAT_MAX + 1], const char *what)
             *c = '?';
 }
 
-/* "  45%  1.2 GiB of 2.6 GiB  310.0 MiB/s  0:05 left" */
+/* How much is said, as there is room for it. */
+typedef enum detail {
+    PERCENT,   /* "  45%"; where nobody knows the total, what is done */
+    AMOUNT,    /* "  1.2 GiB of 2.6 GiB" */
+    RATE,      /* "  310.0 MiB/s" */
+    TIME_LEFT, /* "  0:05 left" */
+} detail;
+
 static int put_figures(char *to, size_t room, uint64_t done, uint64_t total,
-                       uint64_t spent_ms)
+                       uint64_t spent_ms, detail most)
 {
     char have[32], all[32], rate[32];
     uint64_t per_second =
         spent_ms != 0 ? (uint64_t)((double)done * 1000 / (double)spent_ms) : 0;
+    bool known = total != 0 && done <= total;
     put_bytes(have, sizeof have, done);
     put_bytes(all, sizeof all, total);
     put_bytes(rate, sizeof rate, per_second);
-    if (total == 0 || done > total)
-        return snprintf(to, room, "  %s  %s/s", have, rate);
-    if (per_second == 0) /* nobody knows how long */
-        return snprintf(to, room, "  %3d%%  %s of %s",
-                        (int)((double)done * 100 / (double)total), have, all);
+    int n = known ? snprintf(to, room, "  %3d%%",
+                             (int)((double)done * 100 / (double)total))
+                  : snprintf(to, room, "  %s", have);
+    if (known && most >= AMOUNT)
+        n += snprintf(to + n, room - (size_t)n, "  %s of %s", have, all);
+    if (most >= RATE && (!known || per_second != 0))
+        n += snprintf(to + n, room - (size_t)n, "  %s/s", rate);
+    if (!known || most < TIME_LEFT || per_second == 0)
+        return n; /* nobody knows how long */
     uint64_t left = (total - done + per_second - 1) / per_second;
-    return snprintf(to, room, "  %3d%%  %s of %s  %s/s  %" PRIu64 ":%02d left",
-                    (int)((double)done * 100 / (double)total), have, all, rate,
-                    left / 60, (int)(left % 60));
+    return n + snprintf(to + n, room - (size_t)n, "  %" PRIu64 ":%02d left",
+                        left / 60, (int)(left % 60));
 }
 
 static void draw(const cli_progress *p, uint64_t done, uint64_t total,
@@ -89,10 +100,14 @@ static void draw(const cli_progress *p, uint64_t done, uint64_t total,
 {
     char what[WHAT_MAX + 1], figures[160], bar[BAR_MAX + 4] = "";
     put_what(what, p->what);
-    int used =
-        put_figures(figures, sizeof figures, done, total, now - p->started_ms) +
-        (int)strlen(what);
-    int width = columns() - 1 - used - 4; /* of the bar, in its brackets */
+    int all = columns() - 1, used;
+    detail most = TIME_LEFT + 1;
+    do
+        used = put_figures(figures, sizeof figures, done, total,
+                           now - p->started_ms, --most) +
+               (int)strlen(what);
+    while (used > all && most != PERCENT);
+    int width = all - used - 4; /* of the bar, in its brackets */
     if (width > BAR_MAX)
         width = BAR_MAX;
     if (width >= 8 && total != 0 && done <= total) {
@@ -105,7 +120,7 @@ static void draw(const cli_progress *p, uint64_t done, uint64_t total,
     char line[WHAT_MAX + sizeof bar + sizeof figures + 2];
     snprintf(line, sizeof line, "%s%s%s%s", what, bar, *bar != '\0' ? "]" : "",
              figures);
-    fprintf(stderr, "\r%.*s\x1b[K", columns() - 1, line);
+    fprintf(stderr, "\r%.*s\x1b[K", all, line);
     fflush(stderr);
     shown = true;
 }

@@ -863,10 +863,16 @@ def test_progress__one_line_that_goes_away(t):
 
 
 def test_progress__narrow_terminals(t):
-    code, out = on_terminal(t, *big_file(t), columns=20)
-    t.equal(code, OK)
-    lines = re.findall(r'\r([^\r\x1b]+)\x1b\[K', out)
-    t.true(lines and all(len(line) <= 19 for line in lines), repr(out))
+    """What there is no room for is left out as a whole."""
+    amount = r'  [0-9.]+ [KMG]?i?B of [0-9.]+ MiB'
+    for columns, more in ((20, ''), (40, f'({amount})?'), (52, rf'{amount}(  [0-9.]+ [KMG]?i?B/s)?')):
+        args = big_file(t)
+        code, out = on_terminal(t, *args, columns=columns)
+        t.equal(code, OK)
+        lines = re.findall(r'\r([^\r\x1b]+)\x1b\[K', out)
+        t.true(lines and all(len(line) < columns and re.fullmatch(r'\w+(  \[[#-]+\])?  +\d+%' + more, line)
+                             for line in lines), repr(out))
+        shutil.rmtree(t.path('d'))
 
 
 def test_progress__quiet(t):
