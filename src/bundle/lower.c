@@ -236,10 +236,17 @@ static bool names_definitions(lowering *lw, const reading *r)
            memcmp(head, name, sizeof head) == 0;
 }
 
-/* Without names of definitions, as their indices change, and padding. */
+static bool is_plan(lowering *lw, const reading *r)
+{
+    return r->component->parent == NULL &&
+           !sl_plan_is_none(&lw->rw, r->body, (uint32_t)(r->end - r->body));
+}
+
+/* Without names of definitions, as their indices change, a plan for segments,
+ * and padding. */
 static void custom_section(lowering *lw, const reading *r)
 {
-    if (!names_definitions(lw, r) &&
+    if (!names_definitions(lw, r) && !is_plan(lw, r) &&
         !sl_rewrite_is_pad(&lw->rw, r->body, r->end - r->body) && lw_ok(lw))
         copy_section(lw, r);
 }

@@ -224,6 +224,17 @@ def test_lower__imports_become_instances(t):
     t.equal(found, {('import', 'a'): 'instance', ('export', 'b'): 'instance'})
 
 
+def test_lower__a_plan_is_left_out(t):
+    t.write('in', 'text')
+    t.bundle(t.example('forward/forward.wat'), 'f.wasm', input='in')
+    t.write('plan', '0 0 4\n')
+    t.run('optimize', '--plan', 'plan', '-o', 'p.wasm', 'f.wasm')
+    lowered(t, 'f.wasm')
+    want = t.read('low.wasm')
+    lowered(t, 'p.wasm')
+    t.true(b'load-plan' in t.read('p.wasm') and t.read('low.wasm') == want, 'the plan is there')
+
+
 def test_lower__without_segments_nothing_changes(t):
     t.write('p.wat', '(component (component (type (enum "x" "y")) (export "a" (type 0))))')
     t.run('parse', '-o', 'p.wasm', 'p.wat')
