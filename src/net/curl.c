@@ -12,6 +12,10 @@ struct sl_curl sl_curl;
 
 static char problem[160]; /* "": it is ready */
 
+/* Of the TLS library that libcurl brings along; NULL: it is another one. */
+static int (*openssl_has_pending)(const void *ssl);
+static size_t (*gnutls_check_pending)(void *session);
+
 /* A function by its name; ISO C has no conversion from an object's address. */
 static bool find(void *library, const char *name, void *function)
 {
@@ -29,6 +33,12 @@ static bool find_all(void *library)
 #undef FIND
 }
 
+static void find_optional(void *library, const char *name, void *function)
+{
+    void *found = dlsym(library, name); /* also in what it depends on */
+    memcpy(function, &found, sizeof found);
+}
+
 static void load(void)
 {
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
@@ -38,6 +48,9 @@ static void load(void)
     }
     if (!find_all(library))
         return;
+    find_optional(library, "SSL_has_pending", &openssl_has_pending);
+    find_optional(library, "gnutls_record_check_pending",
+                  &gnutls_check_pending);
     const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
     CURLcode rc = CURLE_OK;
     if (version->version_num < OLDEST)
@@ -56,4 +69,19 @@ bool sl_curl_ready(sl_err *err)
         sl_fail(err, SL_EUNSUPPORTED, SL_ERR_NO_PLACE,
                 "nothing can be fetched: %s", problem);
     return problem[0] == '\0';
+}
+
+bool sl_curl_has_unread(CURL *easy)
+{
+    struct curl_tlssessioninfo *tls = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK ||
+        tls == NULL)
+        return true;
+    if (tls->internals == NULL) /* no TLS */
+        return false;
+    if (tls->backend == CURLSSLBACKEND_OPENSSL && openssl_has_pending != NULL)
+        return openssl_has_pending(tls->internals) != 0;
+    if (tls->backend == CURLSSLBACKEND_GNUTLS && gnutls_check_pending != NULL)
+        return gnutls_check_pending(tls->internals) != 0;
+    return true;
 }

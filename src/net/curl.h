@@ -50,6 +50,9 @@ extern struct sl_curl sl_curl;
 /* Loads and sets it up, once; before any other call. SL_EUNSUPPORTED: it is not
  * there, or too old. Any thread. */
 bool sl_curl_ready(sl_err *err);
+/* Whether the transfer's connection has bytes that TLS has taken from its socket
+ * and nobody has read; also when that cannot be said. */
+bool sl_curl_has_unread(CURL *easy);
 
 #undef curl_easy_getinfo /* curl.h has macros that count arguments */
 #undef curl_easy_setopt

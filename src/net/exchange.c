@@ -232,10 +232,9 @@ static sl_socket *find_socket(const sl_sockets *sockets, long local_port)
     return NULL;
 }
 
-/* A connection that is used again must be silent: what waits there, behind the
- * end of the answer before, would be taken for our answer. HTTP/2 has frames,
- * and a new TLS connection brings tickets. (The rest of a TLS record that has
- * been read already is not seen.) */
+/* A connection that is used again must be silent: what waits there, or in what
+ * TLS has read already, behind the end of the answer before, would be taken for
+ * our answer. HTTP/2 has frames, and a new TLS connection brings tickets. */
 static bool is_unclean(const sl_exchange *x, int local_port)
 {
     char byte;
@@ -243,7 +242,8 @@ static bool is_unclean(const sl_exchange *x, int local_port)
         return false;
     const sl_socket *s = find_socket(x->sockets, local_port);
     return s != NULL && s->http1 &&
-           recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+           (recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+            sl_curl_has_unread(x->easy));
 }
 
 static int on_sent(void *arg, char *ip, char *local_ip, int port,

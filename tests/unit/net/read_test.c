@@ -143,6 +143,25 @@ static void test_read__the_size_alone(void **state)
     assert_int_equal(connections_made(), 1); /* used again and again */
 }
 
+/* Nothing is left behind an answer that is right, over TLS either. */
+static void test_read__uses_a_connection_again(void **state)
+{
+    static const char *const names[] = {"http", "https"};
+    (void)state;
+    need_origin();
+    for (size_t i = 0; i < 2; i++) {
+        origin_log(); /* clears */
+        for (uint64_t at = 0; at < DATA_SIZE; at += 30000) {
+            const uint64_t range[2] = {at, 20000};
+            sl_http_object *o =
+                open_object(url_of(names[i], "/data"), DATA_SIZE);
+            read_all(o, &range, 1);
+            sl_http_object_close(o);
+        }
+        assert_int_equal(connections_made(), 1);
+    }
+}
+
 static void test_read__refuses_ranges_outside(void **state)
 {
     static const struct {
@@ -575,6 +594,7 @@ const struct CMUnitTest read_tests[] = {
     TEST(test_read__weak_validators_are_not_sent),
     TEST(test_read__bad_answers_end_their_connection),
     TEST(test_read__the_size_alone),
+    TEST(test_read__uses_a_connection_again),
     TEST(test_read__refuses_ranges_outside),
     TEST(test_read__one_turn_is_one_request),
     TEST(test_read__early_ones_do_not_wait),

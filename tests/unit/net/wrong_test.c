@@ -399,6 +399,33 @@ static void test_wrong__a_bad_answer_teaches_nothing(void **state)
     sl_http_object_close(o);
 }
 
+/* Whatever lies behind the end of an answer, in the same TLS record or in others,
+ * is no answer to what is asked next, be it of another resource. */
+static void test_wrong__what_is_behind_an_answer_is_none(void **state)
+{
+    static const char *const names[] = {"http", "https"};
+    static const size_t lens[] = {1, 1000, 8000, 16384, 40000};
+    (void)state;
+    need_origin();
+    for (size_t i = 0; i < 2 * sizeof lens / sizeof lens[0]; i++) {
+        static const char *const targets[] = {"/data?wrong=extra-answer&i=%zu",
+                                              "/data?i=%zu"};
+        for (size_t k = 0; k < 2; k++) {
+            fetch f;
+            sl_http_object *o = sl_http_object_new(
+                http, url_of(names[i % 2], targets[k], i), SL_HTTP_UNKNOWN,
+                NULL, NULL);
+            fetch_init(&f, 5000, lens[i / 2]);
+            fetch_start(&f, o);
+            fetch_wait(&f, 1);
+            assert_string_equal(f.err.msg, "");
+            fetch_deinit(&f); /* which looks at the bytes */
+            sl_http_object_close(o);
+            run_for(20);
+        }
+    }
+}
+
 /* What an earlier source saw holds for the object made from it. */
 static void test_wrong__a_validator_from_elsewhere(void **state)
 {
@@ -798,6 +825,7 @@ const struct CMUnitTest wrong_tests[] = {
     TEST(test_wrong__slow_kinds),
     TEST(test_wrong__other_versions),
     TEST(test_wrong__a_bad_answer_teaches_nothing),
+    TEST(test_wrong__what_is_behind_an_answer_is_none),
     TEST(test_wrong__a_validator_from_elsewhere),
     TEST(test_wrong__a_size_from_elsewhere),
     TEST(test_wrong__tls),
