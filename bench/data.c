@@ -1,15 +1,17 @@
 /* What bringing a segment's bytes into linear memory costs beside doing by hand
  * what has to be done: mapping, pread, chained uv_fs_read, SHA-256, zstd.
  *
- *   bench_data [--rounds N] CASE COMPONENT FILE [PIECE]
+ *   bench_data [--rounds N] CASE COMPONENT FILE [PIECE [CONTENT]]
  *   bench_data forward COMPONENT FILE
  *
  * COMPONENT is data/read.wat with its segment bundled, FILE what the other side
  * works on: the segment's own file, or for an inline one any, as its place in
- * COMPONENT is taken. bench/data.py makes them. Both sides take turns; each
- * round is a new engine, so that nothing is known from before. Prints medians
- * of wall and processor time (all threads, children too). Public headers only:
- * mapped bytes are found in /proc/self/maps, and summed where they are.
+ * COMPONENT is taken; of `zstd` with CONTENT, what FILE restores, the other side
+ * takes SHA-256 of that as well. bench/data.py makes them. Both sides take
+ * turns; each round is a new engine, so that nothing is known from before.
+ * Prints medians of wall and processor time (all threads, children too). Public
+ * headers only: mapped bytes are found in /proc/self/maps, and summed where they
+ * are.
  * `forward`, for which COMPONENT imports its segment, prints counters: what of a
  * buffer, a file and a callback's bytes goes through the guest's memory when the
  * guest hands its stream to the host. */
@@ -37,7 +39,7 @@
 #define PIECE_MAX  134217728u /* a stream's read is below 2^28 */
 
 static struct {
-    const char *component, *file;
+    const char *component, *file, *content;
     uint32_t piece;
     uint64_t at, size; /* what is worked on of the file */
 } job;
@@ -212,15 +214,20 @@ static clocks guest_map(void)
     return took;
 }
 
-static const void *map_file(void)
+static const void *map_range(const char *path, uint64_t from, uint64_t size)
 {
-    int fd = open(job.file, O_RDONLY | O_CLOEXEC);
-    void *at = mmap(NULL, job.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
-                    (off_t)job.at);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+                    (off_t)from);
     if (at == MAP_FAILED)
-        die(job.file, strerror(errno));
+        die(path, strerror(errno));
     close(fd);
     return at;
+}
+
+static const void *map_file(void)
+{
+    return map_range(job.file, job.at, job.size);
 }
 
 static clocks plain_map(void)
@@ -300,20 +307,24 @@ static clocks plain_uv(void)
 /* --- Checking and inflating ----------------------------------------------- */
 
 /* SHA-256 of each piece, of bytes that are mapped already. */
-static clocks plain_sha256(void)
+static clocks time_sha256(const uint8_t *at, uint64_t size)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
-    const uint8_t *at = map_file();
-    expected = sum(at, job.size);
+    expected = sum(at, size);
     clocks start = now();
-    for (uint64_t i = 0; i < job.size; i += job.piece) {
-        uint64_t left = job.size - i;
+    for (uint64_t i = 0; i < size; i += job.piece) {
+        uint64_t left = size - i;
         EVP_Digest(at + i, left < job.piece ? left : job.piece, digest, NULL,
                    EVP_sha256(), NULL);
     }
     clocks took = since(start);
-    munmap((void *)(uintptr_t)at, job.size);
+    munmap((void *)(uintptr_t)at, size);
     return took;
+}
+
+static clocks plain_sha256(void)
+{
+    return time_sha256(map_file(), job.size);
 }
 
 static clocks run_command(const char *const argv[])
@@ -334,7 +345,16 @@ static clocks run_command(const char *const argv[])
 
 static clocks plain_zstd(void)
 {
-    return run_command((const char *const[]){"zstd", "-dcq", job.file, NULL});
+    clocks took = run_command(
+        (const char *const[]){"zstd", "-dcq", job.file, NULL});
+    struct stat st;
+    if (job.content == NULL)
+        return took;
+    if (stat(job.content, &st) != 0)
+        die(job.content, strerror(errno));
+    uint64_t size = (uint64_t)st.st_size;
+    clocks more = time_sha256(map_range(job.content, 0, size), size);
+    return (clocks){took.wall + more.wall, took.cpu + more.cpu};
 }
 
 /* --- Cases ---------------------------------------------------------------- */
@@ -383,10 +403,11 @@ static void measure(const struct bench_case *c, unsigned rounds)
     double m[4];
     for (int k = 0; k < 4; k++)
         m[k] = median(v[k], rounds);
-    printf("%s %u: sluice %.4f s wall %.4f s cpu; %s %.4f %.4f; ratio %.3f "
+    printf("%s%s %u: sluice %.4f s wall %.4f s cpu; %s %.4f %.4f; ratio %.3f "
            "wall %.3f cpu, of the best rounds %.3f wall %.3f cpu",
-           c->name, job.piece, m[2], m[3], c->what, m[0], m[1], m[2] / m[0],
-           m[3] / m[1], best(v[2], v[0]), best(v[3], v[1]));
+           c->name, job.content != NULL ? ", checked" : "", job.piece, m[2],
+           m[3], c->what, m[0], m[1], m[2] / m[0], m[3] / m[1],
+           best(v[2], v[0]), best(v[3], v[1]));
     if (map_alone != 0)
         printf("; readable after %.0f us", map_alone * 1e6);
     printf("\n");
@@ -511,7 +532,8 @@ int main(int argc, char **argv)
     }
     if (argc < 4 || rounds == 0 || rounds > MAX_ROUNDS) {
         fprintf(stderr,
-                "usage: bench_data [--rounds N] CASE COMPONENT FILE [PIECE]\n");
+                "usage: bench_data [--rounds N] CASE COMPONENT FILE "
+                "[PIECE [CONTENT]]\n");
         return 2;
     }
     job.component = realpath(argv[2], NULL); /* as in /proc/self/maps */
@@ -519,6 +541,7 @@ int main(int argc, char **argv)
         die(argv[2], strerror(errno));
     job.file = argv[3];
     job.piece = argc > 4 ? (uint32_t)atoi(argv[4]) : 1u << 20;
+    job.content = argc > 5 ? argv[5] : NULL;
     if (strcmp(argv[1], "forward") == 0) {
         forward_all();
         return 0;

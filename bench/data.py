@@ -2,17 +2,21 @@
 """What the data path costs: the figures of docs/performance.md, "The data path".
 
     cmake --build BUILD --target sluice bench_data
-    bench/data.py [--rounds N] [--mib N] BUILD/bin CASE ...
+    bench/data.py [--rounds N] [--mib N] [--cores N] BUILD/bin CASE[/ROW] ...
 
 Both sides of a ratio take turns; medians of N rounds (default 5), wall and
-processor time. Works in a scratch folder (TMPDIR) that needs about 4 GiB. Cases:
+processor time. Works in a scratch folder (TMPDIR) that needs about 4 GiB. A case
+runs all of its rows (in brackets) unless one is named. Cases:
 
   tables   start of a component as its external segments grow, sparsely
   map      a mapped read and the sum of every byte, beside mmap + sum
   copy     copied reads of 1 MiB, 64 KiB and 8 KiB beside pread loops and chained
-           uv_fs_read
-  sha256   a first read of an external segment, beside SHA-256 alone
-  zstd     the same compressed, beside zstd -d
+           uv_fs_read [1M, 64K, 8K, uv]
+  sha256   a first read of an external segment in chunks of 256 KiB and 1 MiB, beside
+           SHA-256 alone [256K, 1M]
+  zstd     the same compressed, in chunks of 256 KiB, beside zstd -d, and beside zstd
+           -d and SHA-256 of what comes out, which is all that has to be done
+           [plain, checked]
   http     a segment at a URL and an external one beside curl, from nginx
            (Debian: nginx-light), over http and https
   cached   an external segment behind a URL, out of the cache on disk: mapped
@@ -42,6 +46,7 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 GIB, MIB, KIB = 1 << 30, 1 << 20, 1 << 10
+SIZES = {'8K': 8 * KIB, '64K': 64 * KIB, '256K': 256 * KIB, '1M': MIB}
 IMPORT = '(import "input" (core data $input))'
 # An export that gives the bytes of its segment.
 GIVES = '''
@@ -289,20 +294,20 @@ class Bench:
     def map(self):
         self.program('map', self.inline(), self.payload())
 
-    def copy(self):
-        for piece in (MIB, 64 * KIB, 8 * KIB):
-            self.program('copy', self.inline(), self.payload(), piece)
-        self.program('uv', self.inline(), self.payload(), 8 * KIB)
+    def copy(self, row):
+        if row == 'uv':
+            self.program('uv', self.inline(), self.payload(), 8 * KIB)
+        else:
+            self.program('copy', self.inline(), self.payload(), SIZES[row])
 
-    def sha256(self):
-        for chunk in ('256K', '1M'):
-            component, file = self.external(chunk)
-            self.program('sha256', component, file,
-                         {'256K': 256 * KIB, '1M': MIB}[chunk])
+    def sha256(self, row):
+        component, file = self.external(row)
+        self.program('sha256', component, file, SIZES[row])
 
-    def zstd(self):
+    def zstd(self, row):
         component, file = self.external('256K', '--zstd', '3')
-        self.program('zstd', component, file, 256 * KIB)
+        rest = [self.payload()] if row == 'checked' else []
+        self.program('zstd', component, file, 256 * KIB, *rest)
 
     def http(self):
         payload = self.payload()
@@ -530,25 +535,44 @@ class Bench:
             origin.close()
 
 
-CASES = ('tables', 'map', 'copy', 'sha256', 'zstd', 'http', 'cached', 'scatter', 'latency',
-         'order', 'model', 'forward')
+# And the rows of those that have any.
+CASES = {
+    'tables': (), 'map': (), 'copy': ('1M', '64K', '8K', 'uv'), 'sha256': ('256K', '1M'),
+    'zstd': ('plain', 'checked'), 'http': (), 'cached': (), 'scatter': (), 'latency': (),
+    'order': (), 'model': (), 'forward': (),
+}
+
+
+def rows_of(text):
+    """'sha256/1M' -> 'sha256', ['1M']; [] for a case without rows."""
+    case, slash, row = text.partition('/')
+    if case not in CASES or (slash and row not in CASES[case]):
+        raise argparse.ArgumentTypeError('one of ' + ', '.join(
+            name + (f'[/{"|".join(rows)}]' if rows else '') for name, rows in CASES.items()))
+    return case, [row] if slash else list(CASES[case])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--mib', type=int, default=1024, help='of the segment')
+    parser.add_argument('--cores', type=int, help='how many may be used (all)')
     parser.add_argument('--nginx', default='nginx')
     parser.add_argument('--keep', help='a folder to work in, kept')
     parser.add_argument('bin', help='where sluice and bench_data are')
-    parser.add_argument('what', nargs='+', choices=CASES)
+    parser.add_argument('what', nargs='+', type=rows_of, metavar='CASE[/ROW]')
     args = parser.parse_args()
+    if args.cores is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:args.cores])
     folder = args.keep or tempfile.mkdtemp(prefix='sluice-bench-')
     os.makedirs(folder, exist_ok=True)
     try:
         bench = Bench(args, folder)
-        for what in args.what:
-            getattr(bench, what)()
+        for case, rows in args.what:
+            for row in rows:
+                getattr(bench, case)(row)
+            if not rows:
+                getattr(bench, case)()
             sys.stdout.flush()
     finally:
         if args.keep is None:
