@@ -111,7 +111,7 @@ static int run(int argc, char **argv)
 {
     const char *dir = NULL;
     int option;
-    optind = 1;
+    optind = 0; /* begin anew */
     opterr = 0;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {

@@ -136,7 +136,7 @@ static int run(int argc, char **argv)
     sluice_engine *engine = sluice_engine_new(NULL, &error);
     if (engine == NULL)
         return cli_report("engine", &error);
-    optind = 1;
+    optind = 0; /* begin anew */
     opterr = 0;
     while (code == CLI_OK &&
            (option = getopt_long(argc, argv, "+", options, NULL)) != -1) {

@@ -10,7 +10,7 @@ static int arguments(const cli_command *command, int argc, char **argv,
                      const char **output, const char **input)
 {
     int option;
-    optind = 1;
+    optind = 0; /* begin anew */
     opterr = 0;
     while ((option = getopt(argc, argv, "+o:")) != -1) {
         if (option != 'o')

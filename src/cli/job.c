@@ -108,7 +108,7 @@ int cli_job_arguments(cli_job *job, int argc, char **argv,
                       const struct option *options, cli_job_own *own, void *arg)
 {
     int option, code = CLI_OK;
-    optind = 1;
+    optind = 0; /* begin anew */
     opterr = 0;
     while (code == CLI_OK &&
            (option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {

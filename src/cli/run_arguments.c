@@ -149,7 +149,7 @@ static bool wants_stdin_twice(const cli_run_state *r)
 int cli_run_arguments(cli_run_state *r, int argc, char **argv)
 {
     int option, code;
-    optind = 1;
+    optind = 0; /* begin anew */
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1)
         if ((code = one_option(r, option, argv)) != CLI_OK)

@@ -105,7 +105,7 @@ void sl_pc_index(sl_pc *p, sl_sort sort, uint32_t index)
         sl_buf_printf(p->out, "%u", index);
 }
 
-void sl_pc_bind(sl_pc *p, sl_sort sort)
+bool sl_pc_bind(sl_pc *p, sl_sort sort)
 {
     uint32_t index = p->scope->count[sort]++;
     const sl_name *name = name_of(p->scope, sort, index);
@@ -114,6 +114,7 @@ void sl_pc_bind(sl_pc *p, sl_sort sort)
         put_id(p, *name);
     }
     sl_buf_printf(p->out, " (;%u;)", index);
+    return name != NULL;
 }
 
 /* A namemap; what is not in order, empty or there already is left out. */
@@ -558,8 +559,8 @@ static void field_data(sl_pc *p, sl_reader *r)
 static void field_value(sl_pc *p, sl_reader *r)
 {
     sl_pc_text(p, "(value");
-    sl_pc_bind(p, SL_SORT_VALUE);
-    sl_pc_value(p, r);
+    bool named = sl_pc_bind(p, SL_SORT_VALUE);
+    sl_pc_value(p, r, named);
     sl_pc_text(p, ")");
 }
 

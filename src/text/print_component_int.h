@@ -40,8 +40,9 @@ bool sl_pc_enter(sl_pc *p, sl_reader *r);
 
 /* An index as text: $name or a number. */
 void sl_pc_index(sl_pc *p, sl_sort sort, uint32_t index);
-/* " $name (;index;)" of the next index of the sort, which is taken. */
-void sl_pc_bind(sl_pc *p, sl_sort sort);
+/* " $name (;index;)" of the next index of the sort, which is taken. False: it
+ * has no name. */
+bool sl_pc_bind(sl_pc *p, sl_sort sort);
 /* "core func" */
 void sl_pc_sort(sl_pc *p, sl_sort sort);
 /* Reads a sort; `core`: a core:sort. SL_N_SORTS after a failure. */
@@ -56,10 +57,13 @@ void sl_pc_alias(sl_pc *p, sl_reader *r);
 void sl_pc_know(sl_pc *p, const uint8_t *bytes, size_t len);
 void sl_pc_know_same(sl_pc *p, const sl_pc_scope *from, uint32_t index);
 /* " T V": valtype and value, as a literal if it is one of a known type. */
-void sl_pc_value(sl_pc *p, sl_reader *r);
+void sl_pc_value(sl_pc *p, sl_reader *r, bool named);
 
 /* print_component_type.c */
 void sl_pc_valtype(sl_pc *p, sl_reader *r);
+/* Behind what a value's own $name would be: unless it has one, the $name of a
+ * type would be taken for that. */
+void sl_pc_valtype_of(sl_pc *p, sl_reader *r, bool named);
 void sl_pc_deftype(sl_pc *p, sl_reader *r);
 void sl_pc_result_list(sl_pc *p, sl_reader *r);
 /* "(sort $id (;i;) type)" */

@@ -33,6 +33,18 @@ void sl_pc_valtype(sl_pc *p, sl_reader *r)
         sl_pc_text(p, word);
 }
 
+void sl_pc_valtype_of(sl_pc *p, sl_reader *r, bool named)
+{
+    sl_reader ahead = *r;
+    sl_err ignored = {0};
+    ahead.err = &ignored;
+    int64_t code = sl_read_s33(&ahead);
+    if (named || code < 0)
+        sl_pc_valtype(p, r);
+    else
+        sl_buf_printf(p->out, "%u", (unsigned)sl_read_s33(r));
+}
+
 static bool read_flag(sl_reader *r)
 {
     uint8_t byte = sl_read_u8(r);
@@ -302,13 +314,14 @@ static void typebound(sl_pc *p, sl_reader *r)
     }
 }
 
-static void valuebound(sl_pc *p, sl_reader *r)
+static void valuebound(sl_pc *p, sl_reader *r, bool named)
 {
     uint8_t bound = sl_read_u8(r);
     if (bound > 1) {
         malformed(r, bound, "value bound");
     } else if (bound == 1) {
-        one_type(p, r);
+        sl_pc_text(p, " ");
+        sl_pc_valtype_of(p, r, named);
     } else {
         sl_pc_text(p, " (eq ");
         sl_pc_index(p, SL_SORT_VALUE, sl_read_u32(r));
@@ -328,13 +341,13 @@ void sl_pc_externtype(sl_pc *p, sl_reader *r, bool binds)
     }
     sl_pc_text(p, "(");
     sl_pc_sort(p, sort);
-    if (binds) /* but the type does not refer to what it describes */
-        sl_pc_bind(p, sort);
+    /* It binds, but the type does not refer to what it describes. */
+    bool named = binds && sl_pc_bind(p, sort);
     p->scope->count[sort] -= binds;
     if (sort == SL_SORT_TYPE) {
         typebound(p, r);
     } else if (sort == SL_SORT_VALUE) {
-        valuebound(p, r);
+        valuebound(p, r, named);
     } else if (sort != SL_SORT_CORE_DATA) {
         sl_pc_text(p, " (type ");
         sl_pc_index(p, core ? SL_SORT_CORE_TYPE : SL_SORT_TYPE, sl_read_u32(r));

@@ -347,13 +347,13 @@ static bool lit(literal *l, sl_reader *type)
     return ok;
 }
 
-void sl_pc_value(sl_pc *p, sl_reader *r)
+void sl_pc_value(sl_pc *p, sl_reader *r, bool named)
 {
     sl_err ignored = {0};
     sl_buf text = {0}, *out = p->out;
     sl_reader type = *r;
     sl_pc_text(p, " ");
-    sl_pc_valtype(p, r);
+    sl_pc_valtype_of(p, r, named);
     uint32_t len = sl_read_u32(r);
     const uint8_t *bytes = sl_read_bytes(r, len);
     if (bytes == NULL)

@@ -135,10 +135,14 @@ static definition *load(wast *w, sl_cursor c, bool is_text, wast_outcome *trip,
 static sl_store *make_store(wast *w, sl_err *err)
 {
     sl_store_limits limits = sl_store_limits_default();
+    if (w->options->tight)
+        limits.core = wast_limits_tight;
     sl_store *store = sl_store_new(w->components->loop, &limits, err);
     if (store == NULL)
         return NULL;
     store->seed = w->options->seed;
+    if (w->options->tight)
+        sl_store_set_deadline(store, w->deadline_ns);
     sl_data_ctx_schedule(store->data, w->options->seed);
     wast_backings *backings = wast_backings_of(w, err);
     if (backings != NULL &&

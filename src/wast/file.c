@@ -41,7 +41,7 @@ static bool read_repeat(sl_cursor *c, sl_buf *out)
                 sl_expect_rpar(c);
     if (good && once.len != 0 && times > MAX_FILE / once.len)
         good = sl_cursor_fail(c, "the file is too large");
-    for (uint32_t i = 0; good && i < times; i++)
+    for (uint32_t i = 0; good && once.len != 0 && i < times; i++)
         sl_buf_bytes(out, once.data, once.len);
     out->failed |= once.failed;
     sl_buf_deinit(&once);

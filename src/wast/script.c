@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "loop/loop.h"
+
 /* --- Verdicts ------------------------------------------------------------ */
 
 static void write_why(wast *w, const char *fmt, va_list args)
@@ -433,16 +435,35 @@ static void run_commands(wast *w)
     }
 }
 
+const sl_core_limits wast_limits = {
+    .memory_pages = 65536,
+    .memory_bytes = UINT64_C(16) << 30,
+    .table_elems = 10000000,
+};
+const sl_core_limits wast_limits_tight = {
+    .memory_pages = 64,
+    .memory_bytes = UINT64_C(32) << 20,
+    .table_elems = 10000,
+};
+enum { TIGHT_NS = 200 * 1000 * 1000 };
+
+static bool is_late(void *arg)
+{
+    const wast *w = arg;
+    return sl_loop_now_ns() >= w->deadline_ns;
+}
+
 static bool start(wast *w, sl_err *err)
 {
-    static const sl_core_limits limits = {
-        .memory_pages = 65536,
-        .memory_bytes = UINT64_C(16) << 30,
-        .table_elems = 10000000,
-    };
-    w->store = sl_core_store_new(&limits, err);
+    bool tight = w->options->tight;
+    w->store = sl_core_store_new(tight ? &wast_limits_tight : &wast_limits, err);
     if (w->store == NULL)
         return false;
+    if (tight) {
+        w->deadline_ns = sl_loop_now_ns() + TIGHT_NS;
+        sl_core_store_set_poll(w->store, is_late, w);
+        sl_core_store_poll(w->store, true);
+    }
     w->has_thread = sl_core_thread_init(&w->thread, w->store, 1 << 20, &w->trap,
                                         err) == SL_OK;
     return w->has_thread && sl_lex(w->source, &w->arena, &w->tokens, err);

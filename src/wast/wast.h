@@ -50,6 +50,8 @@ typedef struct sl_wast_options {
     FILE *log;       /* failures and the line per file; NULL: silent */
     bool no_sums;    /* without the line per file */
     bool round_trip; /* print every module and parse it again */
+    bool tight;      /* a stranger's script: little memory, and code runs for a
+                        fifth of a second in all */
     bool verbose;    /* one line per skipped command as well */
 } sl_wast_options;
 

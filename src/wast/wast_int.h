@@ -68,6 +68,7 @@ typedef struct wast {
     sl_core_thread thread;
     bool has_thread;
     sl_trap_info trap;
+    uint64_t deadline_ns; /* with options->tight */
     SL_VEC(wast_loaded) loaded; /* modules live as long as the store */
     wast_scope definitions, instances;
     wast_scope registered; /* by module name */
@@ -105,6 +106,9 @@ wast_outcome wast_judge(wast *w, wast_want want, sl_name message,
 bool wast_bind(wast_scope *scope, sl_name name, wast_thing thing);
 /* WAST_NOTHING when the name is not there. */
 wast_thing wast_find(const wast_scope *scope, sl_name name);
+
+/* What a store of the script may have. */
+extern const sl_core_limits wast_limits, wast_limits_tight;
 
 /* core.c: the cursor stands on `(module`. */
 wast_outcome wast_core_form(wast *w, sl_cursor *c, wast_want want,

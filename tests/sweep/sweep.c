@@ -13,81 +13,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "mutate.h"
 #include "sluice/sluice.h"
 
 enum { DEADLINE_MS = 20, HANG_S = 20 };
-
-typedef struct seed {
-    uint8_t *bytes;
-    size_t len;
-} seed;
-
-static uint64_t state;
-
-/* xorshift64*: the same mutants for the same seed on every machine. */
-static uint64_t next(void)
-{
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return state * UINT64_C(2685821657736338717);
-}
-
-static size_t below(size_t n)
-{
-    return n == 0 ? 0 : (size_t)(next() % n);
-}
-
-/* --- Mutation ------------------------------------------------------------------ */
-
-static void flip(uint8_t *bytes, size_t len)
-{
-    static const uint8_t special[] = {0,    1,    0x7f, 0x80, 0xff, 0x40,
-                                      0x0b, 0x50, 0x13, 0x0d, 0x41, 0x10};
-    size_t at = below(len);
-    for (int tries = 0; bytes[at] == 0 && tries < 8; tries++)
-        at = below(len); /* padding is of little interest */
-    switch (below(4)) {
-    case 0:
-        bytes[at] ^= (uint8_t)(1u << below(8));
-        break;
-    case 1:
-        bytes[at] = special[below(sizeof special)];
-        break;
-    case 2:
-        bytes[at] = (uint8_t)(bytes[at] + (below(2) ? 1 : -1));
-        break;
-    default:
-        bytes[at] = (uint8_t)next();
-    }
-}
-
-/* Writes a mutant into out (room for 2 * len + 16); returns its length. */
-static size_t mutate(const seed *s, uint8_t *out)
-{
-    size_t len = s->len, at = below(len), n = below(16) + 1;
-    memcpy(out, s->bytes, len);
-    switch (below(8)) {
-    case 0: /* cut the end */
-        return at;
-    case 1: /* cut a piece */
-        if (at + n < len) {
-            memmove(out + at, out + at + n, len - at - n);
-            len -= n;
-        }
-        return len;
-    case 2: /* repeat a piece */
-        if (at + n <= len) {
-            memmove(out + at + n, out + at, len - at);
-            len += n;
-        }
-        return len;
-    default: /* flip one to four bytes */
-        for (size_t flips = below(4) + 1; flips > 0; flips--)
-            flip(out, len);
-        return len;
-    }
-}
 
 /* --- Running ----------------------------------------------------------------------- */
 
@@ -196,21 +125,6 @@ static const char *run(sluice_engine *engine, const uint8_t *bytes, size_t len,
     return how;
 }
 
-static bool load(const char *path, seed *out)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return false;
-    fseek(file, 0, SEEK_END);
-    out->len = (size_t)ftell(file);
-    rewind(file);
-    out->bytes = malloc(out->len + 1);
-    bool good = out->bytes != NULL &&
-                fread(out->bytes, 1, out->len, file) == out->len;
-    fclose(file);
-    return good;
-}
-
 int main(int argc, char **argv)
 {
     if (argc < 4) {
@@ -225,17 +139,17 @@ int main(int argc, char **argv)
     uint64_t mutants = strtoull(argv[1], NULL, 0), counts[3] = {0};
     uint64_t first = strtoull(argv[2], NULL, 0);
     size_t n_seeds = (size_t)argc - 3;
-    seed *seeds = calloc(n_seeds, sizeof *seeds);
+    mutate_seed *seeds = calloc(n_seeds, sizeof *seeds);
     int null_fd = open("/dev/null", O_RDWR);
     for (size_t i = 0; i < n_seeds; i++)
-        if (!load(argv[3 + i], &seeds[i])) {
+        if (!mutate_load(argv[3 + i], &seeds[i])) {
             perror(argv[3 + i]);
             return 2;
         }
     start_clock();
     for (uint64_t i = 0; i < mutants; i++) {
-        state = (first + i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-        const seed *s = &seeds[i % n_seeds];
+        mutate_start(first + i);
+        const mutate_seed *s = &seeds[i % n_seeds];
         uint8_t *bytes = malloc(2 * s->len + 16);
         size_t len = mutate(s, bytes);
         uint8_t *exact = malloc(len); /* so that a byte too far is seen */

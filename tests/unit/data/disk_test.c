@@ -614,6 +614,8 @@ static void test_disk__the_least_recently_used_go(void **state)
     assert_true(put_chunk(&f, 2, SIZE));
     for (uint32_t i = 0; i < N - 3; i++) {
         assert_true(put_chunk(&f, 100 + i, SIZE));
+        chunk_path(&f, 100 + i, SIZE, path);
+        set_age(path, 100); /* younger than those, however slow this is */
         chunk_path(&f, 3 + i, SIZE, path);
         assert_false(is_file(path));
         for (uint32_t k = 0; k < N; k++) {

@@ -322,6 +322,173 @@ static void test_fault__found_at_once_traps_the_call(void **state)
     close_fixture(&f);
 }
 
+static sl_err refused(void)
+{
+    sl_err err = {0};
+    sl_fail(&err, SL_EIO, SL_ERR_NO_PLACE, "connection refused");
+    return err;
+}
+
+/* Of two readers of the same bytes the one that still waits meets the fault; the
+ * other one asks anew when it reads again. */
+static void test_fault__is_nothing_to_who_has_cancelled(void **state)
+{
+    (void)state;
+    fixture f;
+    origin o;
+    uint8_t to[100], to_other[100];
+    sl_err err = refused();
+    open_origin(&f, &o, 200);
+    sl_shared *a = stream_of(&f, 20, 120), *b = stream_of(&f, 20, 120);
+    guest other = {.inst = {.store = f.store}};
+    assert_int_equal(guest_read(&f.g, a, to, 100), SL_OK);
+    assert_int_equal(guest_read(&other, b, to_other, 100), SL_OK);
+    a->ops->cancel(a, SL_READABLE);
+    assert_int_equal(f.g.result, SL_COPY_CANCELLED);
+    assert_int_equal(take_event(&f, a), 0);
+    assert_int_equal(o.n, 1);
+    bring(&f, &o, 0, &err);
+    assert_int_equal(f.traps, 1);
+    assert_false(f.g.event || other.event);
+    assert_int_equal(guest_read(&f.g, a, to, 100), SL_OK);
+    assert_int_equal(o.n, 2);
+    bring(&f, &o, 1, NULL);
+    assert_int_equal(take_event(&f, a), 100);
+    assert_bytes(to, 20, 100);
+    assert_int_equal(f.traps, 1);
+    sl_shared_drop(a, SL_READABLE);
+    sl_shared_drop(b, SL_READABLE);
+    close_fixture(&f);
+}
+
+static void test_fault__of_a_dropped_reader_is_nobodys(void **state)
+{
+    (void)state;
+    fixture f;
+    origin o;
+    uint8_t to[100];
+    sl_err err = refused();
+    open_origin(&f, &o, 200);
+    sl_shared *a = stream_of(&f, 0, 200), *b = stream_of(&f, 0, 200);
+    assert_int_equal(guest_read(&f.g, a, to, 100), SL_OK);
+    a->ops->cancel(a, SL_READABLE);
+    sl_shared_drop(a, SL_READABLE); /* the request is given up */
+    assert_int_equal(o.cancels, 1);
+    drain_loop(&f);
+    f.g.event = false;
+    assert_int_equal(guest_read(&f.g, b, to, 100), SL_OK);
+    assert_int_equal(o.n, 2);
+    bring(&f, &o, 1, &err);
+    assert_int_equal(f.traps, 1); /* b's alone */
+    sl_shared_drop(b, SL_READABLE);
+    close_fixture(&f);
+}
+
+typedef struct asked {
+    bool now; /* since it was last cleared */
+    int calls, retries;
+    uint32_t attempt; /* the last one's */
+} asked;
+
+static bool ask(void *arg, const sl_fault *fault)
+{
+    asked *a = arg;
+    a->now = true;
+    a->attempt = fault->attempt;
+    return ++a->calls <= a->retries;
+}
+
+/* Fails a request and stops where the embedder has been asked: another attempt
+ * is to be made in the loop's next turn. */
+static void fail_and_ask(fixture *f, origin *o, int i, asked *a)
+{
+    sl_err err = refused();
+    a->now = false;
+    sl_callback_finish(o->held[i], &err);
+    assert_true(sl_loop_run(f->loop, &a->now));
+}
+
+static void test_retry__then_a_trap(void **state)
+{
+    (void)state;
+    fixture f;
+    origin o;
+    uint8_t to[100];
+    asked a = {.retries = 2};
+    open_origin(&f, &o, 200);
+    sl_data_ctx_on_fault(f.store->data, ask, &a);
+    sl_shared *s = stream_of(&f, 20, 120);
+    assert_int_equal(guest_read(&f.g, s, to, 100), SL_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(f.traps, 0);
+        assert_int_equal(o.n, i + 1);
+        fail_and_ask(&f, &o, i, &a);
+        assert_int_equal(a.attempt, i + 1);
+        drain_loop(&f);
+    }
+    assert_int_equal(o.n, 3);
+    assert_int_equal(f.traps, 1);
+    assert_false(f.g.event);
+    sl_shared_drop(s, SL_READABLE);
+    close_fixture(&f);
+}
+
+static void test_retry__cancelled_before_it_is_made(void **state)
+{
+    (void)state;
+    fixture f;
+    origin o;
+    uint8_t to[100];
+    asked a = {.retries = 100};
+    open_origin(&f, &o, 200);
+    sl_data_ctx_on_fault(f.store->data, ask, &a);
+    sl_shared *s = stream_of(&f, 20, 120);
+    assert_int_equal(guest_read(&f.g, s, to, 100), SL_OK);
+    fail_and_ask(&f, &o, 0, &a);
+    assert_int_equal(o.n, 1);
+    s->ops->cancel(s, SL_READABLE);
+    assert_int_equal(f.g.result, SL_COPY_CANCELLED);
+    assert_int_equal(take_event(&f, s), 0);
+    drain_loop(&f);
+    assert_int_equal(o.n, 1); /* nobody wants them any more */
+    assert_int_equal(guest_read(&f.g, s, to, 100), SL_OK);
+    fail_and_ask(&f, &o, 1, &a);
+    assert_int_equal(a.attempt, 1); /* of this read */
+    drain_loop(&f);
+    bring(&f, &o, 2, NULL);
+    assert_int_equal(take_event(&f, s), 100);
+    assert_bytes(to, 20, 100);
+    assert_int_equal(f.traps, 0);
+    sl_shared_drop(s, SL_READABLE);
+    close_fixture(&f);
+}
+
+static void test_retry__dropped_or_closed_before_it_is_made(void **state)
+{
+    (void)state;
+    for (int closed = 0; closed < 2; closed++) {
+        fixture f;
+        origin o;
+        uint8_t to[100];
+        asked a = {.retries = 100};
+        open_origin(&f, &o, 200);
+        sl_data_ctx_on_fault(f.store->data, ask, &a);
+        sl_shared *s = stream_of(&f, 20, 120);
+        assert_int_equal(guest_read(&f.g, s, to, 100), SL_OK);
+        fail_and_ask(&f, &o, 0, &a);
+        if (closed) {
+            sl_shared_unref(s); /* as the closing store does */
+        } else {
+            s->ops->cancel(s, SL_READABLE);
+            sl_shared_drop(s, SL_READABLE);
+            drain_loop(&f);
+        }
+        assert_int_equal(o.n, 1);
+        close_fixture(&f);
+        assert_int_equal(o.n, 1);
+    }
+}
+
 static void test_store_close__while_a_read_waits(void **state)
 {
     (void)state;
@@ -402,6 +569,11 @@ const struct CMUnitTest segment_tests[] = {
     cmocka_unit_test(test_fault__traps_the_reading_instance),
     cmocka_unit_test(test_fault__after_progress_waits_for_the_next_read),
     cmocka_unit_test(test_fault__found_at_once_traps_the_call),
+    cmocka_unit_test(test_fault__is_nothing_to_who_has_cancelled),
+    cmocka_unit_test(test_fault__of_a_dropped_reader_is_nobodys),
+    cmocka_unit_test(test_retry__then_a_trap),
+    cmocka_unit_test(test_retry__cancelled_before_it_is_made),
+    cmocka_unit_test(test_retry__dropped_or_closed_before_it_is_made),
     cmocka_unit_test(test_store_close__while_a_read_waits),
     cmocka_unit_test(test_schedules__deliver_the_same_bytes),
 };

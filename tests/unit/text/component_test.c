@@ -660,6 +660,28 @@ static void test_print_component__parses_back(void **state)
     }
 }
 
+/* `$t` behind `(value` would be the value's name. */
+static void test_print_component__tells_values_from_types(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "(component\n"
+        "  (type $t (;0;) (list u8))\n"
+        "  (import \"a\" (value (;0;) 0))\n"
+        "  (import \"b\" (value $b (;1;) $t))\n"
+        "  (value (;2;) 0 (list 1))\n"
+        "  (value $d (;3;) $t (list 2))\n"
+        "  (export (;4;) \"e\" (value 2) (value 0))\n"
+        ")\n";
+    sl_buf bytes = must_parse(text), printed = {0};
+    sl_err err = {0};
+    assert_true(sl_print_component(bytes.data, bytes.len, &printed, &err));
+    sl_buf_u8(&printed, 0);
+    assert_string_equal((char *)printed.data, text);
+    sl_buf_deinit(&bytes);
+    sl_buf_deinit(&printed);
+}
+
 static void test_print_component__uses_names(void **state)
 {
     (void)state;
@@ -847,6 +869,7 @@ const struct CMUnitTest component_tests[] = {
     cmocka_unit_test(test_value__literals_there_and_back),
     cmocka_unit_test(test_value__types_by_other_names),
     cmocka_unit_test(test_print_component__parses_back),
+    cmocka_unit_test(test_print_component__tells_values_from_types),
     cmocka_unit_test(test_print_component__uses_names),
     cmocka_unit_test(test_print_component__survives_every_prefix),
     cmocka_unit_test(test_component_text__survives_short_memory),

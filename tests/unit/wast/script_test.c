@@ -240,6 +240,22 @@ static void test_run__round_trips_modules(void **state)
                   1, 0, 0);
 }
 
+/* An endless loop, in a module and in a component, and too much memory. */
+static void test_run__ends_a_strangers_script(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "(module (func (export \"f\") (loop (br 0))))"
+        "(assert_trap (invoke \"f\") \"deadline exceeded\")"
+        "(assert_trap (invoke \"f\") \"deadline exceeded\")"
+        "(component (core module $m (func $f (loop (br 0))) (start $f))"
+        " (core instance (instantiate $m)))"
+        "(module (memory 65))"
+        "(module (table 10001 funcref))"
+        "(module (memory 1) (func (export \"g\")))";
+    assert_counts(run(text, (sl_wast_options){.tight = true}, NULL), 4, 3, 0);
+}
+
 const struct CMUnitTest script_tests[] = {
     cmocka_unit_test(test_run__judges_commands),
     cmocka_unit_test(test_run__links_registered_instances),
@@ -250,5 +266,6 @@ const struct CMUnitTest script_tests[] = {
     cmocka_unit_test(test_nyi__excuses_only_what_fails),
     cmocka_unit_test(test_nyi__a_listed_file_without_failures_fails),
     cmocka_unit_test(test_run__round_trips_modules),
+    cmocka_unit_test(test_run__ends_a_strangers_script),
 };
 const size_t n_script_tests = sizeof script_tests / sizeof *script_tests;
