@@ -196,11 +196,6 @@ sl_tracer *sl_data_ctx_tracer(const sl_data_ctx *ctx)
     return ctx->tracer;
 }
 
-sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx)
-{
-    return ctx->loop;
-}
-
 /* --- Faults -------------------------------------------------------------------
  */
 

@@ -64,7 +64,6 @@ void sl_data_ctx_share(sl_data_ctx *ctx, sl_data_env *env);
  * they finish on the loop, alone. */
 void sl_data_ctx_free(sl_data_ctx *ctx);
 sl_data_stats *sl_data_ctx_stats(sl_data_ctx *ctx);
-sl_loop *sl_data_ctx_loop(sl_data_ctx *ctx);
 /* Who hears of requests, chunks and faults; NULL: nobody. Borrowed. */
 void sl_data_ctx_trace(sl_data_ctx *ctx, sl_tracer *tracer);
 sl_tracer *sl_data_ctx_tracer(const sl_data_ctx *ctx);

@@ -514,17 +514,6 @@ static sl_status instantiate(replay *r, sl_instance *parent,
     return replay_all(r);
 }
 
-sl_status sl_instantiate(sl_store *store, const sl_component *component,
-                         sl_instance *parent, const sl_item *imports,
-                         sl_instance **out, sl_err *err)
-{
-    sl_err local = {0};
-    replay r = {store, NULL, imports, err != NULL ? err : &local};
-    sl_closure closure = {component, parent};
-    *out = NULL;
-    return instantiate(&r, parent, &closure, out);
-}
-
 /* The segment by which an import is known here alone: it has the name. */
 static sl_status bind_import(replay *r, const sl_extern *import, sl_item *item)
 {

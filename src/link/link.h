@@ -8,14 +8,6 @@
 
 typedef struct sl_value sl_value; /* value.h */
 
-/* Instantiates the root (parent NULL) or a nested component. `imports` has one
- * item per import of the component, in order, already matched by type. The
- * instance belongs to the store, also when this fails half-way. Runs
- * start functions. SL_ETRAP (store->trap), SL_EUNLINKABLE, SL_ENOMEM. */
-sl_status sl_instantiate(sl_store *store, const sl_component *component,
-                         sl_instance *parent, const sl_item *imports,
-                         sl_instance **out, sl_err *err);
-
 /* Supplies one import of the root: fills *out with an item that fits the
  * import's type; what it makes for it lives in `root`'s arena. A segment is a
  * reference that is handed over. */

@@ -11,7 +11,6 @@ typedef enum host_kind {
     HOST_FUNC,
     HOST_SEGMENT,
     HOST_RESOURCE,
-    HOST_MODULE,
     HOST_VALUE,
 } host_kind;
 
@@ -29,18 +28,13 @@ typedef struct host_item {
         sl_segment *(*open)(void *ctx, sl_store *store, sl_err *err);
         bool (*make)(void *ctx, sl_store *store, sl_val *out, sl_err *err);
         sl_resource resource; /* one for all stores: it is the host's */
-        struct {
-            const sl_module *module;
-            sl_type type;
-        } module;
     } of;
 } host_item;
 
 /* An interface by name; the one with the empty name is the root itself. */
 typedef struct host_interface {
     sl_name name;
-    sl_map map;                  /* to item addresses */
-    const sl_instance *instance; /* or the exports of this one */
+    sl_map map; /* to item addresses */
 } host_interface;
 
 static const sl_name no_interface = {"", 0};
@@ -125,7 +119,7 @@ static sl_status add_item(sl_linker *linker, sl_name interface, host_item item,
     sl_status st = SL_OK;
     if (in == NULL || copy == NULL || item.name.data == NULL)
         st = no_memory(err);
-    else if (in->instance != NULL || sl_map_get(&in->map, name, NULL))
+    else if (sl_map_get(&in->map, name, NULL))
         st = defined_already(interface, name, err);
     if (st == SL_OK && (!sl_vec_reserve(&linker->items, 1) ||
                         !sl_map_put(&in->map, item.name, (uintptr_t)copy)))
@@ -180,49 +174,6 @@ sl_status sl_linker_resource(sl_linker *linker, sl_name interface, sl_name name,
     return add_item(linker, interface, item, err);
 }
 
-/* The module's type, as components speak of it. */
-static bool type_of_module(sl_arena *arena, const sl_module *module,
-                           sl_type *out)
-{
-    sl_core_module_export *exports =
-        sl_arena_array(arena, sl_core_module_export, module->n_exports);
-    if (exports == NULL)
-        return false;
-    for (uint32_t i = 0; i < module->n_exports; i++) {
-        const sl_core_export *e = &module->exports[i];
-        exports[i] = (sl_core_module_export){
-            e->name, sl_module_item_type(module, e->kind, e->index)};
-    }
-    *out = (sl_type){.kind = SL_T_CORE_MODULE};
-    out->of.module.n_imports = module->n_imports;
-    out->of.module.imports = module->imports;
-    out->of.module.n_exports = module->n_exports;
-    out->of.module.exports = exports;
-    return true;
-}
-
-sl_status sl_linker_module(sl_linker *linker, sl_name interface, sl_name name,
-                           const sl_module *module, sl_err *err)
-{
-    host_item item = {name, HOST_MODULE, NULL, NULL, {{0}}};
-    item.of.module.module = module;
-    if (!type_of_module(&linker->arena, module, &item.of.module.type))
-        return no_memory(err);
-    return add_item(linker, interface, item, err);
-}
-
-sl_status sl_linker_instance(sl_linker *linker, sl_name interface,
-                             const sl_instance *instance, sl_err *err)
-{
-    if (exact_interface(linker, interface) != NULL)
-        return defined_already(interface, no_interface, err);
-    host_interface *in = make_interface(linker, interface);
-    if (in == NULL)
-        return no_memory(err);
-    in->instance = instance;
-    return SL_OK;
-}
-
 /* --- Resolving ------------------------------------------------------------ */
 
 /* Where an import is, for messages. */
@@ -272,18 +223,6 @@ static sl_status give_func(const host_item *host, sl_instance *root, place at,
     return SL_OK;
 }
 
-static sl_status give_module(const host_item *host, place at,
-                             const sl_externtype *want, sl_item *out,
-                             sl_err *err)
-{
-    sl_externtype have = {SL_SORT_CORE_MODULE, &host->of.module.type};
-    sl_err why = {0};
-    if (!sl_externtype_matches(&have, want, SL_EUNLINKABLE, &why))
-        return unlinkable(at, why.msg, err);
-    out->of.core_module = host->of.module.module;
-    return SL_OK;
-}
-
 static sl_status give_segment(const host_item *host, sl_instance *root,
                               sl_item *out, sl_err *err)
 {
@@ -316,8 +255,9 @@ static sl_status give_value(const host_item *host, sl_instance *root, place at,
 }
 
 static const sl_sort host_sorts[] = {
-    [HOST_FUNC] = SL_SORT_FUNC,     [HOST_SEGMENT] = SL_SORT_CORE_DATA,
-    [HOST_RESOURCE] = SL_SORT_TYPE, [HOST_MODULE] = SL_SORT_CORE_MODULE,
+    [HOST_FUNC] = SL_SORT_FUNC,
+    [HOST_SEGMENT] = SL_SORT_CORE_DATA,
+    [HOST_RESOURCE] = SL_SORT_TYPE,
     [HOST_VALUE] = SL_SORT_VALUE,
 };
 
@@ -334,10 +274,8 @@ static sl_status give(host_item *host, sl_instance *root, place at,
     case HOST_RESOURCE:
         out->of.resource = &host->of.resource;
         return SL_OK;
-    case HOST_VALUE:
-        return give_value(host, root, at, want->type->of.value.type, out, err);
     default:
-        return give_module(host, at, want, out, err);
+        return give_value(host, root, at, want->type->of.value.type, out, err);
     }
 }
 
@@ -393,21 +331,6 @@ static sl_status give_interface(const host_interface *in, sl_instance *root,
     return SL_OK;
 }
 
-static sl_status give_instance(const host_interface *in, place at,
-                               const sl_externtype *want, sl_item *out,
-                               sl_err *err)
-{
-    const sl_type *type = in->instance->component->type;
-    sl_type have_type = {.kind = SL_T_INSTANCE, .of = type->of};
-    have_type.of.component.n_imports = 0;
-    sl_externtype have = {SL_SORT_INSTANCE, &have_type};
-    sl_err why = {0};
-    if (!sl_externtype_matches(&have, want, SL_EUNLINKABLE, &why))
-        return unlinkable(at, why.msg, err);
-    out->of.instance = (sl_exports *)&in->instance->exports;
-    return SL_OK;
-}
-
 /* The interface of that name, else the first compatible one. */
 static const host_interface *find_interface(sl_linker *linker, sl_name name)
 {
@@ -434,8 +357,6 @@ static sl_status resolve(void *arg, sl_instance *root, const sl_extern *import,
     }
     const host_interface *in =
         linker != NULL ? find_interface(linker, import->name) : NULL;
-    if (in != NULL && in->instance != NULL)
-        return give_instance(in, at, &import->type, out, err);
     return give_interface(in, root, at, import->type.type, out, err);
 }
 

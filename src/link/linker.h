@@ -45,10 +45,6 @@ typedef struct sl_host_resource {
 sl_status sl_linker_resource(sl_linker *linker, sl_name interface, sl_name name,
                              const sl_host_resource *def, sl_err *err);
 
-/* A `core module` import; the module must outlive the linker's stores. */
-sl_status sl_linker_module(sl_linker *linker, sl_name interface, sl_name name,
-                           const sl_module *module, sl_err *err);
-
 /* A value import: `make` fills in one for each instance, which is taken; false
  * with err, or without when memory is short. */
 typedef struct sl_host_value {
@@ -58,10 +54,6 @@ typedef struct sl_host_value {
 } sl_host_value;
 sl_status sl_linker_value(sl_linker *linker, sl_name interface, sl_name name,
                           const sl_host_value *def, sl_err *err);
-
-/* The exports of a component instance as an imported instance. */
-sl_status sl_linker_instance(sl_linker *linker, sl_name interface,
-                             const sl_instance *instance, sl_err *err);
 
 /* Instantiates a root; `linker` may be NULL when nothing is imported.
  * SL_EUNLINKABLE names the import and says why. */

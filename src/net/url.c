@@ -70,7 +70,8 @@ static bool parts_allowed(CURLU *u, bool allow_private, sl_err *err)
         sl_fail(err, SL_EINVALID, SL_ERR_NO_PLACE,
                 "URL scheme %.20s is not fetched: only http and https", scheme);
     else
-        ok = allow_private || host_allowed(host, err);
+        ok = printable(host, err) /* as curl has decoded it */ &&
+             (allow_private || host_allowed(host, err));
     curl_free(scheme);
     curl_free(host);
     return ok;

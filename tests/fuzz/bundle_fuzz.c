@@ -53,12 +53,19 @@ static void lower(sl_source *source)
     check(sl_lower(&job, &err), &err);
 }
 
+/* Two segments that change places, and one that is imported. */
 static void optimize(sl_source *source)
 {
-    static const sl_plan_step steps[] = {{0, 0, 1}};
-    sl_err err = {0};
-    sl_bundle_job job = job_of(source, in, out);
-    check(sl_optimize(&job, steps, 1, &err), &err);
+    static const sl_name names[] = {{"d", 1}};
+    static const sl_plan_step steps[][3] = {{{1, 0, 1}, {2, 0, 0}, {1, 1, 0}},
+                                            {{2, 0, 1}, {1, 0, 1}, {0, 0, 1}}};
+    for (size_t i = 0; i < 2; i++)
+        for (uint32_t n = 1; n <= 3; n++) {
+            sl_err err = {0};
+            sl_load_plan plan = {1, names, n, steps[i]};
+            sl_bundle_job job = job_of(source, in, out);
+            check(sl_optimize(&job, &plan, i != 0, &err), &err);
+        }
 }
 
 static void out_and_back(sl_source *source, uint8_t how)

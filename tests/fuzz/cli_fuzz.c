@@ -56,14 +56,19 @@ static void read_plan(const char *text, size_t len)
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (cli_plan_read(&plan, path) == CLI_OK) {
         must(cli_plan_write(&plan, path) == CLI_OK);
-        must(cli_plan_read(&again, path) == CLI_OK && again.n == plan.n);
-        for (size_t i = 0; i < plan.n; i++)
-            must(plan.v[i].segment == again.v[i].segment &&
-                 plan.v[i].start == again.v[i].start &&
-                 plan.v[i].len == again.v[i].len);
+        must(cli_plan_read(&again, path) == CLI_OK);
+        must(again.steps.n == plan.steps.n);
+        for (size_t i = 0; i < plan.steps.n; i++) {
+            const sl_plan_step *a = &plan.steps.v[i], *b = &again.steps.v[i];
+            must(a->segment == b->segment && a->start == b->start &&
+                 a->len == b->len);
+        }
+        sl_load_plan all = cli_plan_take(&plan);
+        for (uint32_t i = 0; i < all.n; i++)
+            must(all.steps[i].segment < UINT32_MAX);
     }
-    sl_vec_deinit(&plan);
-    sl_vec_deinit(&again);
+    cli_plan_deinit(&plan);
+    cli_plan_deinit(&again);
     close(fd);
 }
 

@@ -10,20 +10,13 @@ static sluice_engine *engine;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    static const char *const features[] = {"values", "map", "fixed-lists",
-                                           "forward", "attributes"};
+    static const char *const features[] = {
+        "values", "map", "fixed-lists", "forward", "attributes", "core-data"};
     sluice_limits limits = sluice_limits_strict();
     (void)argc, (void)argv;
     engine = sluice_engine_new(&limits, NULL);
-<<<<<<< HEAD
-    sluice_engine_set_feature(engine, "values", true);
-    sluice_engine_set_feature(engine, "core-data", true);
-    signal(SIGVTALRM, on_alarm);
-    setitimer(ITIMER_VIRTUAL, &every, NULL);
-=======
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
         sluice_engine_set_feature(engine, features[i], true);
->>>>>>> 1b5a600 (tests: a fuzz target for everything that reads bytes from outside)
     return 0;
 }
 

@@ -54,8 +54,9 @@ static bool supply(sl_core_store *store, const sl_core_import *import,
     case SL_CORE_TAG:
         out->of.tag = sl_tag_new(store, type->of.func, &err);
         return out->of.tag != NULL;
+    default: /* data, which components have */
+        return false;
     }
-    return false;
 }
 
 static void call_exports(sl_core_thread *thread, const sl_module *module,
