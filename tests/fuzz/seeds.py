@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Makes seeds for the fuzz targets out of the tests' own material.
 
-    seeds.py SLUICE OUT [SCRIPT-OR-FOLDER...]
+    seeds.py SLUICE OUT MOST [SCRIPT-OR-FOLDER...]
 
 Every module and component of the scripts (default: tests/wast, and the official
 suites where they are) goes into OUT/text as text, OUT/module and OUT/component
-as bytes, whole scripts into OUT/wast; tests/fuzz/corpus is copied in.
+as bytes, at most MOST of each (0: all); whole scripts go into OUT/wast, and
+tests/fuzz/corpus is copied in.
 """
 import concurrent.futures
 import hashlib
@@ -60,19 +61,22 @@ def binary(sluice, text, folder):
 
 
 def main():
-    sluice, out = sys.argv[1], pathlib.Path(sys.argv[2])
-    where = [pathlib.Path(a) for a in sys.argv[3:]] or [
+    sluice, out, most = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
+    where = [pathlib.Path(a) for a in sys.argv[4:]] or [
         ROOT / 'tests', ROOT / 'examples', ROOT.parent / 'shared/conformance']
     files = [f for place in where for pattern in ('*.wast', '*.wat')
              for f in sorted(place.rglob(pattern)) if place.exists()]
+    found = {'module': {}, 'component': {}}
+    for file in files:
+        script = file.read_bytes()
+        if len(script) <= LARGEST and file.suffix == '.wast':
+            put(out / 'wast', script)
+        for kind, text in forms(script):
+            if len(text) <= LARGEST:
+                found[kind][hashlib.sha256(text).digest()] = text
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for file in files:
-            script = file.read_bytes()
-            if len(script) <= LARGEST and file.suffix == '.wast':
-                put(out / 'wast', script)
-            for kind, text in forms(script):
-                if len(text) > LARGEST:
-                    continue
+        for kind, texts in found.items():
+            for _, text in sorted(texts.items())[:most or None]:
                 put(out / 'text', text)
                 pool.submit(binary, sluice, text, out / kind)
     shutil.copytree(HERE / 'corpus', out, dirs_exist_ok=True)
