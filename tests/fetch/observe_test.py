@@ -360,6 +360,8 @@ def _(world):
         run = subprocess.Popen(world.command('--trace', 'trace.json', *args),
                                cwd=world.folder, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE)
+        while not os.path.exists(world.path('trace.json')) and run.poll() is None:
+            time.sleep(0.02) # it is about to call
         time.sleep(0.7)
         run.send_signal(signal.SIGINT)
         _, err = run.communicate(timeout=TIMEOUT)
