@@ -231,9 +231,12 @@ typedef struct sluice_func sluice_func;
 
 /**
  * Instantiate a component: link its imports, run its start functions, those of
- * core modules and its own. No byte of a segment is read. A start function may
- * not block before it has returned (it traps); what it does after that goes on
- * as the loop runs.
+ * core modules and its own. No byte of a segment is read, but for what a start
+ * function asks for. A start function may not block before it has returned (it
+ * traps); what it does after that goes on as the loop runs. If it needs bytes of a
+ * segment that a core module imports (feature `core-data`) they are waited for
+ * when nothing else is under way in the store: its own loop turns meanwhile, and
+ * calls back. Inside of that loop, and with an embedder's, that traps too.
  * @param linker  may be NULL when nothing is imported
  * @return NULL on failure: SLUICE_EUNLINKABLE (names the import), SLUICE_ETRAP,
  *         SLUICE_ELIMIT, SLUICE_ENOMEM. Belongs to the store.

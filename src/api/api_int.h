@@ -36,6 +36,7 @@ struct sluice_store {
      * when nothing runs any more. */
     sl_post settle;
     bool heard; /* a call has ended with it */
+    bool trap_waits; /* until the store is not stalled any more */
     void (*on_trap)(void *arg, const sluice_error *error);
     void *on_trap_arg;
     sluice_fault_answer (*on_fault)(void *arg, const sluice_fault *fault);

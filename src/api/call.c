@@ -305,6 +305,10 @@ void sl_api_resumed(sl_store *inner, void *arg)
             ask_to_stop(p);
         sl_call_unref(&p->call);
     }
+    if (!inner->stalled && store->trap_waits) {
+        store->trap_waits = false;
+        sl_loop_post(store->loop, &store->settle);
+    }
     sl_api_run_drops(store);
 }
 

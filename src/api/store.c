@@ -26,10 +26,15 @@ static sl_store_limits store_limits(const sluice_limits *limits)
 
 void sl_api_trapped(sluice_store *store, const sluice_error *error, bool heard)
 {
-    if (store->store->nesting_depth != 0) {
+    /* While it is stalled, what it has entered cannot be told from what has
+     * trapped. */
+    bool stalled = store->store->stalled;
+    if (store->store->nesting_depth != 0 || stalled) {
         store->trap = *error;
         store->heard = heard;
-        sl_loop_post(store->loop, &store->settle);
+        store->trap_waits = stalled;
+        if (!stalled)
+            sl_loop_post(store->loop, &store->settle);
         return;
     }
     bool any = sl_api_fail_lost_calls(store, error);

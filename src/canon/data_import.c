@@ -90,10 +90,9 @@ static void on_fault(sl_copy *copy, const sl_err *err)
  * waits. */
 static sl_status wait_told(data_init *init)
 {
-    if (!sl_store_may_stall(init->store))
-        return sl_trap(init->core,
-                       "cannot block a synchronous task before returning");
-    sl_status status = sl_store_stall(init->store);
+    sl_status status = sl_store_may_stall(init->store)
+                           ? sl_store_stall(init->store)
+                           : sl_store_hold(init->core, &init->told);
     if (status == SL_OK && init->failed)
         return sl_trap(init->core, "%s", init->fault.msg);
     return status;

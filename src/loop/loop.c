@@ -105,9 +105,22 @@ void *sl_loop_uv(sl_loop *loop)
 bool sl_loop_run(sl_loop *loop, const bool *done)
 {
     while (!*done)
-        if (uv_run(loop->uv, UV_RUN_ONCE) == 0 && !*done)
+        if (!sl_loop_turn(loop) && !*done)
             return false;
     return true;
+}
+
+bool sl_loop_turn(sl_loop *loop)
+{
+    loop->turning++;
+    bool more = uv_run(loop->uv, UV_RUN_ONCE) != 0;
+    loop->turning--;
+    return more;
+}
+
+bool sl_loop_may_turn(const sl_loop *loop)
+{
+    return loop->owned && loop->turning == 0;
 }
 
 uint32_t sl_loop_active(const sl_loop *loop)
@@ -138,11 +151,13 @@ static void unlink_post(sl_loop *loop, sl_post *post)
 static void on_idle(uv_idle_t *idle)
 {
     sl_loop *loop = idle->data;
+    loop->turning++;
     for (uint32_t n = loop->n_posts; n != 0 && loop->first != NULL; n--) {
         sl_post *post = loop->first;
         unlink_post(loop, post);
         post->fn(post);
     }
+    loop->turning--;
     close_if_over(loop);
 }
 

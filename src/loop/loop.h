@@ -22,6 +22,10 @@ void sl_loop_free(sl_loop *loop);
 void *sl_loop_uv(sl_loop *loop); /* the uv_loop_t */
 /* Runs the loop until *done; false when nothing is left that could set it. */
 bool sl_loop_run(sl_loop *loop, const bool *done);
+/* One turn, in which something is waited for; false: nothing is left to wait
+ * for. Not of an embedder's loop, and not from what the loop has called. */
+bool sl_loop_turn(sl_loop *loop);
+bool sl_loop_may_turn(const sl_loop *loop);
 /* Posts, timers, polls, work and wakes that are under way: 0 at rest (tests). */
 uint32_t sl_loop_active(const sl_loop *loop);
 uint64_t sl_loop_now_ns(void); /* monotonic */

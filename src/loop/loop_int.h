@@ -11,6 +11,7 @@ struct sl_loop {
     uv_loop_t own;
     uv_loop_t *uv; /* &own or the embedder's */
     bool owned, closing;
+    uint32_t turning; /* run from here, or what was posted runs */
     uv_idle_t idle; /* runs, and keeps the loop from sleeping, only while
                        something is posted */
     sl_post *first, *last;

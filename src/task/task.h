@@ -447,6 +447,9 @@ struct sl_store {
     sl_thread *current; /* running now, but for sl_lights; NULL: the host */
     sl_fiber *fiber;    /* ... on this stack; NULL: the host's */
     int nesting_depth;
+    uint32_t n_running; /* fibers, each resumed by the one before */
+    bool holds;         /* sl_store_hold: the loop shall turn */
+    bool turned;        /* ... and something is left to wait for */
     struct sl_fiber_pool *fibers;
     sl_entry entry;         /* what runs for the host, or is stalled */
     bool has_lazy_data; /* core code may stall it: memory.init */
@@ -531,6 +534,11 @@ bool sl_store_may_stall(const sl_store *store);
 /* Leaves what runs as it is, all its callers included, until sl_store_resume();
  * nothing else of the store runs before. SL_ECANCELLED: it is being freed. */
 sl_status sl_store_stall(sl_store *store);
+/* hold.c: where the store may not be stalled, because the host waits on its own
+ * stack: waits for *done there, while the store's own loop turns. Only if the
+ * host did not call from inside of that loop, and nothing else is under way in
+ * the store: an instantiation. SL_ETRAP: it could not be; the time is over. */
+sl_status sl_store_hold(sl_core_thread *core, const bool *done);
 /* Has the loop go on with what is stalled. */
 void sl_store_resume(sl_store *store);
 

@@ -54,6 +54,9 @@ sl_status sl_on_fiber(sl_store *store,
 /* Switches the store to a fiber, and back when that suspends or is done. */
 void sl_run_fiber(sl_store *store, sl_fiber *fiber);
 
+/* hold.c: on the host's stack, what a fiber asked for. */
+void sl_hold_turn(sl_store *store);
+
 /* --- store.c, entry.c ------------------------------------------------------- */
 
 /* When nothing runs any more: what is ready goes on, or the store rests. */

@@ -239,11 +239,16 @@ void sl_run_fiber(sl_store *store, sl_fiber *fiber)
     sl_fiber *outer = store->fiber;
     for (;;) {
         store->fiber = fiber;
+        store->n_running++;
         sl_fiber_resume(fiber);
+        store->n_running--;
         store->fiber = outer;
-        if (!store->freezing || outer == NULL)
+        if (store->holds)
+            sl_hold_turn(store);
+        else if (store->freezing && outer != NULL)
+            sl_fiber_suspend(outer, NULL); /* who resumed it waits as well */
+        else
             return;
-        sl_fiber_suspend(outer, NULL); /* who resumed it waits as well */
     }
 }
 

@@ -10,13 +10,17 @@
 /* "load" brings the first n bytes of the imported segment "text" to 64 KiB and
  * returns their sum; "load-now" is the same of synchronous type. "peek" is one of
  * the bytes. */
-#define IMPORTER                                                               \
+#define IMPORTER IMPORTER_THAT("")
+#define STARTER                                                                \
+    IMPORTER_THAT("(func $start (drop (call $load (i32.const 3000))))"         \
+                  "(start $start)")
+#define IMPORTER_THAT(more)                                                    \
     "(component"                                                               \
     "  (import \"text\" (core data $text))"                                    \
     "  (core module $M"                                                        \
     "    (import \"\" \"text\" (data $text))"                                  \
-    "    (memory 64)"                                                          \
-    "    (func (export \"load\") (param $n i32) (result i64)"                  \
+    "    (memory 64) " more                                                    \
+    "    (func $load (export \"load\") (param $n i32) (result i64)"            \
     "      (local $i i32) (local $sum i64)"                                    \
     "      (memory.init $text (i32.const 65536) (i32.const 0)"                 \
     "        (local.get $n))"                                                  \
@@ -88,12 +92,13 @@ static void close_backing(void *arg)
 /* --- The fixture ------------------------------------------------------------ */
 
 /* Takes the segment. */
-static void importer_init(fixture *f, sluice_segment *segment, uv_loop_t *loop)
+static void importer_init(fixture *f, const char *component,
+                          sluice_segment *segment, uv_loop_t *loop)
 {
     sl_buf binary;
     *f = (fixture){0};
     fill_bytes(text, sizeof text);
-    to_binary(IMPORTER, &binary);
+    to_binary(component, &binary);
     f->engine = sluice_engine_new(NULL, &f->error);
     assert_null(sluice_component_from_buffer(f->engine, binary.data, binary.len,
                                              true, &f->error));
@@ -122,7 +127,7 @@ static sluice_segment *over(backing *b)
 static void held_init(fixture *f, backing *b, uv_loop_t *loop)
 {
     *b = (backing){.held = true, .why = "the disk is on fire"};
-    importer_init(f, over(b), loop);
+    importer_init(f, IMPORTER, over(b), loop);
     fixture_instantiate(f);
 }
 
@@ -150,7 +155,7 @@ static void test_core_data__buffers_and_files(void **state)
     temp_file(path, text, sizeof text);
     for (int way = 0; way < 3; way++) {
         fixture f;
-        importer_init(&f,
+        importer_init(&f, IMPORTER,
                       way == 0 ? sluice_segment_from_buffer(text, sizeof text,
                                                             false, NULL)
                                : sluice_segment_from_file(path, NULL),
@@ -320,12 +325,153 @@ static void test_core_data__for_ever(void **state)
     }
 }
 
+/* --- Start functions ---------------------------------------------------------- */
+
+static void starter_init(fixture *f, backing *b, uv_loop_t *loop)
+{
+    *b = (backing){.held = true, .why = "the disk is on fire"};
+    importer_init(f, STARTER, over(b), loop);
+}
+
+static void timer_closed(uv_handle_t *timer)
+{
+    free(timer);
+}
+
+/* What happens in 20 ms on the loop of a store. */
+static void soon(fixture *f, void (*fn)(uv_timer_t *timer), void *arg)
+{
+    uv_timer_t *timer = malloc(sizeof *timer);
+    timer->data = arg;
+    uv_timer_init(sluice_store_loop(f->store), timer);
+    uv_timer_start(timer, fn, 20, 0);
+}
+
+static void release_soon(uv_timer_t *timer)
+{
+    release(timer->data);
+    uv_close((uv_handle_t *)timer, timer_closed);
+}
+
+static void interrupt_soon(uv_timer_t *timer)
+{
+    sluice_store_interrupt(timer->data);
+    uv_close((uv_handle_t *)timer, timer_closed);
+}
+
+static void expect_no_start(fixture *f, const char *why)
+{
+    assert_null(
+        sluice_instantiate(f->store, f->linker, f->component, &f->error));
+    assert_int_equal(f->error.status, SLUICE_ETRAP);
+    if (strstr(f->error.message, why) == NULL)
+        fail_msg("%s", f->error.message);
+}
+
+#define CANNOT_WAIT "cannot block a synchronous task before returning"
+
+/* The store's own loop turns until the bytes are there, or will not be. */
+static void test_core_data__a_start_function_waits(void **state)
+{
+    (void)state;
+    fixture f;
+    backing b;
+    starter_init(&f, &b, NULL);
+    soon(&f, release_soon, &b);
+    fixture_instantiate(&f);
+    assert_int_equal(call_u32(&f, "peek", 2999), text[2999]);
+    assert_int_equal(call_u32(&f, "peek", 3000), 0);
+    expect_load(&f, "load", 12345);
+    fixture_deinit(&f);
+    assert_int_equal(b.closed, 1);
+
+    starter_init(&f, &b, NULL);
+    b.fails = 1;
+    soon(&f, release_soon, &b);
+    expect_no_start(&f, "data fault: import `text`, bytes [0, 3000): the disk "
+                        "is on fire");
+    assert_int_equal(sluice_store_stats(f.store).data_faults, 1);
+    fixture_deinit(&f);
+    assert_int_equal(b.closed, 1);
+}
+
+static void in_done(void *arg, const sluice_error *error, sluice_val *result)
+{
+    fixture *f = arg;
+    (void)result;
+    assert_int_equal(error->status, SLUICE_OK);
+    expect_no_start(f, CANNOT_WAIT);
+    f->instance = NULL; /* seen */
+}
+
+/* Where the loop cannot turn for it, and where it need not for ever. */
+static void test_core_data__where_no_start_function_waits(void **state)
+{
+    (void)state;
+    fixture f;
+    backing b;
+    uv_loop_t loop;
+    outcome out;
+    starter_init(&f, &b, NULL); /* nothing brings the bytes */
+    expect_no_start(&f, CANNOT_WAIT);
+    release(&b);
+    fixture_deinit(&f);
+
+    uv_loop_init(&loop);
+    starter_init(&f, &b, &loop); /* the embedder's loop */
+    soon(&f, release_soon, &b);
+    expect_no_start(&f, CANNOT_WAIT);
+    while (b.held)
+        uv_run(&loop, UV_RUN_ONCE);
+    fixture_deinit(&f);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+
+    starter_init(&f, &b, NULL);
+    b.held = false;
+    fixture_instantiate(&f);
+    b.held = true; /* another task of the store waits */
+    sluice_val arg = u32_val(1);
+    begin(&f, "load", &arg, &out);
+    soon(&f, release_soon, &b);
+    expect_no_start(&f, CANNOT_WAIT);
+    assert_int_equal(finish(&f, &out), SLUICE_OK);
+    b.held = true; /* the loop turns already */
+    arg = u32_val(0);
+    assert_int_equal(sluice_func_call(func_of(&f, "peek"), &arg, 1, in_done, &f,
+                                      NULL, &f.error),
+                     SLUICE_OK);
+    turn(&f);
+    assert_null(f.instance);
+    release(&b);
+    fixture_deinit(&f);
+
+    starter_init(&f, &b, NULL); /* it is stopped */
+    soon(&f, interrupt_soon, f.store);
+    expect_no_start(&f, "interrupted");
+    release(&b);
+    fixture_deinit(&f);
+
+    starter_init(&f, &b, NULL); /* the store's time is over */
+    assert_int_equal(sluice_store_set_deadline(f.store, 1 * MS), SLUICE_OK);
+    soon(&f, release_soon, &b);
+    assert_null(
+        sluice_instantiate(f.store, f.linker, f.component, &f.error));
+    assert_int_equal(f.error.status, SLUICE_EDEADLINE);
+    while (b.held)
+        turn(&f);
+    fixture_deinit(&f);
+    assert_int_equal(b.closed, 1);
+}
+
 const struct CMUnitTest core_data_tests[] = {
     cmocka_unit_test(test_core_data__buffers_and_files),
     cmocka_unit_test(test_core_data__synchronous_tasks_wait),
     cmocka_unit_test(test_core_data__other_stores_go_on),
     cmocka_unit_test(test_core_data__faults),
     cmocka_unit_test(test_core_data__for_ever),
+    cmocka_unit_test(test_core_data__a_start_function_waits),
+    cmocka_unit_test(test_core_data__where_no_start_function_waits),
 };
 const size_t n_core_data_tests =
     sizeof core_data_tests / sizeof *core_data_tests;

@@ -21,6 +21,54 @@ static int count_fds(void)
     return n;
 }
 
+/* --- Turns ---- */
+
+typedef struct turner {
+    sl_post post;
+    sl_loop *loop;
+    bool ran, may;
+} turner;
+
+static void on_turn(sl_post *post)
+{
+    turner *t = (turner *)post;
+    t->ran = true;
+    t->may = sl_loop_may_turn(t->loop);
+}
+
+/* Whether it may be turned is asked inside and outside, here and by an embedder
+ * who runs it himself. */
+static void test_turn__not_inside_of_one(void **state)
+{
+    (void)state;
+    uv_loop_t embedders;
+    sl_loop *loop = sl_loop_new(NULL, NULL);
+    turner t = {.post = {.fn = on_turn}, .loop = loop, .may = true};
+    assert_false(sl_loop_turn(loop)); /* nothing to wait for */
+    for (int way = 0; way < 3; way++) {
+        t.ran = false;
+        t.may = true;
+        sl_loop_post(loop, &t.post);
+        if (way == 0)
+            (void)sl_loop_turn(loop);
+        else if (way == 1)
+            (void)sl_loop_run(loop, &t.ran);
+        else
+            uv_run(sl_loop_uv(loop), UV_RUN_NOWAIT);
+        assert_true(t.ran);
+        assert_false(t.may);
+        assert_true(sl_loop_may_turn(loop));
+    }
+    sl_loop_free(loop);
+
+    uv_loop_init(&embedders);
+    loop = sl_loop_new(&embedders, NULL);
+    assert_false(sl_loop_may_turn(loop));
+    sl_loop_free(loop);
+    uv_run(&embedders, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&embedders), 0);
+}
+
 /* --- Posts ---- */
 
 typedef struct poster {
@@ -439,6 +487,7 @@ static void test_idle__does_not_spin(void **state)
 }
 
 const struct CMUnitTest loop_tests[] = {
+    cmocka_unit_test(test_turn__not_inside_of_one),
     cmocka_unit_test(test_post__runs_in_order_once),
     cmocka_unit_test(test_unpost__takes_it_back),
     cmocka_unit_test(test_timer__fires_or_is_cancelled),
