@@ -9,6 +9,7 @@ output. Ends with "N passed, N failed"."""
 import collections
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import pty
@@ -44,6 +45,25 @@ def expect(condition, why):
         raise AssertionError(why)
 
 
+# A start function brings all of a segment into memory.
+STARTER = '''(component
+  %s
+  (core func $size (canon data.size $input))
+  (core module $M
+    (import "" "input" (data $input))
+    (import "" "size" (func $size (result i32)))
+    (memory 4)
+    (func $start
+      (memory.init $input (i32.const 0) (i32.const 0) (call $size))
+      (data.drop $input))
+    (start $start)
+    (func (export "last") (result i32)
+      (i32.load8_u (i32.sub (call $size) (i32.const 1)))))
+  (core instance $m (instantiate $M (with "" (instance
+    (export "input" (data $input)) (export "size" (func $size))))))
+  (func (export "last") (result u32) (canon lift (core func $m "last"))))'''
+
+
 class World:
     """A folder with the content, the components, and the origin that serves it."""
 
@@ -61,6 +81,8 @@ class World:
         external = (f'(core data $input (external "x.bin" (size {SIZE}) '
                     f'(chunk {CHUNK}) {digests}))')
         core = open(os.path.join(os.path.dirname(__file__), 'core_import.wat')).read()
+        self.write('start.wat', (STARTER % external).encode())
+        self.tool('parse', '-o', 'start.wasm', 'start.wat')
         for name, text in (('ext', source), ('scatter', scatter), ('core', core)):
             expect(plain in text, name)
             self.write(name + '.wat', text.replace(plain, external, 1).encode())
@@ -216,6 +238,18 @@ def _(world):
            named(trace, 'stream'))
 
 
+@check('data imports: a start function')
+def _(world):
+    for name in ('start.wasm', slow(world, 'start.wasm', 200)):
+        done = world.run(*CORE, '--data-stats', '--invoke', 'last()', name)
+        row = one(done)
+        expect(done.stdout == b'%d\n' % world.content[-1], done)
+        expect(row['delivered'] == row['fetched'] == SIZE, row)
+    done = world.run(*CORE, '--http-retries', '0', '--invoke', 'last()',
+                     world.url('~wrong=status&status=404/start.wasm'))
+    expect(done.returncode == 134 and b'data fault: segment 0' in done.stderr, done)
+
+
 @check('data imports: faults, interrupts, the gate')
 def _(world):
     done = world.run(*CORE, '--http-retries', '0', '--invoke', 'sum()',
@@ -225,10 +259,12 @@ def _(world):
     done = world.run('--invoke', 'sum()', 'core.wasm')
     expect(done.returncode == 65 and b'unsupported feature `core-data`' in done.stderr,
            done)
-    for how in ((), ('--timeout', '0.7')):
+    for how, (call, name) in itertools.product(
+            ((), ('--timeout', '0.7')),
+            (('sum()', 'core.wasm'), ('sum-now()', 'core.wasm'), ('last()', 'start.wasm'))):
         run = subprocess.Popen(
-            world.command(*CORE, *how, '--invoke', 'sum()',
-                          slow(world, 'core.wasm', 20000).replace('~', '~times=9&')),
+            world.command(*CORE, *how, '--invoke', call,
+                          slow(world, name, 20000).replace('~', '~times=9&')),
             cwd=world.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if not how:
             time.sleep(0.7)
