@@ -85,6 +85,41 @@ def test_segments__out_and_in_again(t):
             shutil.rmtree(t.path('data'))
 
 
+def test_segments__of_core_modules(t):
+    """A core module imports the second of two: whatever becomes of them, the gate
+    is that of who runs or looks."""
+    t.write('c.wat', '''(component
+      (import "e" (core data $e))
+      (core data $d "first")
+      (core module $m
+        (import "m" "d" (data $d)) (import "m" "e" (data $e))
+        (memory 1)
+        (func (export "get") (result i32)
+          (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1))
+          (memory.init $e (i32.const 1) (i32.const 3) (i32.const 3))
+          (i32.load (i32.const 0))))
+      (core instance $i (instantiate $m
+        (with "m" (instance (export "d" (data $d)) (export "e" (data $e))))))
+      (func (export "get") (result u32) (canon lift (core func $i "get"))))''')
+    want = b'%d\n' % int.from_bytes(b'fond', 'little')
+    t.bundle('c.wat', 'b.wasm', e=t.write('second', b'second'))
+    t.run('bundle', '--data', 'e=second', '--external', 'out', '-o', 'x.wasm', 'c.wat')
+    t.run('externalize', '--dir', 'd', '--min-size', '1', '-o', 'e.wasm', 'b.wasm')
+    t.run('externalize', '--dir', 'd', '--min-size', '1', '--zstd', '1', '-o', 'z.wasm', 'b.wasm')
+    t.run('internalize', '-o', 'i.wasm', 'z.wasm')
+    t.run('run', '--features', 'core-data', '--record-loads', 'plan', '--invoke', 'get()', 'e.wasm')
+    t.run('optimize', '--plan', 'plan', '-o', 'o.wasm', 'e.wasm')
+    for name in ('b.wasm', 'x.wasm', 'e.wasm', 'z.wasm', 'i.wasm', 'o.wasm'):
+        t.run('run', '--features', 'core-data', '--invoke', 'get()', name)
+        t.equal(t.out, want)
+        for command in ('validate', 'inspect'):
+            t.run(command, name, code=INVALID)
+            t.says('unsupported feature `core-data`: an import of data')
+            t.run(command, '--features', 'core-data', name)
+    t.run('lower', '-o', 'l.wasm', 'b.wasm', code=UNSUPPORTED)
+    t.says('imports data segments', '`core-data`')
+
+
 def test_segments__min_size(t):
     nested(t)
     t.run('externalize', '--dir', '.', '--min-size', '0', '-o', 'x.wasm', 'n.wat')
