@@ -13,6 +13,8 @@ extern const size_t n_source_tests;
 
 extern const struct CMUnitTest http2_tests[];
 extern const size_t n_http2_tests;
+extern const struct CMUnitTest calls_tests[];
+extern const size_t n_calls_tests;
 extern const struct CMUnitTest sweep_tests[];
 extern const size_t n_sweep_tests;
 
@@ -31,6 +33,8 @@ int main(int argc, char **argv)
     failed += _cmocka_run_group_tests("net/source", source_tests,
                                       n_source_tests, NULL, NULL);
     failed += _cmocka_run_group_tests("net/http2", http2_tests, n_http2_tests,
+                                      NULL, NULL);
+    failed += _cmocka_run_group_tests("net/calls", calls_tests, n_calls_tests,
                                       NULL, NULL);
     failed += _cmocka_run_group_tests("net/sweep", sweep_tests, n_sweep_tests,
                                       NULL, NULL);
