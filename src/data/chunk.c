@@ -400,12 +400,20 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len)
     return len;
 }
 
-void sl_chunks_pass(sl_chunks *set, uint64_t at, size_t len)
+bool sl_chunks_expects(const sl_chunks *set, uint64_t at)
 {
-    sl_chunk *chunk = find(set, at);
-    if (chunk != NULL && !chunk->finished &&
-        len == chunk->len - (size_t)(at - chunk->at))
-        chunk->consumed = true;
+    const sl_chunk *chunk = find(set, at);
+    return chunk != NULL && !chunk->finished;
+}
+
+/* Whether no chunk is needed for byte `at`, which its owner has; then *end is
+ * where that one would end. */
+static bool is_known(sl_chunks *set, uint64_t at, uint64_t *end)
+{
+    if (set->grid == 0 || set->ops->has == NULL || !set->ops->has(set, at))
+        return false;
+    *end = at - at % set->grid + set->grid;
+    return true;
 }
 
 /* --- Requests
@@ -428,6 +436,8 @@ static uint64_t read_ahead(sl_chunks *set, uint64_t at, uint64_t end,
     while (at < end && set->in_flight < set->in_flight_max &&
            set->unread < set->idle_max) {
         sl_chunk *chunk = find(set, at);
+        if (chunk == NULL && is_known(set, at, &at))
+            continue;
         if (chunk == NULL) {
             if (end - at < small && end != last)
                 return at;
@@ -595,10 +605,9 @@ static void count_prefetched(sl_chunks *set, uint64_t n)
 static void prefetch_more(sl_chunks *set)
 {
     for (struct sl_range *r; (r = sl_ranges_first(&set->wanted)) != NULL;) {
-        uint64_t end = set->grid != 0 && set->ops->has != NULL &&
-                               set->ops->has(set, r->at)
-                           ? r->at - r->at % set->grid + set->grid
-                           : prefetch_at(set, r->at, r->end);
+        uint64_t end;
+        if (!is_known(set, r->at, &end))
+            end = prefetch_at(set, r->at, r->end);
         if (end == 0)
             break;
         count_prefetched(set, (end < r->end ? end : r->end) - r->at);

@@ -99,7 +99,7 @@ typedef struct sl_chunk_ops {
     /* Copies bytes of a finished chunk without `data`: how many; 0: they are
      * gone. Or NULL: there is none without. */
     size_t (*copy)(const sl_chunk *chunk, size_t skip, void *to, size_t len);
-    /* Whether the chunk of byte `at` need not be prefetched. Or NULL. */
+    /* Whether byte `at` is here without a chunk. Or NULL. */
     bool (*has)(sl_chunks *set, uint64_t at);
 } sl_chunk_ops;
 
@@ -164,8 +164,8 @@ size_t sl_chunks_read(sl_chunks *set, uint64_t at, void *to, size_t len);
  * to `end` have been taken from it otherwise. */
 sl_chunk *sl_chunks_find(const sl_chunks *set, uint64_t at);
 void sl_chunk_taken(sl_chunk *chunk, uint64_t end);
-/* Bytes of one chunk have been read elsewhere, as it was not finished yet. */
-void sl_chunks_pass(sl_chunks *set, uint64_t at, size_t len);
+/* Whether the chunk that holds byte `at` is under way. */
+bool sl_chunks_expects(const sl_chunks *set, uint64_t at);
 /* sl_backing_ops.fetch, .release, .cancel; `base` is what to add to fetch->at.
  */
 sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,

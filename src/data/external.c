@@ -21,9 +21,8 @@ static int64_t external_try_read(sl_backing *base, uint64_t at, void *to,
     (void)err;
     at += b->offset;
     size_t n = sl_chunks_read(&b->set->chunks, at, to, len);
-    if (n == 0 &&
+    if (n == 0 && !sl_chunks_expects(&b->set->chunks, at) &&
         (n = sl_content_read_cached(b->set->content, at, to, len)) != 0) {
-        sl_chunks_pass(&b->set->chunks, at, n);
         SL_DATA_COUNT(base, reads_direct, 1);
         SL_DATA_COUNT(base, memory_hits, 1);
     }
