@@ -1116,10 +1116,43 @@ def test_valgrind__examples(t):
                         (TRAP, 'run', '--invoke', 'div(0)', 'a.wat'),
                         (0, 'inspect', 'r.wasm'), (0, 'print', 'r.wasm'),
                         (INVALID, 'run', t.example('forward/forward.wat'))):
-        p = subprocess.run(['valgrind', '-q', '--leak-check=full', '--error-exitcode=99',
-                            '--errors-for-leak-kinds=definite', t.sluice, *args],
-                           capture_output=True, cwd=t.folder, timeout=300)
-        t.true(p.returncode == code, f'{args}: exit {p.returncode}\n{p.stderr.decode()}')
+        under_valgrind(t, code, *args)
+
+
+def under_valgrind(t, code, *args):
+    supp = os.path.join(t.root, 'tests/valgrind.supp')
+    p = subprocess.run(['valgrind', '-q', '--leak-check=full', '--error-exitcode=99',
+                        '--errors-for-leak-kinds=definite', '--suppressions=' + supp,
+                        t.sluice, *args],
+                       capture_output=True, cwd=t.folder, timeout=300)
+    t.true(p.returncode == code, f'{args}: exit {p.returncode}\n{p.stderr.decode()}')
+
+
+def test_valgrind__data(t):
+    """The same for segments in files and over HTTP, good and bad ones."""
+    if t.sanitized or shutil.which('valgrind') is None:
+        raise Skip('sanitized build, or no valgrind')
+    text = t.write('in', t.text(3 << 20))
+    for name, *options in (('plain', ), ('zstd', '--zstd', '3'), ('bad', )):
+        t.run('bundle', '--data', f'input={text}', '--external', name, '--chunk', '64K',
+              *options, '-o', name + '.wasm', t.example('forward/forward.wat'))
+    (bad,) = os.listdir(t.path('bad'))
+    with open(t.path('bad/' + bad), 'r+b') as f:
+        f.seek(1 << 20)
+        f.write(b'\0' * 100)
+    origin = os.path.join(t.root, 'tests/origin/origin.py')
+    with subprocess.Popen([sys.executable, origin, '--root', t.folder, '--life', '280'],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as served:
+        ports = dict(line.split()[:2] for line in iter(served.stdout.readline, 'ready\n'))
+        url = f'http://127.0.0.1:{ports["http"]}'
+        web = ('run', '--allow-private', '--cache', t.path('cache'))
+        for code, *args in ((0, 'run', 'zstd.wasm'), (0, 'run', '--map-files', 'plain.wasm'),
+                            (FAILED, 'run', 'bad.wasm'), (0, *web, url + '/zstd.wasm'),
+                            (0, *web, '--seed', '3', url + '/plain.wasm'),
+                            (0, *web, '--map-files', url + '/plain.wasm'),
+                            (FAILED, *web, '--cache', 'none', url + '/bad.wasm')):
+            under_valgrind(t, code, *args)
+        served.stdin.close()
 
 
 def main(names):
