@@ -143,6 +143,8 @@ void sl_api_end_late_calls(sluice_store *store, uint64_t now, uint64_t *next);
 /* linker.c: tells hosts that calls they have not answered are gone; or those
  * of instances that have trapped. */
 void sl_api_forget_answers(sluice_store *store);
+/* Those that were given while the store was stalled. */
+void sl_api_give_answers(sluice_store *store);
 void sl_api_forget_lost_answers(sluice_store *store);
 
 /* deadline.c: the time of what begins now; *out is a reference, or NULL when

@@ -297,6 +297,7 @@ static void begin(sluice_pending *p)
 void sl_api_resumed(sl_store *inner, void *arg)
 {
     sluice_store *store = arg;
+    sl_api_give_answers(store);
     while (!inner->stalled && store->put_off != NULL) {
         sluice_pending *p = take_put_off(store);
         if (p->to_begin && !p->ended && !p->forgotten)

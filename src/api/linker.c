@@ -3,6 +3,7 @@
 #include "api/api_int.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "task/resource.h"
@@ -13,6 +14,17 @@ struct host_func {
     void *ctx;
     void (*free_ctx)(void *);
 };
+
+/* An answer that is given while the store is stalled takes effect when it is
+ * not any more. */
+typedef enum kept_answer {
+    KEPT_NONE,
+    KEPT_RESULT,
+    KEPT_NO_RESULT,
+    KEPT_TRAP,
+    KEPT_EXIT,
+    KEPT_CANCELLED,
+} kept_answer;
 
 /* A guest's call, from the host function's start to its answer. */
 struct sluice_call {
@@ -28,6 +40,10 @@ struct sluice_call {
     void (*on_cancel)(void *arg, bool gone);
     void *on_cancel_arg;
     bool asked; /* on_cancel has been told that the guest cancels */
+    kept_answer kept;
+    sl_val result;       /* KEPT_RESULT */
+    const char *message; /* KEPT_TRAP */
+    int code;            /* KEPT_EXIT */
     struct sluice_call *next, *prev;
 };
 
@@ -41,9 +57,20 @@ static void free_call(sluice_call *c)
         c->store->answers = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
+    sluice_val_deinit(&c->result);
     sl_deadline_unref(c->deadline);
     sl_arena_deinit(&c->arena);
     sl_free(c);
+}
+
+/* True: nothing more is to be done about an answer now. */
+static bool keep(sluice_call *c, kept_answer how)
+{
+    if (c->answered || c->kept != KEPT_NONE)
+        return true;
+    if (!c->inside && c->store->store->stalled)
+        c->kept = how;
+    return c->kept != KEPT_NONE;
 }
 
 /* It is not for this call any more. */
@@ -108,8 +135,14 @@ static sl_status resolve(sluice_call *c, sluice_val *result)
 
 void sluice_call_return(sluice_call *call, sluice_val *result)
 {
-    if (call->answered)
+    bool first = !call->answered && call->kept == KEPT_NONE;
+    if (keep(call, result != NULL ? KEPT_RESULT : KEPT_NO_RESULT)) {
+        if (first && result != NULL) {
+            call->result = *result;
+            *result = (sluice_val){0};
+        }
         return;
+    }
     sl_status st = resolve(call, result);
     if (result != NULL)
         sluice_val_deinit(result);
@@ -118,14 +151,22 @@ void sluice_call_return(sluice_call *call, sluice_val *result)
 
 void sluice_call_trap(sluice_call *call, const char *message)
 {
-    if (!call->answered)
+    bool first = !call->answered && call->kept == KEPT_NONE;
+    if (!keep(call, KEPT_TRAP))
         answered(call, refuse(call, SL_ETRAP, message));
+    else if (first)
+        call->message =
+            sl_arena_dup(&call->arena, message, strlen(message) + 1);
 }
 
 void sluice_call_exit(sluice_call *call, int code)
 {
-    if (call->answered)
+    bool first = !call->answered && call->kept == KEPT_NONE;
+    if (keep(call, KEPT_EXIT)) {
+        if (first)
+            call->code = code;
         return;
+    }
     call->store->exited = true;
     call->store->exit_code = code;
     answered(call, refuse(call, SL_EEXIT, "exit"));
@@ -133,8 +174,52 @@ void sluice_call_exit(sluice_call *call, int code)
 
 void sluice_call_cancelled(sluice_call *call)
 {
-    if (!call->answered)
+    if (!keep(call, KEPT_CANCELLED))
         answered(call, sl_call_resolve(call->call, NULL, true));
+}
+
+static void give(sluice_call *c)
+{
+    kept_answer how = c->kept;
+    sl_val result = c->result;
+    c->kept = KEPT_NONE;
+    c->result = (sl_val){0};
+    switch (how) {
+    case KEPT_NONE:
+        break;
+    case KEPT_RESULT:
+        sluice_call_return(c, &result);
+        break;
+    case KEPT_NO_RESULT:
+        sluice_call_return(c, NULL);
+        break;
+    case KEPT_TRAP:
+        sluice_call_trap(c, c->message != NULL ? c->message : "out of memory");
+        break;
+    case KEPT_EXIT:
+        sluice_call_exit(c, c->code);
+        break;
+    case KEPT_CANCELLED:
+        sluice_call_cancelled(c);
+        break;
+    }
+}
+
+/* The oldest; new ones come first. */
+static sluice_call *next_kept(const sluice_store *store)
+{
+    sluice_call *oldest = NULL;
+    for (sluice_call *c = store->answers; c != NULL; c = c->next)
+        if (c->kept != KEPT_NONE)
+            oldest = c;
+    return oldest;
+}
+
+void sl_api_give_answers(sluice_store *store)
+{
+    sluice_call *c;
+    while (!store->store->stalled && (c = next_kept(store)) != NULL)
+        give(c);
 }
 
 sluice_store *sluice_call_store(sluice_call *call)
@@ -174,7 +259,7 @@ static sl_status cancel(sl_call *inner, sl_instance *caller)
 {
     (void)caller;
     sluice_call *c = inner->callee;
-    if (c->on_cancel == NULL || c->asked)
+    if (c->on_cancel == NULL || c->asked || c->kept != KEPT_NONE)
         return SL_OK;
     c->asked = true;
     c->on_cancel(c->on_cancel_arg, false);
@@ -183,7 +268,7 @@ static sl_status cancel(sl_call *inner, sl_instance *caller)
 
 static void forget(sluice_call *c)
 {
-    if (c->on_cancel != NULL)
+    if (c->on_cancel != NULL && c->kept == KEPT_NONE)
         c->on_cancel(c->on_cancel_arg, true);
     let_go(c);
     free_call(c);
@@ -200,7 +285,8 @@ void sl_api_forget_answers(sluice_store *store)
 static sluice_call *lost_answer(const sluice_store *store)
 {
     for (sluice_call *c = store->answers; c != NULL; c = c->next)
-        if (!c->inside && !c->answered && c->on_cancel != NULL &&
+        if (!c->inside && !c->answered && c->kept == KEPT_NONE &&
+            c->on_cancel != NULL &&
             c->caller != NULL && !sl_may_enter_from(c->caller, NULL))
             return c;
     return NULL;

@@ -464,6 +464,108 @@ static void test_core_data__where_no_start_function_waits(void **state)
     assert_int_equal(b.closed, 1);
 }
 
+/* --- Answers of the host ------------------------------------------------------- */
+
+/* "ask" returns the length of what the host says; "load" brings a byte. Neither
+ * its realloc nor anything else may run while "load" does. */
+#define ASKER                                                                  \
+    "(component"                                                               \
+    "  (import \"text\" (core data $text))"                                    \
+    "  (import \"word\" (func $word async (result string)))"                   \
+    "  (core module $R"                                                        \
+    "    (memory (export \"mem\") 1)"                                          \
+    "    (global $busy (export \"busy\") (mut i32) (i32.const 0))"             \
+    "    (func (export \"realloc\") (param i32 i32 i32 i32) (result i32)"      \
+    "      (if (global.get $busy) (then unreachable))"                         \
+    "      (i32.const 4096)))"                                                 \
+    "  (core instance $r (instantiate $R))"                                    \
+    "  (canon lower (func $word) (memory (core memory $r \"mem\"))"            \
+    "    (realloc (core func $r \"realloc\")) (core func $word'))"             \
+    "  (core module $M"                                                        \
+    "    (import \"\" \"mem\" (memory 1))"                                     \
+    "    (import \"\" \"busy\" (global $busy (mut i32)))"                      \
+    "    (import \"\" \"text\" (data $text))"                                  \
+    "    (import \"\" \"word\" (func $word (param i32)))"                      \
+    "    (func (export \"ask\") (result i32)"                                  \
+    "      (call $word (i32.const 16)) (i32.load (i32.const 20)))"             \
+    "    (func (export \"load\") (param i32) (result i32)"                     \
+    "      (global.set $busy (i32.const 1))"                                   \
+    "      (memory.init $text (i32.const 8) (local.get 0) (i32.const 1))"      \
+    "      (global.set $busy (i32.const 0))"                                   \
+    "      (i32.load8_u (i32.const 8))))"                                      \
+    "  (core instance $m (instantiate $M (with \"\" (instance"                 \
+    "    (export \"mem\" (memory $r \"mem\"))"                                 \
+    "    (export \"busy\" (global $r \"busy\"))"                               \
+    "    (export \"text\" (data $text))"                                       \
+    "    (export \"word\" (func $word'))))))"                                  \
+    "  (func (export \"ask\") async (result u32)"                              \
+    "    (canon lift (core func $m \"ask\")))"                                 \
+    "  (func (export \"load\") (param \"at\" u32) (result u32)"                \
+    "    (canon lift (core func $m \"load\"))))"
+
+static void hear(void *ctx, sluice_call *asked, const sluice_val *args,
+                 size_t n)
+{
+    (void)args, (void)n;
+    *(sluice_call **)ctx = asked;
+}
+
+static void give_word(sluice_call *asked)
+{
+    sluice_val word;
+    assert_true(sluice_val_string(&word, "hello", 5));
+    sluice_call_return(asked, &word);
+}
+
+/* They take effect when the store goes on. The last one is that it never does. */
+static void test_core_data__answers_wait(void **state)
+{
+    (void)state;
+    enum { WORD, TRAP, EXIT, CLOSED, N_WAYS };
+    for (int way = 0; way < N_WAYS; way++) {
+        fixture f;
+        backing b = {.held = true};
+        outcome ask, load;
+        sluice_call *asked = NULL;
+        importer_init(&f, ASKER, over(&b), NULL);
+        assert_int_equal(sluice_linker_func(f.linker, NULL, "word", NULL, hear,
+                                            &asked, NULL, &f.error),
+                         SLUICE_OK);
+        fixture_instantiate(&f);
+        begin(&f, "ask", NULL, &ask);
+        assert_non_null(asked);
+        sluice_val at = u32_val(9);
+        begin(&f, "load", &at, &load);
+        turn(&f);
+        if (way == TRAP)
+            sluice_call_trap(asked, "nothing to say");
+        else if (way == EXIT)
+            sluice_call_exit(asked, 7);
+        else
+            give_word(asked);
+        turn(&f);
+        assert_false(ask.done || load.done);
+        release(&b);
+        if (way == CLOSED) {
+            fixture_deinit(&f);
+            continue;
+        }
+        sluice_status first = finish(&f, &load);
+        assert_int_equal(first, SLUICE_OK);
+        assert_int_equal(load.result.of.u32, text[9]);
+        sluice_status status = finish(&f, &ask);
+        assert_int_equal(status, way == WORD   ? SLUICE_OK
+                                 : way == TRAP ? SLUICE_ETRAP
+                                               : SLUICE_EEXIT);
+        if (way == WORD)
+            assert_int_equal(ask.result.of.u32, 5);
+        if (way == TRAP)
+            assert_non_null(strstr(ask.error.message, "nothing to say"));
+        fixture_deinit(&f);
+        assert_int_equal(b.closed, 1);
+    }
+}
+
 const struct CMUnitTest core_data_tests[] = {
     cmocka_unit_test(test_core_data__buffers_and_files),
     cmocka_unit_test(test_core_data__synchronous_tasks_wait),
@@ -472,6 +574,7 @@ const struct CMUnitTest core_data_tests[] = {
     cmocka_unit_test(test_core_data__for_ever),
     cmocka_unit_test(test_core_data__a_start_function_waits),
     cmocka_unit_test(test_core_data__where_no_start_function_waits),
+    cmocka_unit_test(test_core_data__answers_wait),
 };
 const size_t n_core_data_tests =
     sizeof core_data_tests / sizeof *core_data_tests;
