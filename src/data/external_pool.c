@@ -220,20 +220,20 @@ static bool may_take(const ticket *t)
     return t->n < BATCH && t->content->in_line >= least;
 }
 
-static sl_external_chunk *take(ticket *t)
+static bool take(ticket *t)
 {
     sl_content *of = t->content;
-    sl_external_chunk *c = NULL;
     pthread_mutex_lock(&of->line_lock);
-    if (may_take(t)) {
-        c = t->taken[t->n++] = of->line;
+    bool more = may_take(t);
+    if (more) {
+        sl_external_chunk *c = t->taken[t->n++] = of->line;
         of->line = c->next;
         of->in_line--;
         if (c->given_up)
             sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
     }
     pthread_mutex_unlock(&of->line_lock);
-    return c;
+    return more;
 }
 
 static void ticket_work(sl_work *work)
@@ -241,10 +241,15 @@ static void ticket_work(sl_work *work)
     ticket *t = (ticket *)work;
     sl_external_chunk *obtained[BATCH];
     size_t n = 0;
-    for (sl_external_chunk *c; (c = take(t)) != NULL;) {
-        sl_span_begin(&c->work_span);
-        if (c->result.code == SL_OK && obtain(c))
-            obtained[n++] = c;
+    for (size_t i = 0; take(t);) { /* more may come while these are read */
+        while (take(t))
+            ;
+        for (; i < t->n; i++) {
+            sl_external_chunk *c = t->taken[i];
+            sl_span_begin(&c->work_span);
+            if (c->result.code == SL_OK && obtain(c))
+                obtained[n++] = c;
+        }
     }
     prove(obtained, n);
     for (size_t i = t->n; i-- > 0;) /* the first span holds the others */
