@@ -419,12 +419,6 @@ static bool is_known(sl_chunks *set, uint64_t at, uint64_t *end)
 /* --- Requests
  * ----------------------------------------------------------------------- */
 
-static void begin(sl_chunks *set)
-{
-    if (set->ops->begin != NULL)
-        set->ops->begin(set);
-}
-
 /* Chunks for [at, end) as far as they do not exist, several in flight; a
  * small rest is left for later unless nothing is wanted behind it (`last`).
  * Returns how far it came. */
@@ -507,7 +501,6 @@ sl_status sl_chunks_fetch(sl_chunks *set, sl_fetch *fetch, uint64_t base,
     fetch->streak++;
     if (from < at + want || is_worth_it(set, from, end, at + all, ahead))
         fetch->until = read_ahead(set, from, end, at + all, fetch);
-    begin(set);
     return SL_OK;
 }
 
@@ -524,7 +517,6 @@ void sl_chunks_ahead(sl_chunks *set, sl_fetch *fetch, uint64_t at,
         return;
     fetch->streak++;
     fetch->until = read_ahead(set, from, end, at + left, fetch);
-    begin(set);
 }
 
 void sl_chunks_release(sl_fetch *fetch)
@@ -613,7 +605,6 @@ static void prefetch_more(sl_chunks *set)
         count_prefetched(set, (end < r->end ? end : r->end) - r->at);
         r->at = end;
     }
-    begin(set);
 }
 
 static void on_more(sl_post *post)

@@ -43,7 +43,6 @@ sl_content *sl_content_new(sl_data_ctx *ctx, sl_source *source,
     c->source = sl_source_ref(source);
     c->def = *def;
     c->declared = def->form == SL_SEGMENT_EXTERNAL;
-    pthread_mutex_init(&c->line_lock, NULL);
     pthread_mutex_init(&c->lock, NULL);
     sl_disk_url url = sl_content_url(c);
     c->shared = c->declared || sl_disk_url_key(&url, c->name);
@@ -71,7 +70,6 @@ void sl_content_unref(sl_content *c)
     sl_data_env_unref(c->env);
     sl_origin_unref(c->origin);
     sl_source_unref(c->source);
-    pthread_mutex_destroy(&c->line_lock);
     pthread_mutex_destroy(&c->lock);
     sl_free(c->digests);
     sl_free(c->frames);

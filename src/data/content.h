@@ -21,19 +21,15 @@ typedef struct sl_content {
     sl_source *source;
     sl_origin *origin; /* NULL: the component has no base */
     sl_segment_def def;
-    bool declared;                /* def has a table of digests */
-    bool shared;                  /* others who fetch its chunks can be known */
+    bool declared;                    /* def has a table of digests */
+    bool shared; /* others who fetch its chunks can be known */
     uint8_t name[SL_DIGEST_SIZE]; /* ... by this, when none is declared */
-    uint32_t looking;             /* chunks that are being looked up */
-    struct sl_external_chunk *queued;   /* looked up in vain */
-    struct sl_external_ticket *tickets; /* submitted, not begun */
-    pthread_mutex_t line_lock;
-    struct sl_external_chunk *line, *line_end; /* for the pool */
-    uint32_t in_line;
-    pthread_mutex_t lock; /* while the table is read */
-    bool loaded;          /* set last */
-    uint8_t *digests;     /* of all chunks, one behind the other */
-    sl_frame *frames;     /* zstd */
+    uint32_t looking;                 /* chunks that are being looked up */
+    struct sl_external_chunk *queued; /* looked up in vain */
+    pthread_mutex_t lock;             /* while the table is read */
+    bool loaded;                      /* set last */
+    uint8_t *digests;                 /* of all chunks, one behind the other */
+    sl_frame *frames;                 /* zstd */
 } sl_content;
 
 /* Of a segment that `source` declares, or of all that is at source->url. */

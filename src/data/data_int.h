@@ -91,8 +91,6 @@ typedef struct sl_chunk_ops {
     bool brings_data; /* chunk->data is the owner's, set when it is finished */
     /* Starts reading the chunk; sl_chunk_finish() follows, never inside. */
     sl_status (*start)(sl_chunks *set, sl_chunk *chunk, sl_err *err);
-    /* Several have been started, and no more follow just now. Or NULL. */
-    void (*begin)(sl_chunks *set);
     void (*abort)(sl_chunk *chunk);   /* nobody wants it any more */
     void (*hurry)(sl_chunk *chunk);   /* somebody waits for it now; or NULL */
     void (*release)(sl_chunk *chunk); /* it is about to be freed */

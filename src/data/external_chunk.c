@@ -54,13 +54,6 @@ static void tell_read(sl_external_chunk *c, const char *outcome)
     sl_trace(tracer, &event);
 }
 
-static sl_status submit_at_once(sl_external_chunk *c)
-{
-    sl_status st = sl_external_submit(c, &c->result);
-    sl_external_begin(c->content);
-    return st;
-}
-
 static void on_read(sl_origin_read *read, const sl_err *err)
 {
     sl_external_chunk *c =
@@ -74,8 +67,8 @@ static void on_read(sl_origin_read *read, const sl_err *err)
     } else {
         c->brought += read->len;
         if (!c->content->declared)
-            sl_external_accept(c); /* nothing says what it should be */
-        else if (submit_at_once(c) == SL_OK)
+            sl_external_check(c); /* takes no time */
+        else if (sl_work_start(c->chunk.loop, &c->work, &c->result) == SL_OK)
             return;
     }
     finish(c);
@@ -124,7 +117,7 @@ static void fetch_after_all(sl_external_chunk *c)
 {
     if (c->content->origin->ops->read_now == NULL)
         read_origin(c);
-    else if (submit_at_once(c) != SL_OK)
+    else if (sl_work_start(c->chunk.loop, &c->work, &c->result) != SL_OK)
         finish(c);
 }
 
@@ -225,12 +218,17 @@ static void settle_chunk(sl_external_chunk *c)
         finish(c);
 }
 
-void sl_external_done(sl_external_chunk *c)
+static void chunk_done(sl_work *work, bool cancelled)
 {
+    sl_external_chunk *c =
+        (sl_external_chunk *)(void *)((char *)work -
+                                      offsetof(sl_external_chunk, work));
     sl_content *of = c->content;
     of->refs++; /* what is finished may be the last to hold it */
     of->looking -= c->looking;
     c->looking = false;
+    if (cancelled)
+        sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
     sl_span_tell(&c->work_span, tracer_of(c), c->fetched ? "verify" : "look up",
                  sl_external_number(c), c->chunk.len);
     settle_chunk(c);
@@ -248,7 +246,7 @@ static void chunk_abort(sl_chunk *chunk)
         c->content->origin->ops->cancel(c->content->origin, &c->read);
         c->reading = false;
     } else if (!c->parked) {
-        sl_external_give_up(c);
+        sl_work_cancel(&c->work);
         return;
     }
     sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
@@ -305,6 +303,8 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
     c->maps = wants_pages(of, chunk);
     c->content = of->content;
     c->content->refs++;
+    c->work.work = sl_external_work;
+    c->work.done = chunk_done;
     c->work_span.wanted = set->ctx->tracer != NULL;
     sl_flight_init(&c->flight, c->content->env->flights, chunk->loop,
                    on_flight);
@@ -312,7 +312,7 @@ static sl_status chunk_start(sl_chunks *set, sl_chunk *chunk, sl_err *err)
         c->flight.place = c->content->source;
     c->flight.place_at = c->content->def.offset;
     if (!asks_at_once(c) || !sl_external_leads(c)) {
-        sl_status st = sl_external_submit(c, err);
+        sl_status st = sl_work_start(chunk->loop, &c->work, err);
         c->looking = st == SL_OK;
         c->content->looking += c->looking;
         return st;
@@ -337,11 +337,6 @@ static size_t chunk_copy(const sl_chunk *chunk, size_t skip, void *to,
     return n > 0 ? (size_t)n : 0;
 }
 
-static void chunks_begin(sl_chunks *set)
-{
-    sl_external_begin(sl_external_of(set)->content);
-}
-
 static bool chunk_has(sl_chunks *set, uint64_t at)
 {
     const sl_external_set *of = sl_external_of(set);
@@ -353,7 +348,6 @@ const sl_chunk_ops sl_external_chunk_ops = {
     .size = sizeof(sl_external_chunk),
     .brings_data = true,
     .start = chunk_start,
-    .begin = chunks_begin,
     .abort = chunk_abort,
     .hurry = chunk_hurry,
     .release = chunk_release,

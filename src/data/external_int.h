@@ -43,17 +43,17 @@ static inline sl_external_set *sl_external_of(sl_chunks *chunks)
 typedef struct sl_external_chunk {
     sl_chunk chunk;
     sl_content *content;
+    sl_work work;
     sl_origin_read read;
     sl_flight flight; /* what it is to others who want it */
     bool waits;       /* ... as it was found: for one of them; */
     bool parked;      /* ... it will be told */
     bool looking;     /* the pool has it, for the first time */
     bool queued;      /* in content->queued, by `next` */
-    bool given_up;    /* nobody wants it; with content->line_lock */
-    struct sl_external_chunk *next; /* in content->queued or ->line */
-    bool reading;                   /* the origin has `read` */
-    bool fetched;                   /* `raw` is what the origin has brought */
-    bool refetch;                   /* ... was wrong once already */
+    struct sl_external_chunk *next;
+    bool reading;  /* the origin has `read` */
+    bool fetched;  /* `raw` is what the origin has brought */
+    bool refetch;  /* ... was wrong once already */
     uint8_t *raw;  /* as it is in the file; NULL: blob->bytes are */
     sl_blob *blob; /* verified when `checked` */
     bool checked;
@@ -71,7 +71,7 @@ static inline uint64_t sl_external_number(const sl_external_chunk *c)
     return c->chunk.at >> c->content->def.chunk_log;
 }
 
-/* --- external_pool.c ------------------------------------------------------ */
+/* --- external_pool.c: any thread ------------------------------------------ */
 
 /* Places for what the origin brings and for what it is worth. */
 sl_status sl_external_make_room(sl_external_chunk *c);
@@ -80,17 +80,11 @@ uint8_t *sl_external_raw(const sl_external_chunk *c);
 /* Whether it is this chunk's to be fetched; else another's is (`waits`), or has
  * been (`checked`). */
 bool sl_external_leads(sl_external_chunk *c);
-/* What the origin has brought is what may be seen: `checked`. */
-void sl_external_accept(sl_external_chunk *c);
-/* Has the pool prove what was fetched; what was not is looked up and, where the
- * origin can be read there, read before. Then sl_external_done(), on the loop.
- */
-sl_status sl_external_submit(sl_external_chunk *c, sl_err *err);
-/* ... once this is called, by when more may have been submitted: two chunks are
- * proved in little more time than one. */
-void sl_external_begin(sl_content *content);
-/* ... which need not be any more, unless it has begun. */
-void sl_external_give_up(sl_external_chunk *c);
+/* From what the origin brought to what may be seen: `checked`, or `result`. */
+void sl_external_check(sl_external_chunk *c);
+/* On the pool: checks what was fetched, else looks the chunk up and, where the
+ * origin can be read there, reads it. */
+void sl_external_work(sl_work *work);
 
 /* --- external_keep.c ------------------------------------------------------ */
 
@@ -100,8 +94,5 @@ void sl_external_keep(sl_external_chunk *c, sl_tracer *tracer);
 /* --- external_chunk.c ----------------------------------------------------- */
 
 extern const sl_chunk_ops sl_external_chunk_ops;
-/* The pool is done with it: `checked`, `result`, or neither of them when the
- * origin has to be asked. */
-void sl_external_done(sl_external_chunk *c);
 
 #endif

@@ -6,9 +6,62 @@
 
 #include "base/alloc.h"
 
-enum { BATCH = 2 }; /* chunks that are proved together: data/sha256.h */
+sl_status sl_external_make_room(sl_external_chunk *c)
+{
+    size_t len =
+        sl_content_raw_len(c->content, sl_external_number(c), c->chunk.len);
+    if (c->content->def.zstd && len > sl_deflate_bound(c->chunk.len))
+        return sl_fail(&c->result, SL_EIO, SL_ERR_NO_PLACE,
+                       "bad zstd frame: %zu bytes for a chunk of %zu", len,
+                       c->chunk.len);
+    if (c->blob == NULL)
+        c->blob = sl_cache_take(c->content->env->cache, c->chunk.len);
+    if (c->raw == NULL && c->content->def.zstd)
+        c->raw = sl_malloc(len != 0 ? len : 1);
+    if (c->blob == NULL || (c->raw == NULL && c->content->def.zstd))
+        return sl_fail(&c->result, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
+    return SL_OK;
+}
 
-/* --- What has been verified before ---------------------------------------- */
+uint8_t *sl_external_raw(const sl_external_chunk *c)
+{
+    return c->raw != NULL ? c->raw : c->blob->bytes;
+}
+
+/* Inflates and verifies. */
+static sl_status prove(sl_external_chunk *c, sl_err *cause)
+{
+    sl_content *of = c->content;
+    uint64_t i = sl_external_number(c);
+    sl_status st = SL_OK;
+    if (of->def.zstd)
+        st = sl_inflate(of->env->inflaters, c->raw,
+                        sl_content_raw_len(of, i, c->chunk.len), c->blob->bytes,
+                        c->chunk.len, cause);
+    if (st == SL_OK)
+        st = sl_verify(c->blob->bytes, c->chunk.len, sl_content_digest(of, i),
+                       cause);
+    if (st == SL_OK)
+        memcpy(c->blob->digest, sl_content_digest(of, i), SL_DIGEST_SIZE);
+    return st;
+}
+
+void sl_external_check(sl_external_chunk *c)
+{
+    sl_content *of = c->content;
+    sl_err cause = {0};
+    sl_status st = of->declared ? prove(c, &cause) : SL_OK;
+    if (st != SL_OK) {
+        sl_fail(
+            &c->result, st, SL_ERR_NO_PLACE, "`%.*s`, chunk %" PRIu64 ": %s",
+            SL_NAME_ARGS(of->def.reference), sl_external_number(c), cause.msg);
+        return;
+    }
+    c->checked = true;
+    if (of->declared)
+        sl_cache_put(of->env->cache, c->blob);
+    sl_flight_end(&c->flight, c->blob, NULL);
+}
 
 /* From the cache on disk, to be mapped. */
 static bool open_entry(sl_external_chunk *c, sl_disk *disk,
@@ -21,6 +74,7 @@ static bool open_entry(sl_external_chunk *c, sl_disk *disk,
     return hit;
 }
 
+/* What has been verified before. */
 static bool look_up(sl_external_chunk *c)
 {
     sl_content *of = c->content;
@@ -85,230 +139,42 @@ bool sl_external_leads(sl_external_chunk *c)
     return false;
 }
 
-/* --- Bytes to be proved --------------------------------------------------- */
-
-sl_status sl_external_make_room(sl_external_chunk *c)
-{
-    size_t len =
-        sl_content_raw_len(c->content, sl_external_number(c), c->chunk.len);
-    if (c->content->def.zstd && len > sl_deflate_bound(c->chunk.len))
-        return sl_fail(&c->result, SL_EIO, SL_ERR_NO_PLACE,
-                       "bad zstd frame: %zu bytes for a chunk of %zu", len,
-                       c->chunk.len);
-    if (c->blob == NULL)
-        c->blob = sl_cache_take(c->content->env->cache, c->chunk.len);
-    if (c->raw == NULL && c->content->def.zstd)
-        c->raw = sl_malloc(len != 0 ? len : 1);
-    if (c->blob == NULL || (c->raw == NULL && c->content->def.zstd))
-        return sl_fail(&c->result, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    return SL_OK;
-}
-
-uint8_t *sl_external_raw(const sl_external_chunk *c)
-{
-    return c->raw != NULL ? c->raw : c->blob->bytes;
-}
-
-/* Whether there are any: else it is over or up to the loop. */
-static bool read_raw(sl_external_chunk *c)
+static void look_up_and_read(sl_external_chunk *c)
 {
     sl_content *of = c->content;
+    if (c->waits || c->checked || sl_content_load(of, &c->result) != SL_OK)
+        return;
+    c->checked = look_up(c);
+    if (c->checked)
+        return;
     if (of->origin == NULL) {
         sl_fail(&c->result, SL_EIO, SL_ERR_NO_PLACE,
                 "`%.*s`: the component has no place beside which to look",
                 SL_NAME_ARGS(of->def.reference));
-        return false;
+        return;
     }
     if (of->origin->ops->read_now == NULL || !sl_external_leads(c))
-        return false;
+        return;
     uint64_t i = sl_external_number(c);
     size_t len = sl_content_raw_len(of, i, c->chunk.len);
-    if (sl_external_make_room(c) != SL_OK ||
+    if (sl_external_make_room(c) == SL_OK &&
         of->origin->ops->read_now(of->origin, sl_content_place(of, i),
-                                  sl_external_raw(c), len, &c->result) != SL_OK)
-        return false;
-    c->brought = len;
-    return true;
-}
-
-static bool look_up_and_read(sl_external_chunk *c)
-{
-    if (c->waits || c->checked ||
-        sl_content_load(c->content, &c->result) != SL_OK)
-        return false;
-    c->checked = look_up(c);
-    return !c->checked && read_raw(c);
-}
-
-static void blame(sl_external_chunk *c, const sl_err *cause)
-{
-    sl_fail(&c->result, cause->code, SL_ERR_NO_PLACE,
-            "`%.*s`, chunk %" PRIu64 ": %s",
-            SL_NAME_ARGS(c->content->def.reference), sl_external_number(c),
-            cause->msg);
-}
-
-static bool inflate(sl_external_chunk *c)
-{
-    const sl_content *of = c->content;
-    sl_err cause = {0};
-    if (!of->def.zstd)
-        return true;
-    size_t len = sl_content_raw_len(of, sl_external_number(c), c->chunk.len);
-    if (sl_inflate(of->env->inflaters, c->raw, len, c->blob->bytes,
-                   c->chunk.len, &cause) == SL_OK)
-        return true;
-    blame(c, &cause);
-    return false;
-}
-
-static bool obtain(sl_external_chunk *c)
-{
-    return (c->fetched || look_up_and_read(c)) && inflate(c);
-}
-
-/* --- Proving -------------------------------------------------------------- */
-
-void sl_external_accept(sl_external_chunk *c)
-{
-    const sl_content *of = c->content;
-    c->checked = true;
-    if (of->declared) {
-        memcpy(c->blob->digest, sl_content_digest(of, sl_external_number(c)),
-               SL_DIGEST_SIZE);
-        sl_cache_put(of->env->cache, c->blob);
-    }
-    sl_flight_end(&c->flight, c->blob, NULL);
-}
-
-static void prove(sl_external_chunk **chunks, size_t n)
-{
-    sl_claim claims[BATCH];
-    for (size_t i = 0; i < n; i++)
-        claims[i] = (sl_claim){
-            .bytes = chunks[i]->blob->bytes,
-            .len = chunks[i]->chunk.len,
-            .digest = sl_content_digest(chunks[i]->content,
-                                        sl_external_number(chunks[i])),
-        };
-    sl_verify(claims, n);
-    for (size_t i = 0; i < n; i++)
-        if (claims[i].err.code == SL_OK)
-            sl_external_accept(chunks[i]);
-        else
-            blame(chunks[i], &claims[i].err);
-}
-
-/* --- The line of chunks that wait for the pool ---------------------------- */
-
-/* One for each chunk that was submitted; it takes what it finds, chunks that
- * are best proved together, or nothing. */
-typedef struct sl_external_ticket {
-    sl_work work;
-    struct sl_external_ticket *next; /* in content->tickets */
-    sl_content *content;
-    sl_external_chunk *taken[BATCH];
-    size_t n;
-} ticket;
-
-/* Whether there is one more to take. Inflating two takes twice as long: a
- * second one is left to the pool's other threads while all may come for one. */
-static bool may_take(const ticket *t)
-{
-    enum { THREADS = 4 };
-    uint32_t least = t->n != 0 && t->content->def.zstd ? THREADS : 1;
-    return t->n < BATCH && t->content->in_line >= least;
-}
-
-static bool take(ticket *t)
-{
-    sl_content *of = t->content;
-    pthread_mutex_lock(&of->line_lock);
-    bool more = may_take(t);
-    if (more) {
-        sl_external_chunk *c = t->taken[t->n++] = of->line;
-        of->line = c->next;
-        of->in_line--;
-        if (c->given_up)
-            sl_fail(&c->result, SL_ECANCELLED, SL_ERR_NO_PLACE, "cancelled");
-    }
-    pthread_mutex_unlock(&of->line_lock);
-    return more;
-}
-
-static void ticket_work(sl_work *work)
-{
-    ticket *t = (ticket *)work;
-    sl_external_chunk *obtained[BATCH];
-    size_t n = 0;
-    for (size_t i = 0; take(t);) { /* more may come while these are read */
-        while (take(t))
-            ;
-        for (; i < t->n; i++) {
-            sl_external_chunk *c = t->taken[i];
-            sl_span_begin(&c->work_span);
-            if (c->result.code == SL_OK && obtain(c))
-                obtained[n++] = c;
-        }
-    }
-    prove(obtained, n);
-    for (size_t i = t->n; i-- > 0;) /* the first span holds the others */
-        sl_span_end(&t->taken[i]->work_span);
-}
-
-static void ticket_done(sl_work *work, bool cancelled)
-{
-    ticket *t = (ticket *)work;
-    (void)cancelled; /* nobody does */
-    for (size_t i = 0; i < t->n; i++)
-        sl_external_done(t->taken[i]);
-    sl_content_unref(t->content);
-    sl_free(t);
-}
-
-static void append(sl_external_chunk *c)
-{
-    sl_content *of = c->content;
-    c->next = NULL;
-    *(of->line != NULL ? &of->line_end->next : &of->line) = c;
-    of->line_end = c;
-    of->in_line++;
-}
-
-sl_status sl_external_submit(sl_external_chunk *c, sl_err *err)
-{
-    sl_content *of = c->content;
-    ticket *t = sl_calloc(1, sizeof *t);
-    if (t == NULL)
-        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "out of memory");
-    t->work.work = ticket_work;
-    t->work.done = ticket_done;
-    if (sl_work_prepare(c->chunk.loop, &t->work, err) != SL_OK) {
-        sl_free(t);
-        return SL_ENOMEM;
-    }
-    t->content = of;
-    of->refs++;
-    t->next = of->tickets;
-    of->tickets = t;
-    pthread_mutex_lock(&of->line_lock);
-    append(c);
-    pthread_mutex_unlock(&of->line_lock);
-    return SL_OK;
-}
-
-void sl_external_begin(sl_content *of)
-{
-    while (of->tickets != NULL) {
-        ticket *t = of->tickets;
-        of->tickets = t->next;
-        sl_work_begin(&t->work);
+                                  sl_external_raw(c), len,
+                                  &c->result) == SL_OK) {
+        c->brought = len;
+        sl_external_check(c);
     }
 }
 
-void sl_external_give_up(sl_external_chunk *c)
+void sl_external_work(sl_work *work)
 {
-    pthread_mutex_lock(&c->content->line_lock);
-    c->given_up = true;
-    pthread_mutex_unlock(&c->content->line_lock);
+    sl_external_chunk *c =
+        (sl_external_chunk *)(void *)((char *)work -
+                                      offsetof(sl_external_chunk, work));
+    sl_span_begin(&c->work_span);
+    if (c->fetched)
+        sl_external_check(c);
+    else
+        look_up_and_read(c);
+    sl_span_end(&c->work_span);
 }

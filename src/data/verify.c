@@ -6,51 +6,22 @@
 
 #include "base/alloc.h"
 #include "data/disk.h"
-#include "data/sha256.h"
 
-/* --- SHA-256 -------------------------------------------------------------- */
+/* --- SHA-256 -------------------------------------------------------------------- */
 
-static void judge(sl_claim *claim, const uint8_t *got)
-{
-    claim->err = (sl_err){0};
-    if (memcmp(got, claim->digest, SL_DIGEST_SIZE) != 0)
-        sl_fail(&claim->err, SL_EIO, SL_ERR_NO_PLACE,
-                "its SHA-256 is not the one that the component declares");
-}
-
-static void verify_one(sl_claim *claim)
+sl_status sl_verify(const void *bytes, size_t len, const uint8_t *digest,
+                    sl_err *err)
 {
     uint8_t got[SL_DIGEST_SIZE];
-    if (sl_disk_digest(claim->bytes, claim->len, got)) {
-        judge(claim, got);
-    } else {
-        claim->err = (sl_err){0};
-        sl_fail(&claim->err, SL_ENOMEM, SL_ERR_NO_PLACE, "SHA-256 failed");
-    }
+    if (!sl_disk_digest(bytes, len, got))
+        return sl_fail(err, SL_ENOMEM, SL_ERR_NO_PLACE, "SHA-256 failed");
+    if (memcmp(got, digest, SL_DIGEST_SIZE) != 0)
+        return sl_fail(err, SL_EIO, SL_ERR_NO_PLACE,
+                       "its SHA-256 is not the one that the component declares");
+    return SL_OK;
 }
 
-static bool verify_pair(sl_claim *a, sl_claim *b)
-{
-    uint8_t got[2][SL_DIGEST_SIZE];
-    if (a->len != b->len ||
-        !sl_sha256_pair(a->bytes, b->bytes, a->len, got[0], got[1]))
-        return false;
-    judge(a, got[0]);
-    judge(b, got[1]);
-    return true;
-}
-
-void sl_verify(sl_claim *claims, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        bool both = n - i >= 2 && verify_pair(&claims[i], &claims[i + 1]);
-        if (!both)
-            verify_one(&claims[i]);
-        i += both ? 2 : 1;
-    }
-}
-
-/* --- zstd ----------------------------------------------------------------- */
+/* --- zstd ------------------------------------------------------------------------ */
 
 enum { KEPT = 8 };
 
@@ -81,7 +52,8 @@ void sl_inflaters_free(sl_inflaters *inflaters)
 static ZSTD_DCtx *take(sl_inflaters *inflaters)
 {
     pthread_mutex_lock(&inflaters->lock);
-    ZSTD_DCtx *ctx = inflaters->n != 0 ? inflaters->idle[--inflaters->n] : NULL;
+    ZSTD_DCtx *ctx =
+        inflaters->n != 0 ? inflaters->idle[--inflaters->n] : NULL;
     pthread_mutex_unlock(&inflaters->lock);
     return ctx != NULL ? ctx : ZSTD_createDCtx();
 }

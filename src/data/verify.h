@@ -7,17 +7,9 @@
 #include "base/err.h"
 #include "data/cache.h"
 
-/* That the SHA-256 of the bytes is `digest`. */
-typedef struct sl_claim {
-    const void *bytes;
-    size_t len;
-    const uint8_t *digest;
-    sl_err err; /* SL_OK: it is; SL_EIO: it is not */
-} sl_claim;
-
-/* Checks two or more in less time than one after the other where their lengths
- * agree. */
-void sl_verify(sl_claim *claims, size_t n);
+/* Is the SHA-256 of the bytes `digest`? SL_EIO: no. */
+sl_status sl_verify(const void *bytes, size_t len, const uint8_t *digest,
+                    sl_err *err);
 
 /* Decompression contexts to use again. Any thread. */
 typedef struct sl_inflaters sl_inflaters;

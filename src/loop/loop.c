@@ -272,7 +272,7 @@ static void finish_work(uv_work_t *uv, int status)
     sl_loop_closed(loop);
 }
 
-sl_status sl_work_prepare(sl_loop *loop, sl_work *work, sl_err *err)
+sl_status sl_work_start(sl_loop *loop, sl_work *work, sl_err *err)
 {
     work_request *request = sl_malloc(sizeof *request);
     if (request == NULL)
@@ -281,24 +281,10 @@ sl_status sl_work_prepare(sl_loop *loop, sl_work *work, sl_err *err)
     request->work = work;
     request->uv.data = request;
     work->handle = request;
-    return SL_OK;
-}
-
-void sl_work_begin(sl_work *work)
-{
-    work_request *request = work->handle;
-    sl_loop *loop = request->loop;
     uv_queue_work(loop->uv, &request->uv, run_work, finish_work);
     loop->active++;
     sl_loop_opened(loop);
-}
-
-sl_status sl_work_start(sl_loop *loop, sl_work *work, sl_err *err)
-{
-    sl_status st = sl_work_prepare(loop, work, err);
-    if (st == SL_OK)
-        sl_work_begin(work);
-    return st;
+    return SL_OK;
 }
 
 void sl_work_cancel(sl_work *work)

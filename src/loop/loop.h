@@ -57,10 +57,6 @@ typedef struct sl_work {
     void *handle; /* the loop's */
 } sl_work;
 sl_status sl_work_start(sl_loop *loop, sl_work *work, sl_err *err);
-/* The same in two steps, of which only the first can fail: what is prepared has
- * to be begun. */
-sl_status sl_work_prepare(sl_loop *loop, sl_work *work, sl_err *err);
-void sl_work_begin(sl_work *work);
 void sl_work_cancel(sl_work *work); /* best effort; `done` still comes */
 
 /* What another thread says. From sl_wake_expect() on the loop is kept alive

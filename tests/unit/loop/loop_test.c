@@ -212,42 +212,6 @@ static void test_work__comes_back_on_the_loop(void **state)
     sl_loop_free(loop);
 }
 
-/* What can fail is over when it is begun. */
-static void test_work__prepared_runs_once_begun(void **state)
-{
-    (void)state;
-    enum { N = 8 };
-    sl_loop *loop = sl_loop_new(NULL, NULL);
-    int left = N;
-    bool all = false;
-    job jobs[N];
-    for (int i = 0; i < N; i++) {
-        jobs[i] = (job){.work = {do_job, job_done, NULL},
-                        .value = i,
-                        .left = &left,
-                        .all = &all};
-        sl_err err = {0};
-        sl_alloc_fail_at(1, 0);
-        assert_int_equal(sl_work_prepare(loop, &jobs[i].work, &err),
-                         SL_ENOMEM);
-        sl_alloc_fail_at(0, 0);
-        assert_int_equal(sl_work_prepare(loop, &jobs[i].work, NULL), SL_OK);
-    }
-    usleep(20000);
-    assert_int_equal(sl_loop_active(loop), 0);
-    for (int i = 0; i < N; i++)
-        assert_int_equal(jobs[i].value, i);
-    sl_alloc_fail_at(1, 0);
-    for (int i = N; i-- > 0;)
-        sl_work_begin(&jobs[i].work);
-    sl_alloc_fail_at(0, 0);
-    assert_true(sl_loop_run(loop, &all));
-    for (int i = 0; i < N; i++)
-        assert_int_equal(jobs[i].value, 2 * i);
-    assert_int_equal(sl_loop_active(loop), 0);
-    sl_loop_free(loop);
-}
-
 /* --- Polls ---- */
 
 typedef struct watcher {
@@ -492,7 +456,6 @@ const struct CMUnitTest loop_tests[] = {
     cmocka_unit_test(test_unpost__takes_it_back),
     cmocka_unit_test(test_timer__fires_or_is_cancelled),
     cmocka_unit_test(test_work__comes_back_on_the_loop),
-    cmocka_unit_test(test_work__prepared_runs_once_begun),
     cmocka_unit_test(test_poll__reports_pipes_and_sockets),
     cmocka_unit_test(test_poll__broken_and_unpollable_are_ready),
     cmocka_unit_test(test_poll_set__pauses_and_resumes),
