@@ -280,7 +280,7 @@ void sl_flight_hurry(sl_flight *f)
 
 bool sl_flight_listen(sl_flight *f)
 {
-    sl_wake_expect(f->loop, &f->wake);
+    sl_wake_listen(f->loop, &f->wake);
     pthread_mutex_lock(&f->all->lock);
     f->expecting = f->listening = true;
     bool hurried = f->hurried;

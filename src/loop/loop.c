@@ -296,13 +296,23 @@ void sl_work_cancel(sl_work *work)
 /* --- Wakes
  * --------------------------------------------------------------------- */
 
-static void unexpect(sl_wake *wake)
+static void hold(sl_wake *wake, bool on)
 {
     sl_loop *loop = wake->loop;
-    wake->expected = false;
-    loop->active--;
-    if (--loop->expected == 0)
+    if (wake->holds == on)
+        return;
+    wake->holds = on;
+    if (on && loop->held++ == 0)
+        uv_ref((uv_handle_t *)&loop->async);
+    if (!on && --loop->held == 0)
         uv_unref((uv_handle_t *)&loop->async);
+}
+
+static void unexpect(sl_wake *wake)
+{
+    wake->expected = false;
+    wake->loop->active--;
+    hold(wake, false);
 }
 
 /* With the lock. */
@@ -338,15 +348,19 @@ static void on_async(uv_async_t *async)
     close_if_over(loop);
 }
 
-void sl_wake_expect(sl_loop *loop, sl_wake *wake)
+void sl_wake_listen(sl_loop *loop, sl_wake *wake)
 {
     if (wake->expected)
         return;
     wake->loop = loop;
     wake->expected = true;
     loop->active++;
-    if (loop->expected++ == 0)
-        uv_ref((uv_handle_t *)&loop->async);
+}
+
+void sl_wake_expect(sl_loop *loop, sl_wake *wake)
+{
+    sl_wake_listen(loop, wake);
+    hold(wake, true);
 }
 
 void sl_wake_send(sl_wake *wake)

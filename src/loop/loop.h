@@ -66,9 +66,11 @@ typedef struct sl_wake {
     /* The loop's. */
     sl_loop *loop;
     struct sl_wake *next, *prev;
-    bool expected, sent;
+    bool expected, sent, holds;
 } sl_wake;
 void sl_wake_expect(sl_loop *loop, sl_wake *wake); /* on the loop; or again */
+/* The same for what may never be said: it does not keep the loop alive. */
+void sl_wake_listen(sl_loop *loop, sl_wake *wake);
 /* Any thread, while it is expected: whoever sends and whoever cancels agree, by
  * a lock of theirs, that nothing is sent once cancelling has begun. */
 void sl_wake_send(sl_wake *wake);

@@ -19,7 +19,7 @@ struct sl_loop {
     uv_async_t async;     /* keeps the loop alive only while wakes are expected */
     pthread_mutex_t lock; /* of what has been sent */
     sl_wake *sent;
-    uint32_t expected;
+    uint32_t held; /* by wakes */
     uint32_t beats;
     uint32_t active; /* timers, polls, work and wakes under way */
     uint32_t open;   /* libuv handles and requests not closed yet */

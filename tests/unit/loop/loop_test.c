@@ -385,6 +385,18 @@ static void test_wake__comes_from_another_thread(void **state)
     assert_false(sl_loop_run(loop, &never));
     assert_int_equal(w[2].times, 1);
     assert_int_equal(w[3].times, 0);
+    /* What is only listened for does not keep the loop; expected, it does. */
+    sl_wake_listen(loop, &w[1].wake);
+    assert_int_equal(sl_loop_active(loop), 1);
+    assert_false(sl_loop_run(loop, &never));
+    sl_wake_expect(loop, &w[1].wake);
+    sl_wake_listen(loop, &w[1].wake);
+    sl_wake_send(&w[1].wake);
+    w[1].done = false;
+    assert_true(sl_loop_run(loop, &w[1].done));
+    assert_int_equal(w[1].times, 2);
+    assert_int_equal(sl_loop_active(loop), 0);
+    assert_false(sl_loop_run(loop, &never));
     sl_loop_free(loop);
 }
 
