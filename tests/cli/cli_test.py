@@ -976,10 +976,10 @@ def test_large_bundle__three_gib_in_little_memory(t):
 
 # --- signals -------------------------------------------------------------------
 
-def interrupt(t, *args, number=signal.SIGINT, wait=0.3, **how):
+def interrupt(t, *args, number=signal.SIGINT, wait=None, **how):
     p = subprocess.Popen([t.sluice, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          cwd=t.folder, **how)
-    time.sleep(wait if not t.sanitized else 1.0)
+    time.sleep(wait or (1.0 if t.sanitized else 0.3))
     t.true(p.poll() is None, 'it ended by itself')
     p.send_signal(number)
     out, err = p.communicate(timeout=20)
@@ -1019,7 +1019,7 @@ def test_signals__a_hangup_that_is_ignored(t):
     code, err = interrupt(t, 'run', '--invoke', 'nap(2000000000)', 's.wat',
                           number=signal.SIGHUP, **deaf)
     t.equal((code, err), (OK, ''))
-    t.write('big', random.Random(1).randbytes(4 << 20)) # seconds of work
+    t.write('big', random.Random(1).randbytes(12 << 20)) # seconds of work
     code, err = interrupt(t, 'bundle', '--data', 'input=big', '--external', '.', '--zstd', '22',
                           '-o', 'o.wasm', t.example('forward/forward.wat'),
                           number=signal.SIGHUP, wait=0.2, **deaf)
