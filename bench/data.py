@@ -557,7 +557,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--mib', type=int, default=1024, help='of the segment')
     parser.add_argument('--cores', type=int, help='how many may be used (all)')
-    parser.add_argument('--nginx', default='nginx')
+    parser.add_argument('--nginx', default=shutil.which('nginx') or '/usr/sbin/nginx')
     parser.add_argument('--keep', help='a folder to work in, kept')
     parser.add_argument('bin', help='where sluice and bench_data are')
     parser.add_argument('what', nargs='+', type=rows_of, metavar='CASE[/ROW]')
