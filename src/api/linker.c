@@ -63,14 +63,18 @@ static void free_call(sluice_call *c)
     sl_free(c);
 }
 
-/* True: nothing more is to be done about an answer now. */
+static bool has_answer(const sluice_call *c)
+{
+    return c->answered || c->kept != KEPT_NONE;
+}
+
+/* True: the answer takes effect later. */
 static bool keep(sluice_call *c, kept_answer how)
 {
-    if (c->answered || c->kept != KEPT_NONE)
-        return true;
-    if (!c->inside && c->store->store->stalled)
-        c->kept = how;
-    return c->kept != KEPT_NONE;
+    if (c->inside || !c->store->store->stalled)
+        return false;
+    c->kept = how;
+    return true;
 }
 
 /* It is not for this call any more. */
@@ -135,9 +139,10 @@ static sl_status resolve(sluice_call *c, sluice_val *result)
 
 void sluice_call_return(sluice_call *call, sluice_val *result)
 {
-    bool first = !call->answered && call->kept == KEPT_NONE;
+    if (has_answer(call))
+        return;
     if (keep(call, result != NULL ? KEPT_RESULT : KEPT_NO_RESULT)) {
-        if (first && result != NULL) {
+        if (result != NULL) {
             call->result = *result;
             *result = (sluice_val){0};
         }
@@ -151,20 +156,21 @@ void sluice_call_return(sluice_call *call, sluice_val *result)
 
 void sluice_call_trap(sluice_call *call, const char *message)
 {
-    bool first = !call->answered && call->kept == KEPT_NONE;
-    if (!keep(call, KEPT_TRAP))
-        answered(call, refuse(call, SL_ETRAP, message));
-    else if (first)
+    if (has_answer(call))
+        return;
+    if (keep(call, KEPT_TRAP))
         call->message =
             sl_arena_dup(&call->arena, message, strlen(message) + 1);
+    else
+        answered(call, refuse(call, SL_ETRAP, message));
 }
 
 void sluice_call_exit(sluice_call *call, int code)
 {
-    bool first = !call->answered && call->kept == KEPT_NONE;
+    if (has_answer(call))
+        return;
     if (keep(call, KEPT_EXIT)) {
-        if (first)
-            call->code = code;
+        call->code = code;
         return;
     }
     call->store->exited = true;
@@ -174,7 +180,7 @@ void sluice_call_exit(sluice_call *call, int code)
 
 void sluice_call_cancelled(sluice_call *call)
 {
-    if (!keep(call, KEPT_CANCELLED))
+    if (!has_answer(call) && !keep(call, KEPT_CANCELLED))
         answered(call, sl_call_resolve(call->call, NULL, true));
 }
 
@@ -285,8 +291,7 @@ void sl_api_forget_answers(sluice_store *store)
 static sluice_call *lost_answer(const sluice_store *store)
 {
     for (sluice_call *c = store->answers; c != NULL; c = c->next)
-        if (!c->inside && !c->answered && c->kept == KEPT_NONE &&
-            c->on_cancel != NULL &&
+        if (!c->inside && !has_answer(c) && c->on_cancel != NULL &&
             c->caller != NULL && !sl_may_enter_from(c->caller, NULL))
             return c;
     return NULL;
@@ -437,8 +442,8 @@ sluice_status sluice_linker_segment(sluice_linker *linker, const char *name,
     const sl_host_segment def = {.open = open_segment,
                                  .ctx = sl_api_segment_ref(segment),
                                  .free_ctx = free_segment};
-    if (sl_linker_segment(linker->linker, sl_name_of(name), &def,
-                          &err) == SL_OK)
+    if (sl_linker_segment(linker->linker, sl_name_of(name), &def, &err) ==
+        SL_OK)
         return SLUICE_OK;
     return sl_api_error(error, &err);
 }
