@@ -2,24 +2,9 @@
  */
 #include "cli/job.h"
 
-static const struct option options[] = {
-    CLI_JOB_FORCE,
-    {NULL, 0, NULL, 0},
-};
-
-static sl_status work(cli_job *job, sl_bundle_job *ask, void *arg, sl_err *err)
-{
-    (void)job;
-    (void)arg;
-    return sl_internalize(ask, err);
-}
-
 static int run(int argc, char **argv)
 {
-    cli_job job;
-    cli_job_init(&job, &cli_internalize);
-    int code = cli_job_arguments(&job, argc, argv, options, NULL, NULL);
-    return code == CLI_OK ? cli_job_run(&job, work, NULL) : code;
+    return cli_job_plain(&cli_internalize, argc, argv, sl_internalize);
 }
 
 const cli_command cli_internalize = {

@@ -98,8 +98,9 @@ static int operands(cli_job *job, int argc, char **argv)
     if (job->output == NULL || *job->output == '\0')
         return cli_usage(job->command, "-o OUT.wasm is needed");
     if (strcmp(job->output, "-") == 0)
-        return cli_usage(job->command, "-o is written in several passes: it has "
-                                       "to be a file, not `-`");
+        return cli_usage(job->command,
+                         "-o is written in several passes: it has "
+                         "to be a file, not `-`");
     job->input = argv[optind];
     return CLI_OK;
 }
@@ -180,4 +181,32 @@ int cli_job_run(cli_job *job, cli_job_work *work, void *arg)
         code = cli_report_text(job->input, NULL, &err);
     sl_source_unref(source);
     return status == SL_ECANCELLED ? CLI_INTERRUPTED : code;
+}
+
+/* --- Commands without options of their own -------------------------------- */
+
+typedef struct plain {
+    sl_status (*work)(sl_bundle_job *ask, sl_err *err);
+} plain;
+
+static sl_status plain_work(cli_job *job, sl_bundle_job *ask, void *arg,
+                            sl_err *err)
+{
+    const plain *p = arg;
+    (void)job;
+    return p->work(ask, err);
+}
+
+int cli_job_plain(const cli_command *command, int argc, char **argv,
+                  sl_status (*work)(sl_bundle_job *ask, sl_err *err))
+{
+    static const struct option options[] = {
+        CLI_JOB_FORCE,
+        {NULL, 0, NULL, 0},
+    };
+    cli_job job;
+    plain p = {work};
+    cli_job_init(&job, command);
+    int code = cli_job_arguments(&job, argc, argv, options, NULL, NULL);
+    return code == CLI_OK ? cli_job_run(&job, plain_work, &p) : code;
 }

@@ -42,5 +42,8 @@ typedef sl_status cli_job_work(cli_job *job, sl_bundle_job *ask, void *arg,
                                sl_err *err);
 /* Opens the input and works, with progress and ^C. An exit code, reported. */
 int cli_job_run(cli_job *job, cli_job_work *work, void *arg);
+/* All of a command that has no options of its own. An exit code, reported. */
+int cli_job_plain(const cli_command *command, int argc, char **argv,
+                  sl_status (*work)(sl_bundle_job *ask, sl_err *err));
 
 #endif
