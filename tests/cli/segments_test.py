@@ -2,28 +2,25 @@
 """Data segments between components and files, as a user moves them: bundle,
 externalize, internalize, inspect. Run like cli_test.py, whose fixture it uses.
 """
-import fcntl
 import functools
 import hashlib
 import http.server
 import json
 import os
-import pty
 import random
 import re
 import resource
-import select
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 
 from cli_test import (IO, INTERRUPTED, INVALID, NO_INPUT, OK, UNSUPPORTED, USAGE, Failure, Skip,
                       main)
+import terminal # which cli_test makes found
 
 NESTED = '''(component
   (core data $a "%s")
@@ -831,18 +828,7 @@ def test_large__memory_does_not_grow(t):
 def on_terminal(t, *args, columns=60, stop=1.3, term='xterm', end=None, stderr=True):
     """What is written to a terminal by a command that takes a while: it is
     stopped for so long as soon as its folder is there."""
-    controller, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 24, columns, 0, 0))
-
-    def foreground():
-        os.setsid()
-        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-
-    p = subprocess.Popen([t.sluice, *args], cwd=t.folder, stdin=terminal,
-                         stdout=subprocess.DEVNULL,
-                         stderr=terminal if stderr else subprocess.DEVNULL, preexec_fn=foreground,
-                         env={**os.environ, 'TERM': term})
-    os.close(terminal)
+    p, controller = terminal.start([t.sluice, *args], t.folder, columns, term, stderr=stderr)
     while not os.path.exists(t.path('d')) and p.poll() is None:
         time.sleep(0.005)
     os.kill(p.pid, signal.SIGSTOP)
@@ -851,22 +837,8 @@ def on_terminal(t, *args, columns=60, stop=1.3, term='xterm', end=None, stderr=T
     if end is not None:
         time.sleep(0.3)
         p.send_signal(end)
-    out = b''
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if select.select([controller], [], [], 0.1)[0]:
-            try:
-                piece = os.read(controller, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            out += piece
-        elif p.poll() is not None:
-            break
-    code = p.wait(timeout=30)
-    os.close(controller)
-    return code, out.decode()
+    out = terminal.read(controller, p, 60)
+    return p.returncode, out.decode()
 
 
 def big_file(t, size=200 << 20):

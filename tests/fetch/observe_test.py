@@ -7,22 +7,20 @@ and how far fetching is.
 FORWARD is a component that imports the segment `input` and writes it to standard
 output. Ends with "N passed, N failed"."""
 import collections
-import fcntl
 import hashlib
 import itertools
 import json
 import os
-import pty
 import random
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+import terminal
 
 SLUICE, ORIGIN, FORWARD = sys.argv[1:4]
 PATTERN = re.compile(sys.argv[4] if len(sys.argv) > 4 else '.')
@@ -427,36 +425,17 @@ CLEAR = '\r\x1b[K'
 def on_terminal(world, *args, term='xterm', out=False, end=None):
     """The exit code, and what is written to a terminal by a run: its standard
     error, and its standard output if `out` says so."""
-    controller, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+    run, controller = terminal.start(world.command(*args), world.folder, term=term, stdout=out)
+    began = time.monotonic()
 
-    def foreground():
-        os.setsid()
-        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-
-    run = subprocess.Popen(world.command(*args), cwd=world.folder, stdin=terminal,
-                           stdout=terminal if out else subprocess.DEVNULL,
-                           stderr=terminal, preexec_fn=foreground,
-                           env={**os.environ, 'TERM': term})
-    os.close(terminal)
-    text, began = b'', time.monotonic()
-    while time.monotonic() < began + TIMEOUT:
+    def turn():
+        nonlocal end
         if end is not None and time.monotonic() > began + 2.5:
             run.send_signal(end)
             end = None
-        if select.select([controller], [], [], 0.1)[0]:
-            try:
-                piece = os.read(controller, 65536)
-            except OSError:
-                break
-            if not piece:
-                break
-            text += piece
-        elif run.poll() is not None:
-            break
-    code = run.wait(timeout=30)
-    os.close(controller)
-    return code, text.decode()
+
+    text = terminal.read(controller, run, TIMEOUT, turn)
+    return run.returncode, text.decode()
 
 
 def shown(text):
