@@ -91,26 +91,27 @@ static void close_backing(void *arg)
 
 /* --- The fixture ------------------------------------------------------------ */
 
+/* Without the feature it is refused by name. */
+static void expect_gate(const char *component)
+{
+    sl_buf binary;
+    sluice_error error;
+    to_binary(component, &binary);
+    sluice_engine *engine = sluice_engine_new(NULL, &error);
+    assert_null(sluice_component_from_buffer(engine, binary.data, binary.len,
+                                             true, &error));
+    assert_non_null(strstr(error.message, "`core-data`"));
+    sluice_engine_free(engine);
+    sl_buf_deinit(&binary);
+}
+
 /* Takes the segment. */
 static void importer_init(fixture *f, const char *component,
                           sluice_segment *segment, uv_loop_t *loop)
 {
-    sl_buf binary;
-    *f = (fixture){0};
     fill_bytes(text, sizeof text);
-    to_binary(component, &binary);
-    f->engine = sluice_engine_new(NULL, &f->error);
-    assert_null(sluice_component_from_buffer(f->engine, binary.data, binary.len,
-                                             true, &f->error));
-    assert_non_null(strstr(f->error.message, "`core-data`"));
-    assert_true(sluice_engine_set_feature(f->engine, "core-data", true));
-    f->component = sluice_component_from_buffer(f->engine, binary.data,
-                                                binary.len, true, &f->error);
-    sl_buf_deinit(&binary);
-    if (f->component == NULL)
-        fail_msg("%s", f->error.message);
-    f->linker = sluice_linker_new(f->engine, &f->error);
-    f->store = sluice_store_new(f->engine, loop, &f->error);
+    fixture_init_with(f, component, "core-data", loop);
+    expect_gate(component);
     assert_non_null(segment);
     assert_int_equal(
         sluice_linker_segment(f->linker, "text", segment, &f->error),

@@ -14,13 +14,16 @@ void to_binary(const char *text, sl_buf *out)
         fail_msg("%s at %llu", err.msg, (unsigned long long)err.at);
 }
 
-void fixture_init_on(fixture *f, const char *text, struct uv_loop_s *loop)
+void fixture_init_with(fixture *f, const char *text, const char *feature,
+                       struct uv_loop_s *loop)
 {
     sl_buf binary;
     *f = (fixture){0};
     to_binary(text, &binary);
     f->engine = sluice_engine_new(NULL, &f->error);
     assert_non_null(f->engine);
+    if (feature != NULL)
+        assert_true(sluice_engine_set_feature(f->engine, feature, true));
     f->component = sluice_component_from_buffer(f->engine, binary.data,
                                                 binary.len, true, &f->error);
     sl_buf_deinit(&binary);
@@ -30,6 +33,11 @@ void fixture_init_on(fixture *f, const char *text, struct uv_loop_s *loop)
     f->store = sluice_store_new(f->engine, loop, &f->error);
     assert_non_null(f->linker);
     assert_non_null(f->store);
+}
+
+void fixture_init_on(fixture *f, const char *text, struct uv_loop_s *loop)
+{
+    fixture_init_with(f, text, NULL, loop);
 }
 
 void fixture_init(fixture *f, const char *text)

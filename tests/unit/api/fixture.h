@@ -30,6 +30,9 @@ void to_binary(const char *text, sl_buf *out);
 void fixture_init(fixture *f, const char *text);
 /* ... in a store on the given loop. */
 void fixture_init_on(fixture *f, const char *text, struct uv_loop_s *loop);
+/* ... with a feature switched on (NULL: none). */
+void fixture_init_with(fixture *f, const char *text, const char *feature,
+                       struct uv_loop_s *loop);
 void fixture_instantiate(fixture *f);
 void fixture_deinit(fixture *f);
 

@@ -1,13 +1,13 @@
-/* Stores that wait as a whole: memory.init from a data import whose bytes are not
- * here. docs/data-segments.md, section 8. */
+/* Stores that wait as a whole: memory.init from a data import whose bytes are
+ * not here. docs/data-segments.md, section 8. */
 #include "fixture.h"
 
 #include <unistd.h>
 #include <uv.h>
 
 /* `load` brings byte `at` and returns it plus one; `count` counts its calls;
- * `later` is a task that counts when the loop comes to it; a `thing` counts when it
- * is dropped; `ask` calls the host, which may call back. */
+ * `later` is a task that counts when the loop comes to it; a `thing` counts
+ * when it is dropped; `ask` calls the host, which may call back. */
 static const char lazy[] =
     "(component"
     "  (import \"d\" (core data $d))"
@@ -140,30 +140,21 @@ static void host(void *ctx, sluice_call *host_call, const sluice_val *args,
     sluice_val at = u32_val(0);
     sluice_func *load = sluice_instance_func(w->other, "load");
     (void)args, (void)n;
-    assert_int_equal(sluice_func_call(load, &at, 1, keep, &w->in_host, NULL,
-                                      &w->f.error),
-                     SLUICE_OK);
+    assert_int_equal(
+        sluice_func_call(load, &at, 1, keep, &w->in_host, NULL, &w->f.error),
+        SLUICE_OK);
     sluice_call_return(host_call, NULL);
 }
 
 static void world_init_on(world *w, uv_loop_t *loop)
 {
-    sl_buf binary;
     fixture *f = &w->f;
     const sluice_backing backing = {
         .size = 64, .read_at = read_at, .cancel = cancel, .arg = &w->bytes};
     *w = (world){0};
-    to_binary(lazy, &binary);
-    f->engine = sluice_engine_new(NULL, &f->error);
-    assert_true(sluice_engine_set_feature(f->engine, "core-data", true));
-    f->component = sluice_component_from_buffer(f->engine, binary.data,
-                                                binary.len, true, &f->error);
-    sl_buf_deinit(&binary);
-    if (f->component == NULL)
-        fail_msg("%s", f->error.message);
-    f->linker = sluice_linker_new(f->engine, &f->error);
-    f->store = sluice_store_new(f->engine, loop, &f->error);
-    sluice_segment *segment = sluice_segment_from_callbacks(&backing, &f->error);
+    fixture_init_with(f, lazy, "core-data", loop);
+    sluice_segment *segment =
+        sluice_segment_from_callbacks(&backing, &f->error);
     assert_int_equal(sluice_linker_segment(f->linker, "d", segment, &f->error),
                      SLUICE_OK);
     sluice_segment_free(segment);
@@ -202,7 +193,7 @@ static uint32_t u32_of(const outcome *out)
     return out->result.of.u32;
 }
 
-/* --- What waits ------------------------------------------------------------ */
+/* --- What waits ----------------------------------------------------------- */
 
 /* Through two components, of synchronous type or not; nothing that is in memory
  * already is waited for. */
@@ -296,7 +287,7 @@ static void test_stall__another_store(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
-/* --- How it ends otherwise ------------------------------------------------- */
+/* --- How it ends otherwise ------------------------------------------------ */
 
 static void test_stall__a_fault(void **state)
 {
@@ -366,8 +357,8 @@ static void test_stall__below_a_host_function(void **state)
     world w;
     outcome ask;
     world_init(&w);
-    w.other = sluice_instantiate(w.f.store, w.f.linker, w.f.component,
-                                 &w.f.error);
+    w.other =
+        sluice_instantiate(w.f.store, w.f.linker, w.f.component, &w.f.error);
     assert_non_null(w.other);
     begin(&w.f, "ask", NULL, &ask);
     assert_int_equal(finish(&w.f, &ask), SLUICE_OK);

@@ -1,24 +1,9 @@
 /* Values that components import and export, and start functions. */
 #include "fixture.h"
 
-/* fixture_init() with the feature on. */
 static void values_init(fixture *f, const char *text)
 {
-    sl_buf binary;
-    *f = (fixture){0};
-    to_binary(text, &binary);
-    f->engine = sluice_engine_new(NULL, &f->error);
-    assert_non_null(f->engine);
-    assert_true(sluice_engine_set_feature(f->engine, "values", true));
-    f->component = sluice_component_from_buffer(f->engine, binary.data,
-                                                binary.len, true, &f->error);
-    sl_buf_deinit(&binary);
-    if (f->component == NULL)
-        fail_msg("%s", f->error.message);
-    f->linker = sluice_linker_new(f->engine, &f->error);
-    f->store = sluice_store_new(f->engine, NULL, &f->error);
-    assert_non_null(f->linker);
-    assert_non_null(f->store);
+    fixture_init_with(f, text, "values", NULL);
 }
 
 static void supply(fixture *f, const char *name, sluice_val value)
