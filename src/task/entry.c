@@ -1,6 +1,6 @@
-/* What the host asks of guest code, in a store of which core code may wait where
- * the Component Model knows no waiting: on a fiber that can be left as it is,
- * with all that it has called, until what it waits for is there. Meanwhile
+/* What the host asks of guest code, in a store of which core code may wait
+ * where the Component Model knows no waiting: on a fiber that can be left as it
+ * is, with all that it has called, until what it waits for is there. Meanwhile
  * nothing of the store runs. docs/data-segments.md, section 8. */
 #include "task/task_int.h"
 
@@ -34,7 +34,7 @@ static sl_status run(sl_store *store)
 }
 
 sl_status sl_entry_run(sl_store *store, sl_entry_fn *fn, sl_entry_what what,
-                     sl_call *call)
+                       sl_call *call)
 {
     if (!store->has_lazy_data || store->fiber != NULL) {
         store->nesting_depth++;

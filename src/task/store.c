@@ -208,7 +208,8 @@ static sl_status cancel(sl_store *store, sl_entry_what what)
 sl_status sl_store_cancel(sl_store *store, sl_call *call)
 {
     sl_store_clear_trap(store);
-    sl_status status = sl_entry_run(store, cancel, (sl_entry_what){call, NULL}, call);
+    sl_status status =
+        sl_entry_run(store, cancel, (sl_entry_what){call, NULL}, call);
     sl_store_schedule(store);
     return status;
 }
@@ -354,8 +355,8 @@ void sl_store_trace_func(const sl_store *store, const sl_trace_event *event,
     if (func != NULL)
         sl_core_func_print(func, &name);
     sl_buf_u8(&name, '\0');
-    named.name = func != NULL && !name.failed ? (const char *)name.data
-                                              : "core code";
+    named.name =
+        func != NULL && !name.failed ? (const char *)name.data : "core code";
     sl_trace(store->tracer, &named);
     sl_buf_deinit(&name);
 }
